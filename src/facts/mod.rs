@@ -1,0 +1,10 @@
+//! From a call to what it would do: catalogue, paths, commands and hosts.
+//!
+//! `gather` never fails and never leaves anything out in silence: what it does not understand
+//! becomes an access with a doubt, and the policy says what that costs.
+
+pub mod commands;
+pub mod gather;
+pub mod paths;
+
+pub use gather::{Facts, Place, gather};

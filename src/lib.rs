@@ -1,0 +1,13 @@
+//! toolgate: one door between an agent runtime and everything it can touch.
+//!
+//! Every tool call is turned into the same few words, judged by the same policy, written to the
+//! same log, and only then let through. `gate` is that sentence; `src/README.md` is the map.
+//! The modules stand in floor order: each imports only from those above it in this list.
+#![forbid(unsafe_code)]
+
+pub mod limits;
+pub mod model;
+
+pub mod world;
+
+pub mod facts;

@@ -1,0 +1,59 @@
+//! Every bound in the program, each with its reason. A bound that is met refuses; it never allows.
+
+use std::time::Duration;
+
+/// One hook event, in bytes. A real `Write` of 4.8 MB was seen; anything above this is refused.
+pub const EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Nesting of one JSON event. Real tools stay under ten; a parser's stack must not be the limit.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// How long a client may take to send its event once it has connected.
+pub const EVENT_READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the gate may take over one call before it is refused.
+pub const DECISION_TIMEOUT: Duration = Duration::from_secs(10);
+/// The hook client's own deadline: below the 30 s that the wiring gives the runtime's timeout.
+pub const HOOK_DEADLINE: Duration = Duration::from_secs(20);
+/// Hook connections served at once; a further one waits in the listener's backlog.
+pub const HOOK_CONNECTIONS_MAX: usize = 256;
+
+/// One path, in bytes (Linux `PATH_MAX`).
+pub const PATH_BYTES_MAX: usize = 4096;
+/// One component of a path, in bytes (Linux `NAME_MAX`).
+pub const PATH_COMPONENT_BYTES_MAX: usize = 255;
+/// Components of one path: with `PATH_BYTES_MAX` there can be no more that mean anything.
+pub const PATH_DEPTH_MAX: usize = 256;
+/// Symbolic links followed on one path (Linux follows 40).
+pub const PATH_LINKS_MAX: usize = 40;
+/// Directory entries read to judge a tree; over it the tree is a maybe.
+pub const TREE_ENTRIES_MAX: usize = 200_000;
+
+/// One shell text, in bytes. Over it the text is an unknown access of every verb.
+pub const SHELL_BYTES_MAX: usize = 64 * 1024;
+/// Nesting of shell constructs. The guard runs before the parser: its stack cannot be caught.
+pub const SHELL_DEPTH_MAX: usize = 100;
+/// Simple commands of one text, those of nested texts included.
+pub const SHELL_COMMANDS_MAX: usize = 2_000;
+/// Wrappers inside wrappers (`sudo env nice sh -c ...`).
+pub const WRAPPER_DEPTH_MAX: usize = 10;
+/// Values that one word may stand for before it counts as unknown.
+pub const WORD_VALUES_MAX: usize = 256;
+
+/// Accesses of one call. More cannot be reviewed, so the call is refused.
+pub const ACCESSES_MAX: usize = 8_192;
+
+/// One policy file, in bytes.
+pub const POLICY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Patterns that one pattern's braces may expand to.
+pub const PATTERN_BRACES_MAX: usize = 1_024;
+/// Compiled size of one regular expression of a policy, in bytes.
+pub const REGEX_BYTES_MAX: usize = 1 << 20;
+/// Lists inside lists (`$a` naming `$b` ...).
+pub const LIST_DEPTH_MAX: usize = 16;
+
+/// One record line in the log, in bytes; larger arguments are written as digest and length.
+pub const RECORD_BYTES_MAX: usize = 64 * 1024;
+/// Records waiting for the journal. Full means the disk is far behind: the gate waits, then refuses.
+pub const JOURNAL_QUEUE_MAX: usize = 4_096;
+/// How long an answer that need not be durable may stay unsynced.
+pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);
+/// How long the gate waits for a record to be written before it refuses.
+pub const JOURNAL_TIMEOUT: Duration = Duration::from_secs(5);

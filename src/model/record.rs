@@ -1,0 +1,180 @@
+//! What is remembered: one record for each thing that happened, of every plane, in one log.
+
+use super::call::{CallId, ToolName};
+use super::decision::Decision;
+use super::json::Json;
+use super::principal::Principal;
+
+/// One thing that happened, before it has its place in the log.
+///
+/// The place (stream, sequence, time, link to the record before) is the journal's to give; see
+/// `audit`. Secrets are already taken out of everything in here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// What happened.
+    pub kind: Kind,
+    /// Joins the records of one call over all planes.
+    pub call: Option<CallId>,
+    /// Who acted.
+    pub principal: Option<Principal>,
+    /// The tool.
+    pub tool: Option<ToolName>,
+    /// The runtime's own id of the call.
+    pub tool_use_id: Option<String>,
+    /// The working directory that the runtime stated.
+    pub cwd: Option<String>,
+    /// The tool's arguments, redacted.
+    pub input: Option<Capture>,
+    /// What came back, redacted.
+    pub output: Option<Capture>,
+    /// What was decided, if something was.
+    pub decision: Option<Box<Decision>>,
+    /// How long deciding took, in microseconds.
+    pub decided_us: Option<u64>,
+    /// What does not fit the fields above, by name (a policy's digest, a finding's code ...).
+    pub details: Vec<(&'static str, Json)>,
+    /// Whether the answer must wait until the record is on the disk.
+    pub durability: Durability,
+}
+
+/// A value as the log keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Capture {
+    /// The value with its secrets replaced; nothing if only the digest is kept.
+    pub value: Option<Json>,
+    /// Length of the value's JSON text before redaction, in bytes.
+    pub bytes: usize,
+    /// What was taken out: the place as a JSON pointer, and the detector's id.
+    pub redactions: Vec<Redaction>,
+}
+
+/// One secret that was taken out of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redaction {
+    /// Where, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// Which detector found it.
+    pub detector: String,
+}
+
+/// How firmly a record must stand before its answer goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// On the disk (survives power loss): refusals, questions, and calls that change something.
+    Synced,
+    /// Handed to the kernel (survives the death of the sidecar); synced within 100 ms.
+    Written,
+}
+
+/// What happened. Closed; the kinds of every plane stand here from the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A tool call was judged before it ran.
+    ToolPre,
+    /// A tool call had run.
+    ToolPost,
+    /// A tool call whose end was never seen.
+    ToolUnknown,
+    /// A person answered a question.
+    Approval,
+    /// A session began.
+    SessionStart,
+    /// A session ended.
+    SessionEnd,
+    /// Another event of the runtime.
+    RuntimeEvent,
+    /// A request on the MCP plane.
+    McpCall,
+    /// An answer on the MCP plane.
+    McpResult,
+    /// A connection was judged, before it was dialled.
+    NetOpen,
+    /// A connection ended.
+    NetClose,
+    /// A process was launched.
+    LaunchStart,
+    /// A launched process ended.
+    LaunchEnd,
+    /// The kernel refused something.
+    KernelDeny,
+    /// A program was executed, as the kernel saw it.
+    KernelExec,
+    /// Two planes, or Pre and Post, do not agree.
+    Finding,
+    /// An input that could not be read was refused.
+    BadInput,
+    /// A policy came into force.
+    PolicyLoad,
+    /// A policy was refused; the one before it stays.
+    PolicyRefused,
+    /// An operator set or removed a label.
+    Label,
+    /// The sidecar started.
+    ServiceStart,
+    /// The sidecar stopped in good order.
+    ServiceStop,
+    /// The journal opened, and what it found.
+    AuditOpen,
+    /// A torn end was cut off and kept aside.
+    AuditRecovered,
+    /// A signed head of the log.
+    AuditCheckpoint,
+    /// Records were deleted by retention.
+    AuditRetention,
+}
+
+impl Kind {
+    /// The word in the log: the plane, a dot, the event.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::ToolPre => "tool.pre",
+            Kind::ToolPost => "tool.post",
+            Kind::ToolUnknown => "tool.unknown",
+            Kind::Approval => "approval",
+            Kind::SessionStart => "session.start",
+            Kind::SessionEnd => "session.end",
+            Kind::RuntimeEvent => "runtime.event",
+            Kind::McpCall => "mcp.call",
+            Kind::McpResult => "mcp.result",
+            Kind::NetOpen => "net.open",
+            Kind::NetClose => "net.close",
+            Kind::LaunchStart => "launch.start",
+            Kind::LaunchEnd => "launch.end",
+            Kind::KernelDeny => "kernel.deny",
+            Kind::KernelExec => "kernel.exec",
+            Kind::Finding => "finding",
+            Kind::BadInput => "bad_input",
+            Kind::PolicyLoad => "policy.load",
+            Kind::PolicyRefused => "policy.refused",
+            Kind::Label => "label",
+            Kind::ServiceStart => "service.start",
+            Kind::ServiceStop => "service.stop",
+            Kind::AuditOpen => "audit.open",
+            Kind::AuditRecovered => "audit.recovered",
+            Kind::AuditCheckpoint => "audit.checkpoint",
+            Kind::AuditRetention => "audit.retention",
+        }
+    }
+}
+
+impl Record {
+    /// A record of `kind` with nothing else in it yet.
+    #[must_use]
+    pub fn new(kind: Kind) -> Record {
+        Record {
+            kind,
+            call: None,
+            principal: None,
+            tool: None,
+            tool_use_id: None,
+            cwd: None,
+            input: None,
+            output: None,
+            decision: None,
+            decided_us: None,
+            details: Vec::new(),
+            durability: Durability::Synced,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The agent's world as the sidecar can see it: files, programs, home, time.
+//!
+//! A path is judged in the world of the process that will use it. Each listener's configuration
+//! says which that is; where none is configured, every path is a maybe. No answer from here is
+//! ever "there is nothing, so go on": what cannot be looked at is a [`Doubt`].
+
+mod frozen;
+mod mounted;
+mod resolve;
+
+pub use frozen::Frozen;
+pub use mounted::{Mounted, Same};
+
+use crate::model::doubt::Doubt;
+use crate::model::path::{AbsPath, Real};
+
+/// The agent's world.
+pub trait World: Send + Sync {
+    /// Follows every link on the way to `path`.
+    fn resolve(&self, path: &AbsPath) -> Resolution;
+
+    /// The names in a directory.
+    ///
+    /// # Errors
+    /// A doubt, if it is no directory, cannot be read, or has more than a bound.
+    fn list(&self, directory: &AbsPath) -> Result<Vec<Entry>, Doubt>;
+
+    /// Where a bare program name leads on the agent's PATH, if that is known.
+    fn find_program(&self, name: &str) -> Result<Option<AbsPath>, Doubt>;
+
+    /// The agent's home directory, if it is known.
+    fn home(&self) -> Option<AbsPath>;
+}
+
+/// What following a path's links came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// What the kernel would reach.
+    pub real: Real,
+    /// Every place that a link on the way led to, in order.
+    pub hops: Vec<AbsPath>,
+    /// What lies there.
+    pub kind: Result<FileKind, Doubt>,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name.
+    pub name: String,
+    /// What it is; a link is not followed.
+    pub kind: FileKind,
+}
+
+/// What lies at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// Nothing.
+    Absent,
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link (only in listings; resolution follows it).
+    Link,
+    /// A device, socket or pipe.
+    Other,
+}
