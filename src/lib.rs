@@ -8,6 +8,13 @@
 pub mod limits;
 pub mod model;
 
+pub mod catalogue;
+pub mod policy;
+pub mod redact;
+
+pub mod engine;
 pub mod world;
 
 pub mod facts;
+
+pub mod author;

@@ -1,18 +1,17 @@
-//! The facts of one call, and where they are gathered.
+//! Where the facts of one call are gathered.
 
-use crate::model::access::Access;
-use crate::model::call::ToolCall;
+use super::commands;
+use super::paths;
+use crate::catalogue::tool::{Absent, Tool, tool};
+use crate::model::access::{Access, Target, Verb};
+use crate::model::call::{Phase, ToolCall};
+use crate::model::doubt::Doubt;
+use crate::model::facts::Facts;
+use crate::model::json::Json;
 use crate::model::path::AbsPath;
+use crate::model::url::{Destination, Network};
+use crate::policy::rule::ToolRow;
 use crate::world::World;
-
-/// The call and everything it would do.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Facts {
-    /// The call.
-    pub call: ToolCall,
-    /// Everything it would do, `call` first.
-    pub accesses: Vec<Access>,
-}
 
 /// Where a call is judged: the agent's world and the names that stand for places in it.
 pub struct Place<'a> {
@@ -24,8 +23,124 @@ pub struct Place<'a> {
     pub tmp: &'a AbsPath,
 }
 
-/// Everything that `call` would do, seen from `place`.
+/// Everything that `call` would do, seen from `place`; `taught` are the policy's `[tool]` rows.
 #[must_use]
-pub fn gather(call: ToolCall, _place: &Place<'_>) -> Facts {
-    Facts { call, accesses: Vec::new() }
+pub fn gather(call: ToolCall, taught: &[ToolRow], place: &Place<'_>) -> Facts {
+    let mut accesses = Vec::new();
+    if call.phase == Phase::Pre {
+        let known = tool(call.principal.runtime, call.tool.as_str());
+        let rows: Vec<&ToolRow> = taught.iter().filter(|row| row.tool == call.tool).collect();
+        accesses.push(match known.is_some() || !rows.is_empty() {
+            true => Access::certain(Target::Call(call.tool.clone())),
+            false => Access::possible(
+                Target::Call(call.tool.clone()),
+                Doubt::UnknownTool(call.tool.to_string()),
+            ),
+        });
+        let mut gatherer = Gatherer { call: &call, place, accesses };
+        if let Some(tool) = known {
+            gatherer.tool(tool);
+        }
+        for row in rows {
+            for (verb, argument) in &row.arguments {
+                gatherer.argument(*verb, argument, None, false);
+            }
+        }
+        accesses = gatherer.accesses;
+    }
+    Facts { call, accesses }
+}
+
+struct Gatherer<'a> {
+    call: &'a ToolCall,
+    place: &'a Place<'a>,
+    accesses: Vec<Access>,
+}
+
+impl Gatherer<'_> {
+    fn tool(&mut self, tool: &Tool) {
+        for (verb, name) in tool.arguments() {
+            self.argument(verb, name, tool.optional.get(name).copied(), tool.tree);
+        }
+    }
+
+    /// One argument, found by its dotted name.
+    fn argument(&mut self, verb: Verb, name: &str, absent: Option<Absent>, tree: bool) {
+        let found = name.split('.').try_fold(&self.call.input, |value, key| value.get(key));
+        match (found, absent) {
+            (Some(Json::String(text)), _) => self.access(verb, text, tree),
+            (None | Some(Json::Null), Some(Absent::None)) => {}
+            (None | Some(Json::Null), Some(Absent::Cwd)) => self.access(verb, ".", tree),
+            _ => {
+                self.accesses.push(Access::unknown(verb, Doubt::Argument(name.to_owned())));
+            }
+        }
+    }
+
+    fn access(&mut self, verb: Verb, text: &str, tree: bool) {
+        match verb {
+            Verb::Read => self.path(text, tree, Target::Read, Verb::Read),
+            Verb::Write => self.path(text, tree, Target::Write, Verb::Write),
+            Verb::Exec => {
+                let cwd = self.call.cwd.as_ref();
+                commands::read(text, cwd, self.place, &mut self.accesses);
+            }
+            Verb::Connect => self.accesses.push(connect(text)),
+            Verb::Call => {}
+        }
+    }
+
+    /// A tool takes a path as it stands; but a leading `~` or `$` is judged in both readings,
+    /// since it is not known which of the two the tool takes.
+    fn path(
+        &mut self,
+        text: &str,
+        tree: bool,
+        target: fn(crate::model::path::PathTarget) -> Target,
+        verb: Verb,
+    ) {
+        let mut readings = vec![text.to_owned()];
+        if let Some(rest) = text.strip_prefix('~') {
+            match self.place.world.home() {
+                Some(home) if rest.is_empty() || rest.starts_with('/') => {
+                    readings.push(format!("{home}{rest}"));
+                }
+                Some(_) | None => {
+                    self.accesses.push(Access::unknown(verb, Doubt::Expansion("tilde")));
+                }
+            }
+        }
+        if text.contains('$') {
+            let variable = Doubt::Variable(text.replace('$', ""));
+            self.accesses.push(Access::possible(
+                Target::Unknown { verb, reason: variable.clone() },
+                variable,
+            ));
+        }
+        for reading in readings {
+            let found = paths::target(&reading, self.call.cwd.as_ref(), self.place);
+            self.accesses.push(match found {
+                Ok(mut path) => {
+                    if tree {
+                        path.extent = paths::below(&path, self.place);
+                    }
+                    Access::certain(target(path))
+                }
+                Err(doubt) => Access::unknown(verb, doubt),
+            });
+        }
+    }
+}
+
+/// A URL as a tool takes it: fetched with GET where it is of the web.
+fn connect(text: &str) -> Access {
+    match Network::parse_url(text) {
+        Ok(mut network) => {
+            if matches!(network.scheme.as_deref(), Some("http" | "https")) {
+                network.method = Some("GET".to_owned());
+            }
+            Access::certain(Target::Connect(Destination::Network(network)))
+        }
+        Err(error) => Access::unknown(Verb::Connect, Doubt::Other(error.to_string())),
+    }
 }

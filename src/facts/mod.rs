@@ -7,4 +7,4 @@ pub mod commands;
 pub mod gather;
 pub mod paths;
 
-pub use gather::{Facts, Place, gather};
+pub use gather::{Place, gather};

@@ -1,8 +1,10 @@
 //! Paths of calls and commands, looked at as written and as they are.
 
 use super::gather::Place;
+use crate::limits::TREE_ENTRIES_MAX;
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Extent, PathError, PathTarget};
+use crate::model::path::{AbsPath, Extent, PathError, PathTarget, Real};
+use crate::world::FileKind;
 
 /// The target that `text` names when used from `cwd`; a leading `~` is the agent's home only where
 /// the caller says so, by expanding it first.
@@ -24,4 +26,39 @@ pub fn target(text: &str, cwd: Option<&AbsPath>, place: &Place<'_>) -> Result<Pa
 pub fn look_at(written: AbsPath, place: &Place<'_>) -> PathTarget {
     let resolution = place.world.resolve(&written);
     PathTarget { written, real: resolution.real, hops: resolution.hops, extent: Extent::Itself }
+}
+
+/// What lies below a directory now, hidden names included; links are named, not followed.
+#[must_use]
+pub fn below(target: &PathTarget, place: &Place<'_>) -> Extent {
+    let Real::At(root) = &target.real else {
+        return Extent::BelowUnknown(Doubt::TreeUnknown);
+    };
+    let mut found = Vec::new();
+    let mut open = match place.world.resolve(root).kind {
+        Ok(FileKind::Directory) => vec![root.clone()],
+        Ok(FileKind::Absent | FileKind::File | FileKind::Link | FileKind::Other) => {
+            return Extent::Itself;
+        }
+        Err(doubt) => return Extent::BelowUnknown(doubt),
+    };
+    while let Some(directory) = open.pop() {
+        let entries = match place.world.list(&directory) {
+            Ok(entries) => entries,
+            Err(doubt) => return Extent::BelowUnknown(doubt),
+        };
+        for entry in entries {
+            let Ok(path) = directory.join(&entry.name) else {
+                return Extent::BelowUnknown(Doubt::TreeUnknown);
+            };
+            if entry.kind == FileKind::Directory {
+                open.push(path.clone());
+            }
+            found.push(path);
+            if found.len() > TREE_ENTRIES_MAX {
+                return Extent::BelowUnknown(Doubt::Limit("entries of a tree"));
+            }
+        }
+    }
+    Extent::Below(found)
 }

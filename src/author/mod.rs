@@ -1,0 +1,5 @@
+//! Everything for the person who writes policy. All of it is `decide` again, in a frozen world,
+//! so it cannot disagree with what is enforced.
+
+pub mod call;
+pub mod check;

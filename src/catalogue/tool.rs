@@ -1,0 +1,101 @@
+//! The tools of each runtime and what their arguments mean, as data.
+//!
+//! A tool that is in no catalogue is opaque: what it would touch is not known, and the policy's
+//! `opaque` says what that costs.
+
+use crate::model::access::Verb;
+use crate::model::principal::Runtime;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// One tool: which of its arguments name what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// Arguments that name a path read.
+    #[serde(default)]
+    pub read: Vec<String>,
+    /// Arguments that name a path written.
+    #[serde(default)]
+    pub write: Vec<String>,
+    /// Arguments that are a shell command.
+    #[serde(default)]
+    pub shell: Vec<String>,
+    /// Arguments that are a URL.
+    #[serde(default)]
+    pub connect: Vec<String>,
+    /// The paths are read with everything below them.
+    #[serde(default)]
+    pub tree: bool,
+    /// Arguments that may be absent, and what stands for them then.
+    #[serde(default)]
+    pub optional: BTreeMap<String, Absent>,
+}
+
+/// What an absent argument stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Absent {
+    /// The working directory.
+    Cwd,
+    /// Nothing: there is no such access.
+    None,
+}
+
+impl Tool {
+    /// Each argument with the verb it stands for.
+    pub fn arguments(&self) -> impl Iterator<Item = (Verb, &str)> {
+        self.read
+            .iter()
+            .map(|name| (Verb::Read, name.as_str()))
+            .chain(self.write.iter().map(|name| (Verb::Write, name.as_str())))
+            .chain(self.shell.iter().map(|name| (Verb::Exec, name.as_str())))
+            .chain(self.connect.iter().map(|name| (Verb::Connect, name.as_str())))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    tool: BTreeMap<String, Tool>,
+}
+
+static CLAUDE: LazyLock<Result<BTreeMap<String, Tool>, String>> =
+    LazyLock::new(|| parse(include_str!("../../policies/catalogue/claude.toml")));
+static CODEX: LazyLock<Result<BTreeMap<String, Tool>, String>> =
+    LazyLock::new(|| parse(include_str!("../../policies/catalogue/codex.toml")));
+
+/// The tool of that name, if the runtime's catalogue has it.
+#[must_use]
+pub fn tool(runtime: Runtime, name: &str) -> Option<&'static Tool> {
+    let catalogue = match runtime {
+        Runtime::Claude => &*CLAUDE,
+        Runtime::Codex => &*CODEX,
+    };
+    // An unreadable catalogue (which the tests exclude) makes every tool opaque.
+    catalogue.as_ref().ok()?.get(name)
+}
+
+fn parse(text: &str) -> Result<BTreeMap<String, Tool>, String> {
+    toml::from_str::<File>(text).map(|file| file.tool).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::builtin::TRANSPARENT;
+
+    #[test]
+    fn the_catalogues_can_be_read() {
+        CLAUDE.as_ref().unwrap();
+        CODEX.as_ref().unwrap();
+    }
+
+    #[test]
+    fn every_transparent_tool_is_described() {
+        for name in TRANSPARENT {
+            assert!(tool(Runtime::Claude, name).is_some(), "{name}");
+        }
+    }
+}

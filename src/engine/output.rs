@@ -1,0 +1,110 @@
+//! What must be done with a tool's output: replace what matched, or withhold all of it.
+//!
+//! The new output keeps the tool's own shape, string by string: a runtime ignores any other shape
+//! in silence, and the secret would pass.
+
+use crate::model::decision::{Fired, Obligation};
+use crate::model::effect::Effect;
+use crate::model::json::Json;
+use crate::model::truth::Truth;
+use crate::policy::pattern::output::OutputPattern;
+use crate::policy::rule::{Policy, Rule, Says, Scope};
+use crate::redact::Redactor;
+
+/// What the output rules come to. An output that no rule matched passes (policy language §11.4).
+pub(super) fn output_obligations(
+    policy: &Policy,
+    output: &Json,
+    redactor: &Redactor,
+) -> (Vec<Obligation>, Vec<Fired>) {
+    let mut current = output.clone();
+    let mut because = Vec::new();
+    let mut fired = Vec::new();
+    let rules = policy.layers.iter().flat_map(|layer| &layer.rules);
+    for rule in rules.filter(|rule| rule.effect().is_none()) {
+        let Scope::Output { matches } = &rule.scope else { continue };
+        let mut changed = output.clone();
+        let found = replace(rule, matches, &mut changed, redactor);
+        if found.is_empty() {
+            continue;
+        }
+        fired.push(told(rule));
+        if rule.shadow || rule.says == Says::Note {
+            continue;
+        }
+        // Each rule works on what the ones before left, so that none undoes another.
+        replace(rule, matches, &mut current, redactor);
+        because.extend(found);
+    }
+    because.sort();
+    because.dedup();
+    let obligations = match because.is_empty() {
+        true => Vec::new(),
+        false => vec![Obligation::ReplaceOutput { output: current, because }],
+    };
+    (obligations, fired)
+}
+
+fn told(rule: &Rule) -> Fired {
+    let effect = match rule.says {
+        Says::Effect(effect) => effect,
+        Says::Redact | Says::Note => Effect::Allow,
+    };
+    Fired {
+        id: rule.id.clone(),
+        effect,
+        truth: Truth::Yes,
+        file: rule.origin.file.clone(),
+        line: rule.origin.line,
+        why: rule.why.clone(),
+        shadow: rule.shadow,
+    }
+}
+
+/// Does to `value` what the rule says; what fired, by detector or rule id.
+fn replace(
+    rule: &Rule,
+    matches: &[OutputPattern],
+    value: &mut Json,
+    redactor: &Redactor,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for pattern in matches {
+        match pattern {
+            OutputPattern::Keys => {
+                let (redacted, redactions) = redactor.redact_json(value);
+                found.extend(redactions.into_iter().map(|redaction| redaction.detector));
+                *value = redacted;
+            }
+            OutputPattern::Everything => found.push(rule.id.clone()),
+            OutputPattern::Regex(regex) => each_text(value, &mut |text| {
+                if regex.is_match(text) {
+                    found.push(rule.id.clone());
+                    let with = format!("[redacted:{}]", rule.id);
+                    *text = regex.replace_all(text, regex::NoExpand(&with)).into_owned();
+                }
+            }),
+        }
+    }
+    let withheld = matches!(rule.says, Says::Effect(Effect::Deny))
+        || (rule.says == Says::Redact && matches.iter().any(is_everything));
+    if withheld && !found.is_empty() {
+        let notice = format!("[withheld by rule {}]", rule.id);
+        each_text(value, &mut |text| text.clone_from(&notice));
+    }
+    found
+}
+
+fn is_everything(pattern: &OutputPattern) -> bool {
+    matches!(pattern, OutputPattern::Everything)
+}
+
+/// Visits every string value. Keys are the tool's own shape and stay.
+fn each_text(value: &mut Json, visit: &mut impl FnMut(&mut String)) {
+    match value {
+        Json::String(text) => visit(text),
+        Json::Array(items) => items.iter_mut().for_each(|item| each_text(item, visit)),
+        Json::Object(entries) => entries.values_mut().for_each(|item| each_text(item, visit)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}

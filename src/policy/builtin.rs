@@ -1,0 +1,224 @@
+//! What the language brings along: lists, packs, and the floor that no policy can switch off.
+
+use super::pattern::connect::ConnectPattern;
+use super::pattern::path::PathPattern;
+use super::pattern::{Anchors, Stance};
+use super::rule::{Origin, Rule, Says, Scope};
+use crate::model::access::Verb;
+use crate::model::effect::Effect;
+use crate::model::path::AbsPath;
+
+/// `$credentials`: files that hold keys and passwords, each well known by name.
+///
+/// None of these is `.env`: projects keep harmless settings there too, so that is the policy
+/// author's to say.
+pub const CREDENTIALS: &[&str] = &[
+    "$home/.ssh/",
+    "$home/.gnupg/",
+    "$home/.aws/",
+    "$home/.azure/",
+    "$home/.config/gcloud/",
+    "$home/.config/gh/hosts.yml",
+    "$home/.config/op/",
+    "$home/.kube/",
+    "$home/.docker/config.json",
+    "$home/.netrc",
+    "$home/.git-credentials",
+    "$home/.config/git/credentials",
+    "$home/.npmrc",
+    "$home/.pypirc",
+    "$home/.pgpass",
+    "$home/.my.cnf",
+    "$home/.cargo/credentials",
+    "$home/.cargo/credentials.toml",
+    "$home/.terraform.d/credentials.tfrc.json",
+    "$home/.vault-token",
+    "$home/.password-store/",
+    "$home/.local/share/keyrings/",
+    "$home/.mozilla/firefox/",
+    "$home/.config/google-chrome/",
+    "$home/.claude/.credentials.json",
+    "$home/.codex/auth.json",
+    "/root/.ssh/",
+    "/root/.aws/",
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/gshadow",
+    "/etc/gshadow-",
+    "/etc/sudoers",
+    "/etc/sudoers.d/",
+    "/etc/ssl/private/",
+    "/etc/kubernetes/",
+    "/run/secrets/",
+    "/var/run/secrets/",
+    "**/id_rsa",
+    "**/id_dsa",
+    "**/id_ecdsa",
+    "**/id_ed25519",
+    "/proc/*/environ",
+    "/proc/*/mem",
+    "/proc/kcore",
+    "/dev/mem",
+];
+
+/// `$private`: addresses that lead into a private network (RFC 1918, 6598, 4193, 3927, 4291).
+pub const PRIVATE: &[&str] = &[
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "fc00::/7",
+    "fe80::/10",
+    "fec0::/10",
+];
+
+/// `$loopback`: this machine itself (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3, RFC 6761 §6.3).
+pub const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1/128", "localhost:*"];
+
+/// `$metadata`: where clouds hand out a machine's own credentials, by address and by name.
+pub const METADATA: &[&str] = &[
+    "169.254.169.254/32",
+    "169.254.170.2/32",
+    "169.254.170.23/32",
+    "100.100.100.200/32",
+    "168.63.129.16/32",
+    "fd00:ec2::254/128",
+    "fd20:ce::254/128",
+    "metadata.google.internal:*",
+    "metadata.goog:*",
+    "instance-data.ec2.internal:*",
+];
+
+/// `$transparent`: tools whose accesses the catalogue knows whole, and tools that touch nothing
+/// (policy language §11.18).
+pub const TRANSPARENT: &[&str] = &[
+    "Read",
+    "Write",
+    "Edit",
+    "MultiEdit",
+    "NotebookEdit",
+    "NotebookRead",
+    "Bash",
+    "Monitor",
+    "Glob",
+    "Grep",
+    "LS",
+    "WebFetch",
+    "Agent",
+    "TodoWrite",
+    "TodoRead",
+    "AskUserQuestion",
+    "ExitPlanMode",
+    "TaskStop",
+    "TaskOutput",
+    "BashOutput",
+    "KillShell",
+    "ListAgents",
+    "ReportFindings",
+    "ToolSearch",
+];
+
+/// The text of a shipped pack, by the name a policy includes it by.
+#[must_use]
+pub fn pack(name: &str) -> Option<&'static str> {
+    match name {
+        "std:secrets@1" => Some(include_str!("../../policies/std/secrets@1.toml")),
+        "std:metadata@1" => Some(include_str!("../../policies/std/metadata@1.toml")),
+        _ => None,
+    }
+}
+
+/// The packs there are.
+pub const PACKS: &[&str] = &["std:secrets@1", "std:metadata@1"];
+
+/// A list that the language brings along.
+#[must_use]
+pub fn list(name: &str) -> Option<&'static [&'static str]> {
+    match name {
+        "credentials" => Some(CREDENTIALS),
+        "private" => Some(PRIVATE),
+        "loopback" => Some(LOOPBACK),
+        "metadata" => Some(METADATA),
+        "transparent" => Some(TRANSPARENT),
+        _ => None,
+    }
+}
+
+/// The names of all lists and places that the language brings along, for messages.
+pub const NAMES: &[&str] = &[
+    "workspace",
+    "home",
+    "tmp",
+    "credentials",
+    "keys",
+    "private",
+    "loopback",
+    "metadata",
+    "transparent",
+];
+
+/// What belongs to toolgate itself on this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Protected {
+    /// Policy files, configuration, the log's directory, the wiring of the runtimes.
+    pub paths: Vec<AbsPath>,
+    /// Sockets that the sidecar listens on.
+    pub sockets: Vec<AbsPath>,
+}
+
+/// Files that switch a runtime's hooks on and off, wherever they lie, there or not
+/// (CVE-2026-25725 is a missing one that was not protected).
+const WIRING: &[&str] = &[
+    "**/.claude/settings.json",
+    "**/.claude/settings.local.json",
+    "**/.claude/settings.*.json",
+    "**/.claude/hooks/",
+    "/etc/claude-code/",
+    "**/.codex/config.toml",
+    "**/.codex/hooks.json",
+    "**/.codex/requirements.toml",
+    "/etc/codex/",
+];
+
+/// The floor: the agent can never write the policy, the hook wiring, the log or the socket.
+#[must_use]
+pub fn floor(protected: &Protected, anchors: &Anchors) -> Vec<Rule> {
+    let path = |text: &str| PathPattern::parse(text, anchors, Stance::Tighten).ok();
+    let exact = |at: &AbsPath| path(&globset::escape(at.as_str()));
+    let own: Vec<PathPattern> =
+        protected.paths.iter().chain(&protected.sockets).filter_map(exact).collect();
+    let sockets = protected.sockets.iter().filter_map(|at| {
+        let text = format!("unix:{}", globset::escape(at.as_str()));
+        ConnectPattern::parse(&text, anchors, Stance::Tighten).ok()
+    });
+    let writes = |matches| Scope::Paths { verbs: vec![Verb::Write], matches, unless: Vec::new() };
+    vec![
+        built_in(
+            "toolgate:self",
+            writes(own),
+            "This belongs to the guard itself, which no agent may change.",
+        ),
+        built_in(
+            "toolgate:wiring",
+            writes(WIRING.iter().copied().filter_map(path).collect()),
+            "This file switches the guard on and off. Ask the person you work for to change it.",
+        ),
+        built_in(
+            "toolgate:socket",
+            Scope::Connect { matches: sockets.collect(), unless: Vec::new() },
+            "Only the runtime itself speaks to the guard.",
+        ),
+    ]
+}
+
+fn built_in(id: &str, scope: Scope, why: &str) -> Rule {
+    Rule {
+        id: id.to_owned(),
+        says: Says::Effect(Effect::Deny),
+        scope,
+        shadow: false,
+        why: Some(why.to_owned()),
+        origin: Origin { file: "built-in".to_owned(), line: 0 },
+    }
+}

@@ -1,0 +1,19 @@
+//! From TOML text to a compiled policy, or to every mistake at once.
+//!
+//! The steps are files: `diagnostic` says what is wrong and where; `read` walks the spanned TOML
+//! by the key table in `keys`; `document` is what was written; `pattern` is one syntax per verb;
+//! `compile` binds names to places and yields the `Policy` that the engine asks. Nothing here
+//! touches a file, a clock or the environment.
+
+pub mod builtin;
+pub mod compile;
+pub mod diagnostic;
+pub mod document;
+pub mod keys;
+pub mod pattern;
+mod read;
+pub mod rule;
+
+pub use compile::{Source, compile};
+pub use diagnostic::{Diagnostic, Severity};
+pub use rule::{Policy, Rule};

@@ -1,0 +1,332 @@
+//! Exec patterns: `git push ...`, `rm -r? $tmp/*`, `{cargo,npm} test`, `curl ... | sh ...`.
+//!
+//! A pattern is a list of tokens over the arguments as the program's table classified them. It is
+//! exact unless it has `...`; `*` never crosses a token; options may stand anywhere, and which of
+//! those that the pattern does not name may be there depends on the stance (policy language
+//! §11.15-16).
+
+use super::path::PathPattern;
+use super::text::TextPattern;
+use super::{Anchors, PatternError, Stance, braces};
+use crate::model::access::{Command, Program};
+use crate::model::path::{AbsPath, Real};
+use crate::model::truth::Truth;
+use crate::model::word::Word;
+
+mod args;
+
+/// A compiled exec pattern.
+#[derive(Debug, Clone)]
+pub struct ExecPattern {
+    stance: Stance,
+    /// What its braces stand for.
+    choices: Vec<Choice>,
+    everything: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Choice {
+    /// The last is the command that is judged; the ones before feed it by pipe.
+    stages: Vec<Stage>,
+}
+
+#[derive(Debug, Clone)]
+struct Stage {
+    program: ProgramPattern,
+    items: Vec<Item>,
+}
+
+#[derive(Debug, Clone)]
+enum ProgramPattern {
+    /// A program by its name.
+    Name(TextPattern),
+    /// That very file.
+    File(PathPattern),
+    /// `*`: any program, and so none in particular.
+    Any,
+}
+
+/// One token after the program.
+#[derive(Debug, Clone)]
+enum Item {
+    /// `-x`, `--long`, `--long*`; `?` at its end says it may be absent.
+    Option { name: TextPattern, cluster: Vec<TextPattern>, optional: bool },
+    /// A word, or `key=...`.
+    Operand(TextPattern),
+    /// A word that is a path.
+    Path(PathPattern),
+    /// `--`
+    EndOfOptions,
+    /// `...`: any tokens of this one command.
+    Rest,
+}
+
+impl ExecPattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// If it is empty, a stage of its pipe is, or a path in it is no path pattern.
+    pub fn parse(
+        text: &str,
+        anchors: &Anchors,
+        stance: Stance,
+    ) -> Result<ExecPattern, PatternError> {
+        let everything = text.trim() == "**";
+        let choices = match everything {
+            true => Vec::new(),
+            false => braces::expand(text)?
+                .iter()
+                .map(|text| Choice::parse(text, anchors, stance))
+                .collect::<Result<_, _>>()?,
+        };
+        Ok(ExecPattern { stance, choices, everything })
+    }
+
+    /// Whether `command` is one that this pattern names. `feeders` are the commands whose output
+    /// reaches it; `writable` are the roots below which no program is trusted.
+    pub fn matches(&self, command: &Command, feeders: &[&Command], writable: &Writable) -> Truth {
+        if self.everything {
+            return Truth::Yes;
+        }
+        let mut answer = Truth::No;
+        for choice in &self.choices {
+            answer = answer.or(choice.matches(command, feeders, writable, self.stance));
+            if answer == Truth::Yes {
+                break;
+            }
+        }
+        // What disturbs a command makes every loosening match of it a maybe; a deny that says
+        // yes still says yes.
+        match self.stance {
+            Stance::Loosen if !command.doubts.is_empty() => answer.doubted(),
+            Stance::Loosen | Stance::Tighten => answer,
+        }
+    }
+
+    /// Whether it is `**` alone.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.everything
+    }
+}
+
+/// The roots below which the agent can put a program.
+#[derive(Debug, Clone, Default)]
+pub struct Writable {
+    /// Directories, by name.
+    pub roots: Vec<AbsPath>,
+    /// What the policy's own allows of `write` cover.
+    pub patterns: Vec<PathPattern>,
+}
+
+impl Choice {
+    fn parse(text: &str, anchors: &Anchors, stance: Stance) -> Result<Choice, PatternError> {
+        let mut stages = Vec::new();
+        for part in split_stages(text) {
+            stages.push(Stage::parse(&part, anchors, stance)?);
+        }
+        Ok(Choice { stages })
+    }
+
+    fn matches(
+        &self,
+        command: &Command,
+        feeders: &[&Command],
+        writable: &Writable,
+        stance: Stance,
+    ) -> Truth {
+        let Some((last, before)) = self.stages.split_last() else { return Truth::No };
+        let mut answer = last.matches(command, writable, stance);
+        for stage in before {
+            if answer == Truth::No {
+                return answer;
+            }
+            let fed = feeders.iter().map(|feeder| stage.matches(feeder, writable, stance));
+            answer = answer.and(fed.max().unwrap_or(Truth::No));
+        }
+        answer
+    }
+}
+
+impl Stage {
+    fn parse(text: &str, anchors: &Anchors, stance: Stance) -> Result<Stage, PatternError> {
+        let mut tokens = split_tokens(text).into_iter();
+        let Some(program) = tokens.next() else {
+            return Err(PatternError::new("a command pattern is empty")
+                .help("write the program's name, as `git status`"));
+        };
+        let program = read_program(&program, anchors, stance)?;
+        let items =
+            tokens.map(|token| Item::parse(&token, anchors, stance)).collect::<Result<_, _>>()?;
+        Ok(Stage { program, items })
+    }
+
+    fn matches(&self, command: &Command, writable: &Writable, stance: Stance) -> Truth {
+        let program = self.program.matches(&command.program, writable, stance);
+        if program == Truth::No {
+            return program;
+        }
+        program.and(args::matches(&self.items, command, stance))
+    }
+}
+
+impl ProgramPattern {
+    fn matches(&self, program: &Program, writable: &Writable, stance: Stance) -> Truth {
+        match self {
+            ProgramPattern::Any => Truth::Yes,
+            ProgramPattern::File(pattern) => match &program.file {
+                Some(file) => pattern.matches(file),
+                // A bare name is found on PATH, which could lead there.
+                None if stance == Stance::Tighten => Truth::No,
+                None => Truth::No,
+            },
+            ProgramPattern::Name(name) => {
+                let named = match program.word.values() {
+                    Some(values) => {
+                        let mut hits = values.iter().map(|value| name.matches(base_name(value)));
+                        Truth::from(match stance {
+                            Stance::Loosen => hits.all(|hit| hit),
+                            Stance::Tighten => hits.any(|hit| hit),
+                        })
+                    }
+                    None => could_be(&program.word, name),
+                };
+                match stance {
+                    Stance::Tighten => named,
+                    Stance::Loosen => named.and(trusted(program, writable)),
+                }
+            }
+        }
+    }
+}
+
+fn base_name(text: &str) -> &str {
+    text.rsplit('/').next().unwrap_or(text)
+}
+
+fn could_be(word: &Word, name: &TextPattern) -> Truth {
+    match word {
+        Word::Unknown(unknown) if unknown.prefix.contains('/') => Truth::Maybe,
+        Word::Unknown(unknown) if !name.could_match_with_prefix(&unknown.prefix) => Truth::No,
+        Word::Unknown(_) | Word::Known(_) | Word::OneOf(_) => Truth::Maybe,
+    }
+}
+
+/// Whether the program lies outside every root that the agent can write (policy language §11.10).
+fn trusted(program: &Program, writable: &Writable) -> Truth {
+    let Some(file) = &program.file else { return Truth::Yes };
+    let inside = |path: &AbsPath| writable.roots.iter().any(|root| path.is_within(root));
+    let covered = writable.patterns.iter().any(|pattern| pattern.matches(file).possible());
+    if covered || inside(&file.written) || file.hops.iter().any(inside) {
+        return Truth::No;
+    }
+    match &file.real {
+        Real::At(real) if inside(real) => Truth::No,
+        Real::At(_) => Truth::Yes,
+        Real::Unknown(_) => Truth::Maybe,
+    }
+}
+
+fn read_program(
+    token: &str,
+    anchors: &Anchors,
+    stance: Stance,
+) -> Result<ProgramPattern, PatternError> {
+    if token == "*" {
+        return Ok(ProgramPattern::Any);
+    }
+    match path_token(token, anchors) {
+        Some(path) => Ok(ProgramPattern::File(PathPattern::parse(&path, anchors, stance)?)),
+        None if token == "..." => {
+            Err(PatternError::new("`...` cannot stand in the program's place")
+                .help("write the program's name first, or `**` for every command"))
+        }
+        None => Ok(ProgramPattern::Name(TextPattern::parse(token))),
+    }
+}
+
+/// The token as a path pattern, if it is one; `./x` is a path of the workspace.
+fn path_token(token: &str, anchors: &Anchors) -> Option<String> {
+    if let Some(rest) = token.strip_prefix("./") {
+        let root = anchors.workspace.as_str().trim_end_matches('/');
+        return Some(format!("{}/{rest}", globset::escape(root)));
+    }
+    let starts = ["/", "~/", "**/"].iter().any(|start| token.starts_with(start))
+        || ["$workspace", "$home", "$tmp"].iter().any(|name| {
+            token.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+    starts.then(|| token.to_owned())
+}
+
+impl Item {
+    fn parse(token: &str, anchors: &Anchors, stance: Stance) -> Result<Item, PatternError> {
+        if token == "..." {
+            return Ok(Item::Rest);
+        }
+        if token == "--" {
+            return Ok(Item::EndOfOptions);
+        }
+        if token.starts_with('-') && token.len() > 1 {
+            let (name, optional) = match token.strip_suffix('?') {
+                Some(name) => (name, true),
+                None => (token, false),
+            };
+            return Ok(Item::Option {
+                name: TextPattern::parse(name),
+                cluster: cluster(name),
+                optional,
+            });
+        }
+        let path = match token.split_once('=') {
+            // `of=/dev/*`: the value is the path, and the table gives the argument's path.
+            Some((key, value)) if path_token(value, anchors).is_some() && !key.contains('/') => {
+                return Ok(Item::Operand(TextPattern::parse(token)));
+            }
+            _ => path_token(token, anchors),
+        };
+        match path {
+            Some(path) => Ok(Item::Path(PathPattern::parse(&path, anchors, stance)?)),
+            None => Ok(Item::Operand(TextPattern::parse(token))),
+        }
+    }
+}
+
+/// `-rf` is `-r` and `-f`; a single letter and `--long` are themselves.
+fn cluster(name: &str) -> Vec<TextPattern> {
+    let letters = name.trim_start_matches('-');
+    let plain = !name.starts_with("--")
+        && letters.chars().count() > 1
+        && letters.chars().all(|c| c.is_ascii_alphanumeric());
+    if !plain {
+        return Vec::new();
+    }
+    letters.chars().map(|letter| TextPattern::parse(&format!("-{letter}"))).collect()
+}
+
+/// Splits a pattern at its unescaped `|`.
+fn split_stages(text: &str) -> Vec<String> {
+    split_unescaped(text, |c| c == '|', true)
+}
+
+/// Splits a stage at blanks; `\` keeps the next character.
+fn split_tokens(text: &str) -> Vec<String> {
+    split_unescaped(text, char::is_whitespace, false)
+}
+
+fn split_unescaped(text: &str, at: impl Fn(char) -> bool, keep_empty: bool) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut escaped = false;
+    for c in text.chars() {
+        if !escaped && at(c) {
+            parts.push(String::new());
+        } else if let Some(part) = parts.last_mut() {
+            part.push(c);
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    parts.retain(|part| keep_empty || !part.is_empty());
+    parts
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+use super::*;
+use crate::model::access::{Arg, OptionClass, Role};
+use crate::model::path::PathTarget;
+
+/// A command written as text; `-x` is a plain option, `-x!` a hazardous one, `-x~` a harmless one.
+fn command(text: &str, known: bool) -> Command {
+    let mut words = text.split(' ');
+    let program = words.next().unwrap();
+    let target = |word: &str| AbsPath::parse(word).ok().map(PathTarget::plain);
+    let arg = |word: &str| {
+        let class = match word.chars().last() {
+            Some('!') => OptionClass::Hazardous,
+            Some('~') => OptionClass::Harmless,
+            _ if known => OptionClass::Plain,
+            _ => OptionClass::Unknown,
+        };
+        let bare = word.trim_end_matches(['!', '~']);
+        let role = match bare {
+            "--" => Role::EndOfOptions,
+            _ if bare.starts_with('-') => {
+                Role::Option { spellings: vec![bare.to_owned()], value: None, class }
+            }
+            _ => Role::Operand,
+        };
+        Arg { word: Word::known(bare), role, path: target(bare) }
+    };
+    Command {
+        program: Program { word: Word::known(program), file: target(program), known },
+        args: words.map(arg).collect(),
+        fed_by: Vec::new(),
+        doubts: Vec::new(),
+        transparent: false,
+    }
+}
+
+fn ask(pattern: &str, command: &Command, feeders: &[&Command]) -> [Truth; 2] {
+    let anchors = Anchors::frozen(None);
+    let writable =
+        Writable { roots: vec![anchors.workspace.clone(), anchors.tmp.clone()], patterns: vec![] };
+    [Stance::Loosen, Stance::Tighten].map(|stance| {
+        let pattern = ExecPattern::parse(pattern, &anchors, stance).unwrap();
+        pattern.matches(command, feeders, &writable)
+    })
+}
+
+#[test]
+fn tokens_and_options() {
+    use Truth::{Maybe, No, Yes};
+    for (pattern, text, loosen, tighten) in [
+        ("git status", "git status", Yes, Yes),
+        ("git status", "git status x", No, No),
+        ("git status", "git status -s", No, Yes),
+        ("git status", "git status -s~", Yes, Yes),
+        ("git status ...", "git status -s x y", Yes, Yes),
+        ("git push ...", "git -C~ push", Yes, Yes),
+        ("git {status,diff} ...", "git diff", Yes, Yes),
+        ("git {status,diff} ...", "git push", No, No),
+        ("rg ...", "rg --pre! x", No, Yes),
+        ("rm -r? -f? $tmp/**", "rm -r -f /tmp/a", Yes, Yes),
+        ("rm -r? -f? $tmp/**", "rm -f /tmp/a", Yes, Yes),
+        ("rm -r? -f? $tmp/**", "rm -r /tmp/a /etc", No, No),
+        ("rm -rf? $tmp/**", "rm -r -f /tmp/a", Yes, Yes),
+        ("rm -r ...", "rm -f x", No, No),
+        ("rm -r ...", "rm -f -r x", Yes, Yes),
+        ("git push --force* ...", "git push --force-with-lease", Yes, Yes),
+        ("mkfs.* ...", "mkfs.ext4 /dev/sda", Yes, Yes),
+        ("dd of=/dev/* ...", "dd if=x of=/dev/sda", No, No),
+        ("* --force ...", "anything --force", Yes, Yes),
+        ("/usr/bin/git status", "/usr/bin/git status", Yes, Yes),
+        ("git status", "/usr/bin/git status", Yes, Yes),
+        ("git push ...", "/tmp/git push", No, Yes),
+        ("./ci/build.sh ...", "/work/ci/build.sh x", Yes, Yes),
+        ("a ... b", "a x y b", Yes, Yes),
+        ("a ... b", "a x y", No, No),
+    ] {
+        assert_eq!(ask(pattern, &command(text, true), &[]), [loosen, tighten], "{pattern} {text}");
+    }
+    // Without a table a deny sees through options, an allow does not.
+    assert_eq!(ask("foo push", &command("foo -C x push", false), &[]), [No, Maybe]);
+    assert_eq!(ask("foo ...", &command("foo -x bar", false), &[]), [Yes, Yes]);
+}
+
+#[test]
+fn unknown_words() {
+    use crate::model::doubt::Doubt;
+    use crate::model::word::Unknown;
+    let with = |prefix: &str, single| {
+        let mut command = command("git x", true);
+        let unknown = Unknown { reason: Doubt::CommandOutput, prefix: prefix.to_owned(), single };
+        command.args[0].word = Word::Unknown(unknown);
+        command
+    };
+    use Truth::{Maybe, No, Yes};
+    assert_eq!(ask("git push ...", &with("", false), &[]), [Maybe, Maybe]);
+    assert_eq!(ask("git push ...", &with("pul", true), &[]), [No, No]);
+    assert_eq!(ask("git ...", &with("", true), &[]), [Maybe, Yes]);
+    assert_eq!(ask("git ...", &with("x", true), &[]), [Yes, Yes]);
+    assert_eq!(ask("git", &with("", false), &[]), [Maybe, Maybe]);
+    assert_eq!(ask("git", &with("", true), &[]), [No, No]);
+}
+
+#[test]
+fn pipes() {
+    let curl = command("curl https://a.example", true);
+    let shell = command("sh", true);
+    assert_eq!(ask("curl ... | {sh,bash}", &shell, &[&curl]), [Truth::Yes; 2]);
+    assert_eq!(ask("curl ... | {sh,bash}", &shell, &[]), [Truth::No; 2]);
+    assert_eq!(ask("wget ... | sh ...", &shell, &[&curl]), [Truth::No; 2]);
+}
+
+#[test]
+fn what_is_no_pattern() {
+    for text in ["", "a | ", "... x", "{a,b"] {
+        let read = ExecPattern::parse(text, &Anchors::frozen(None), Stance::Loosen);
+        assert!(read.is_err(), "{text:?}");
+    }
+}
