@@ -1,0 +1,166 @@
+//! Takes secrets out of text and JSON before anything is written or shown.
+//!
+//! The detectors are data (`policies/catalogue/secrets.toml`, the `$keys` of the policy language).
+//! What is found is replaced by `[redacted:<detector>]`. Redacting is repeated until nothing is
+//! found any more, so that its output never holds a text that a detector still matches; should
+//! that not settle, the whole text is withheld. Time is linear in the text: the regular
+//! expressions have no backtracking and the rounds are bounded.
+//!
+//! It must never fail open: what cannot be redacted is replaced whole. It finds secrets by their
+//! form, so a secret without form (a short password in prose) passes; policy must not rest on it.
+
+mod capture;
+mod detector;
+mod json;
+
+pub use capture::{CAPTURE_BYTES_MAX, CAPTURE_STRING_BYTES_MAX, TOO_LONG, digest};
+pub use detector::RedactError;
+
+use detector::Detector;
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Rounds of redaction over one text. Two settle every text seen; the last one only proves it.
+const ROUNDS_MAX: usize = 4;
+/// What a text becomes that does not settle within the rounds.
+const UNSETTLED: &str = "unsettled";
+/// The beginning of what stands in a secret's place.
+const MARK: &str = "[redacted:";
+
+/// The detectors, ready for use; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Redactor {
+    detectors: Arc<[Detector]>,
+}
+
+/// A stretch of text to replace, and the index of the detector that found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found {
+    range: Range<usize>,
+    detector: usize,
+}
+
+impl Redactor {
+    /// The detectors that toolgate ships.
+    ///
+    /// # Errors
+    /// If the catalogue in this binary cannot be read; a test sees to it that it can.
+    pub fn shipped() -> Result<Redactor, RedactError> {
+        let detectors = detector::read(include_str!("../../policies/catalogue/secrets.toml"))?;
+        Ok(Redactor { detectors: detectors.into() })
+    }
+
+    /// The ids of the detectors, in the order of the catalogue.
+    pub fn detector_ids(&self) -> impl Iterator<Item = &str> {
+        self.detectors.iter().map(|detector| detector.id.as_str())
+    }
+
+    /// The text without its secrets and the ids of the detectors that found them, each once;
+    /// nothing if there is none.
+    #[must_use]
+    pub fn redact_text(&self, text: &str) -> Option<(String, Vec<String>)> {
+        let mut current = Cow::Borrowed(text);
+        let mut ids: Vec<String> = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            let found = self.find(&current);
+            if found.is_empty() {
+                return if ids.is_empty() { None } else { Some((current.into_owned(), ids)) };
+            }
+            current = Cow::Owned(self.replace(&current, &found, &mut ids));
+        }
+        if self.find(&current).is_empty() {
+            return Some((current.into_owned(), ids));
+        }
+        Some((format!("{MARK}{UNSETTLED}]"), vec![UNSETTLED.to_owned()]))
+    }
+
+    /// The text without its secrets, whichever they were.
+    #[must_use]
+    pub fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.redact_text(text) {
+            Some((clean, _)) => Cow::Owned(clean),
+            None => Cow::Borrowed(text),
+        }
+    }
+
+    /// Every stretch to replace, in order, none overlapping another.
+    fn find(&self, text: &str) -> Vec<Found> {
+        let lower = text.to_ascii_lowercase();
+        let marks = self.marks(text);
+        let mut found: Vec<Found> = Vec::new();
+        for (index, detector) in self.detectors.iter().enumerate() {
+            if detector.key.is_some() || !detector.may_match(&lower) {
+                continue;
+            }
+            let ranges = detector.secrets(text).filter_map(|range| around_marks(range, &marks));
+            found.extend(ranges.map(|range| Found { range, detector: index }));
+        }
+        merge(found)
+    }
+
+    /// Where the marks of an earlier redaction are, in order.
+    fn marks(&self, text: &str) -> Vec<Range<usize>> {
+        let mark = |(start, _): (usize, &str)| {
+            let after = text.get(start + MARK.len()..)?;
+            let here = |id: &&str| after.strip_prefix(*id).is_some_and(|end| end.starts_with(']'));
+            let id = std::iter::once(UNSETTLED).chain(self.detector_ids()).find(here)?;
+            Some(start..start + MARK.len() + id.len() + 1)
+        };
+        text.match_indices(MARK).filter_map(mark).collect()
+    }
+
+    fn replace(&self, text: &str, found: &[Found], ids: &mut Vec<String>) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut from = 0;
+        for Found { range, detector } in found {
+            let id = self.detectors.get(*detector).map_or(UNSETTLED, |known| known.id.as_str());
+            out.push_str(text.get(from..range.start).unwrap_or_default());
+            out.push_str(MARK);
+            out.push_str(id);
+            out.push(']');
+            from = range.end;
+            if !ids.iter().any(|known| known == id) {
+                ids.push(id.to_owned());
+            }
+        }
+        out.push_str(text.get(from..).unwrap_or_default());
+        out
+    }
+}
+
+/// The stretch, widened to whole marks; nothing if it holds nothing but marks or parts of them.
+///
+/// So a mark is never taken for a secret nor cut in two, and each round leaves less to find.
+fn around_marks(range: Range<usize>, marks: &[Range<usize>]) -> Option<Range<usize>> {
+    let first = marks.partition_point(|mark| mark.end <= range.start);
+    let touched = marks.get(first..)?.iter().take_while(|mark| mark.start < range.end);
+    let mut whole = range.clone();
+    let mut covered_to = range.start;
+    let mut bare = false;
+    for mark in touched {
+        bare |= mark.start > covered_to;
+        covered_to = mark.end;
+        whole = whole.start.min(mark.start)..whole.end.max(mark.end);
+    }
+    (bare || covered_to < range.end).then_some(whole)
+}
+
+/// Joins overlapping stretches; the detector that stands first in the catalogue names the whole.
+fn merge(mut found: Vec<Found>) -> Vec<Found> {
+    found.sort_by_key(|one| (one.range.start, one.range.end));
+    let mut merged: Vec<Found> = Vec::with_capacity(found.len());
+    for next in found {
+        match merged.last_mut() {
+            Some(last) if next.range.start < last.range.end => {
+                last.range.end = last.range.end.max(next.range.end);
+                last.detector = last.detector.min(next.detector);
+            }
+            _ => merged.push(next),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests;

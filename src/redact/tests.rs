@@ -1,0 +1,231 @@
+use super::*;
+use crate::model::json::Json;
+use detector::Catalogue;
+use regex::{Captures, Regex};
+use serde_json::json;
+
+fn shipped() -> Redactor {
+    Redactor::shipped().unwrap()
+}
+
+/// `{a*36}` is 36 times `a`.
+fn expand(sample: &str) -> String {
+    let repeat = Regex::new(r"\{(.)\*([0-9]+)\}").unwrap();
+    repeat
+        .replace_all(sample, |part: &Captures<'_>| part[1].repeat(part[2].parse().unwrap()))
+        .into_owned()
+}
+
+fn samples() -> Vec<detector::Written> {
+    let catalogue: Catalogue =
+        toml::from_str(include_str!("../../policies/catalogue/secrets.toml")).unwrap();
+    catalogue.detectors
+}
+
+#[test]
+fn every_detector_finds_its_hit_and_not_its_miss() {
+    let redactor = shipped();
+    assert!(samples().len() >= 15);
+    for sample in samples() {
+        let (hit, miss) = (expand(&sample.hit), expand(&sample.miss));
+        if sample.key.is_some() {
+            let (clean, redactions) = redactor.redact_json(&json!({ "client_secret": hit }));
+            assert_eq!(clean, json!({ "client_secret": format!("[redacted:{}]", sample.id) }));
+            assert_eq!(redactions.len(), 1, "{}", sample.id);
+            let (_, redactions) = redactor.redact_json(&json!({ "client_secret": miss }));
+            assert!(redactions.is_empty(), "{}", sample.id);
+            continue;
+        }
+        let (clean, ids) = redactor.redact_text(&hit).expect(&sample.id);
+        assert!(ids.contains(&sample.id), "{}: {ids:?} in {clean}", sample.id);
+        assert!(clean.contains(&format!("[redacted:{}]", sample.id)), "{clean}");
+        let ids = redactor.redact_text(&miss).map(|(_, ids)| ids).unwrap_or_default();
+        assert!(!ids.contains(&sample.id), "{}: {miss}", sample.id);
+    }
+}
+
+#[test]
+fn what_is_left_around_a_secret() {
+    let redactor = shipped();
+    let key = "a".repeat(40);
+    for (text, expected) in [
+        (format!("x ghp_{key} y"), "x [redacted:github-token] y".to_owned()),
+        (format!("ghp_{key}ghp_{key}"), "[redacted:github-token]".to_owned()),
+        (
+            "psql postgres://u:pppppp@h.example/d".to_owned(),
+            "psql postgres://u:[redacted:url-password]@h.example/d".to_owned(),
+        ),
+        (
+            format!("git push https://u:ghp_{key}@h.example/"),
+            "git push https://u:[redacted:github-token]@h.example/".to_owned(),
+        ),
+        (
+            "A_TOKEN=[redacted:jwt]tail-of-12345".to_owned(),
+            "A_TOKEN=[redacted:env-assignment]".to_owned(),
+        ),
+        (
+            "A_TOKEN=[redacted:nothing-known]".to_owned(),
+            "A_TOKEN=[redacted:env-assignment]".to_owned(),
+        ),
+    ] {
+        let (clean, _) = redactor.redact_text(&text).unwrap();
+        assert_eq!(clean, expected);
+    }
+    for plain in ["", "cargo test", "A_TOKEN=[redacted:jwt]", "é🔑 sk-", "token = next_token()"]
+    {
+        assert_eq!(redactor.redact_text(plain), None, "{plain}");
+    }
+}
+
+#[test]
+fn json_loses_secrets_in_keys_and_values_but_no_member() {
+    let key = format!("ghp_{}", "a".repeat(36));
+    let value = json!({
+        "a/b": [1, { "~": format!("x {key}") }],
+        key.clone(): 1,
+        format!("{key} "): 2,
+        "password": "abcd-efgh",
+        "max_tokens": 12,
+    });
+    let (clean, redactions) = shipped().redact_json(&value);
+    assert_eq!(
+        clean,
+        json!({
+            "a/b": [1, { "~": "x [redacted:github-token]" }],
+            "[redacted:github-token]": 1,
+            "[redacted:github-token] ": 2,
+            "password": "[redacted:named-field]",
+            "max_tokens": 12,
+        })
+    );
+    let places: Vec<(&str, &str)> =
+        redactions.iter().map(|one| (one.pointer.as_str(), one.detector.as_str())).collect();
+    assert_eq!(
+        places,
+        [
+            ("/a~1b/1/~0", "github-token"),
+            ("/[redacted:github-token]", "github-token"),
+            ("/[redacted:github-token] ", "github-token"),
+            ("/password", "named-field"),
+        ]
+    );
+    for (place, _) in places {
+        assert!(clean.pointer(place).is_some(), "{place}");
+    }
+    assert_eq!(shipped().redact_json(&clean), (clean.clone(), vec![]));
+}
+
+#[test]
+fn equal_keys_after_redaction_stay_apart() {
+    let members: serde_json::Map<String, Json> = (0..50)
+        .map(|n| {
+            (
+                format!(
+                    "ghp_{}",
+                    char::from(b'A' + n % 26).to_string().repeat(36 + usize::from(n))
+                ),
+                n.into(),
+            )
+        })
+        .collect();
+    let (clean, _) = shipped().redact_json(&Json::Object(members));
+    assert_eq!(clean.as_object().unwrap().len(), 50);
+    assert!(!clean.to_string().contains("ghp_"));
+}
+
+#[test]
+fn a_capture_fits_on_a_line() {
+    let redactor = shipped();
+    for value in [
+        json!({ "content": "é".repeat(2_000_000), "path": "/w/a" }),
+        json!({ "content": "\u{1}".repeat(4_000), "more": ["\u{1}".repeat(4_000)] }),
+        json!((0..100_000).collect::<Vec<u32>>()),
+        json!((0..9_000).map(|n| format!("{n:060}")).collect::<Vec<_>>()),
+    ] {
+        let capture = redactor.capture(&value);
+        assert_eq!(capture.bytes, value.to_string().len());
+        let kept = capture.value.unwrap();
+        assert!(kept.to_string().len() <= CAPTURE_BYTES_MAX);
+        let out = capture.redactions.iter().find(|one| one.detector == TOO_LONG).unwrap();
+        assert!(kept.pointer(&out.pointer).unwrap()["sha256"].is_string(), "{}", out.pointer);
+    }
+    let small = json!({ "sha256": "mine", "n": 1.5, "s": ["x", null, true] });
+    let capture = redactor.capture(&small);
+    assert_eq!((capture.value, capture.redactions.len()), (Some(small), 0));
+}
+
+#[test]
+fn one_bad_text_costs_linear_time() {
+    // Quadratic time would take hours here. Each text begins many secrets and ends none, or ends
+    // each too early.
+    let redactor = shipped();
+    let began = std::time::Instant::now();
+    for sample in samples() {
+        let hit = expand(&sample.hit);
+        for cut in [hit.len() / 2, hit.len().saturating_sub(1), hit.len()] {
+            let part = hit.get(..cut).unwrap_or(&hit);
+            let _ = redactor.redact_text(&part.repeat(50_000 / part.len().max(1)));
+        }
+    }
+    for part in [MARK, "[redacted:jwt]", "A_TOKEN=[redacted:jwt]x "] {
+        let _ = redactor.redact_text(&part.repeat(5_000));
+    }
+    assert!(began.elapsed().as_secs() < 120, "{:?}", began.elapsed());
+}
+
+/// Pieces that form secrets, halves of secrets and marks when they are strung together.
+fn pieces() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let mut known: Vec<String> = samples().iter().map(|s| expand(&s.hit)).collect();
+    known.extend(samples().iter().map(|s| expand(&s.miss)));
+    known.extend(samples().iter().map(|s| format!("[redacted:{}]", s.id)));
+    let words = [
+        "password=",
+        "TOKEN=",
+        "\"",
+        "'",
+        " ",
+        "://",
+        ":",
+        "@",
+        "=",
+        "[redacted:",
+        "]",
+        "é",
+        "-----",
+        "Authorization: Bearer ",
+        "--token ",
+        "sk-",
+        "a",
+        "\n",
+        "secret: \"",
+    ];
+    known.extend(words.map(str::to_owned));
+    let piece = prop_oneof![
+        3 => proptest::sample::select(known),
+        1 => "[a-zA-Z0-9:=@/_-]{0,50}",
+    ];
+    proptest::collection::vec(piece, 0..8).prop_map(|parts| parts.concat())
+}
+
+proptest::proptest! {
+    #[test]
+    fn nothing_redacted_is_ever_found_again(text in pieces()) {
+        let redactor = shipped_once();
+        if let Some((clean, ids)) = redactor.redact_text(&text) {
+            proptest::prop_assert_eq!(redactor.redact_text(&clean), None);
+            proptest::prop_assert!(!ids.contains(&UNSETTLED.to_owned()), "{}", text);
+        }
+    }
+
+    #[test]
+    fn nothing_redacted_in_json_is_ever_found_again(key in pieces(), value in pieces()) {
+        let (clean, _) = shipped_once().redact_json(&json!({ key: [{ "password": value }] }));
+        proptest::prop_assert_eq!(shipped_once().redact_json(&clean), (clean, vec![]));
+    }
+}
+
+fn shipped_once() -> &'static Redactor {
+    static ONCE: std::sync::OnceLock<Redactor> = std::sync::OnceLock::new();
+    ONCE.get_or_init(shipped)
+}
