@@ -57,3 +57,6 @@ pub const JOURNAL_QUEUE_MAX: usize = 4_096;
 pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);
 /// How long the gate waits for a record to be written before it refuses.
 pub const JOURNAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the sidecar listens and the client looks, unless told otherwise.
+pub const HOOK_SOCKET: &str = "/run/toolgate/hook.sock";

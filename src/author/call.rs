@@ -15,9 +15,8 @@ use crate::policy::rule::ToolRow;
 /// What a call in short form would do.
 #[must_use]
 pub fn facts_of(text: &CallText, cwd: &AbsPath, taught: &[ToolRow], place: &Place<'_>) -> Facts {
-    let tool = |name: &str, input: Json| {
-        gather(call(ToolName::parse(name), input, cwd), taught, place)
-    };
+    let tool =
+        |name: &str, input: Json| gather(call(ToolName::parse(name), input, cwd), taught, place);
     match text {
         CallText::Bash(command) => tool("Bash", serde_json::json!({ "command": command })),
         CallText::Tool(name, input) => tool(name, input.clone()),
@@ -80,8 +79,7 @@ fn destination(text: &str) -> Result<Target, Doubt> {
         Some((method, url)) => (Some(method.to_owned()), url),
         None => (None, text),
     };
-    let mut network =
-        Network::parse_url(url).map_err(|error| Doubt::Other(error.to_string()))?;
+    let mut network = Network::parse_url(url).map_err(|error| Doubt::Other(error.to_string()))?;
     network.method = method;
     Ok(Target::Connect(Destination::Network(network)))
 }

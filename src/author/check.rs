@@ -72,8 +72,7 @@ fn run_all(
     redactor: &Redactor,
 ) -> (Vec<Diagnostic>, usize) {
     let Some(policy) = &frozen.policy else { return (frozen.diagnostics.clone(), 0) };
-    let mut bench =
-        Bench { policy, anchors, redactor, file: "", failed: Vec::new(), ran: 0 };
+    let mut bench = Bench { policy, anchors, redactor, file: "", failed: Vec::new(), ran: 0 };
     for ((source, document), layer) in sources.iter().zip(&frozen.documents).zip(&policy.layers) {
         bench.file = &source.name;
         bench.document(document, layer);

@@ -10,6 +10,7 @@ use crate::model::truth::Truth;
 use crate::policy::pattern::output::OutputPattern;
 use crate::policy::rule::{Policy, Rule, Says, Scope};
 use crate::redact::Redactor;
+use crate::redact::withhold::{each_text, withhold};
 
 /// What the output rules come to. An output that no rule matched passes (policy language §11.4).
 pub(super) fn output_obligations(
@@ -89,22 +90,11 @@ fn replace(
     let withheld = matches!(rule.says, Says::Effect(Effect::Deny))
         || (rule.says == Says::Redact && matches.iter().any(is_everything));
     if withheld && !found.is_empty() {
-        let notice = format!("[withheld by rule {}]", rule.id);
-        each_text(value, &mut |text| text.clone_from(&notice));
+        withhold(value, &format!("[withheld by rule {}]", rule.id));
     }
     found
 }
 
 fn is_everything(pattern: &OutputPattern) -> bool {
     matches!(pattern, OutputPattern::Everything)
-}
-
-/// Visits every string value. Keys are the tool's own shape and stay.
-fn each_text(value: &mut Json, visit: &mut impl FnMut(&mut String)) {
-    match value {
-        Json::String(text) => visit(text),
-        Json::Array(items) => items.iter_mut().for_each(|item| each_text(item, visit)),
-        Json::Object(entries) => entries.values_mut().for_each(|item| each_text(item, visit)),
-        Json::Null | Json::Bool(_) | Json::Number(_) => {}
-    }
 }

@@ -42,6 +42,8 @@ pub enum Phase {
         output: Json,
         /// How long it took, in milliseconds, if the runtime said so.
         duration_ms: Option<u64>,
+        /// Whether the runtime reports it as failed; such an output cannot be replaced.
+        failed: bool,
     },
 }
 

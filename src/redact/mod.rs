@@ -12,6 +12,7 @@
 mod capture;
 mod detector;
 mod json;
+pub mod withhold;
 
 pub use capture::{CAPTURE_BYTES_MAX, CAPTURE_STRING_BYTES_MAX, TOO_LONG, digest};
 pub use detector::RedactError;

@@ -1,0 +1,234 @@
+//! The hook client: event in, the runtime's own answer out. Small, synchronous, and never open.
+//!
+//! It runs once for every tool call, started by the runtime with an environment that the project
+//! may have written. So it takes nothing from the environment, starts no thread and no async
+//! runtime, prints exactly once, and ends with a denial whatever fails, a panic included.
+
+use super::protocol::{Reply, request_head};
+use super::runtime::{denial, failure};
+use crate::limits::{EVENT_BYTES_MAX, HOOK_DEADLINE};
+use crate::model::principal::Runtime;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt,
+};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// The room that a reply may take: an event comes back at most once, redacted.
+const REPLY_BYTES_MAX: usize = 2 * EVENT_BYTES_MAX;
+/// How long to wait before asking again for a place in a full backlog.
+const BACKLOG_WAIT: Duration = Duration::from_millis(2);
+
+/// What `toolgate hook` was told to do. Everything comes as an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Whose events come in.
+    pub runtime: Runtime,
+    /// Where the sidecar listens.
+    pub socket: String,
+    /// Who must be listening there; nothing accepts anyone.
+    pub server_uid: Option<u32>,
+    /// When to give up: below the runtime's own timeout.
+    pub deadline: Duration,
+}
+
+/// Runs the client on this process's standard streams. `args` are those after `toolgate hook`.
+#[must_use]
+pub fn main(args: &[String]) -> ExitCode {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut event = Vec::new();
+    let reply = catch_unwind(AssertUnwindSafe(|| run(args, &mut event)));
+    let reply = match reply {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(reason)) => failure(&event, &reason),
+        Err(_) => denial(None, "the guard's hook failed: an internal error"),
+    };
+    print(&reply)
+}
+
+/// One write each; if the answer itself cannot be written, the exit code still denies.
+fn print(reply: &Reply) -> ExitCode {
+    let _ = std::io::stderr().write_all(&reply.stderr);
+    let mut stdout = std::io::stdout().lock();
+    let printed = stdout.write_all(&reply.stdout).and_then(|()| stdout.flush());
+    ExitCode::from(if printed.is_ok() { reply.code } else { 2 })
+}
+
+fn run(args: &[String], event: &mut Vec<u8>) -> Result<Reply, String> {
+    let settings = parse_args(args)?;
+    let until = Instant::now() + settings.deadline;
+    read_event(event, until)?;
+    exchange(&settings, event, until)
+}
+
+/// Reads the arguments. An argument that is not known is an error: it may have been meant to
+/// restrict.
+///
+/// # Errors
+/// In words for the person who wired the hook.
+pub fn parse_args(args: &[String]) -> Result<Settings, String> {
+    let mut rest = args.iter().map(String::as_str);
+    let runtime = rest.next().ok_or("say whose hook this is: `toolgate hook claude`")?;
+    let mut settings = Settings {
+        runtime: runtime.parse().map_err(|error| format!("{error}"))?,
+        socket: crate::limits::HOOK_SOCKET.to_owned(),
+        server_uid: None,
+        deadline: HOOK_DEADLINE,
+    };
+    while let Some(name) = rest.next() {
+        let mut value = || rest.next().ok_or_else(|| format!("`{name}` wants a value"));
+        match name {
+            "--socket" => value()?.clone_into(&mut settings.socket),
+            "--server-uid" => settings.server_uid = Some(number(name, value()?)?),
+            "--deadline" => {
+                let ms: u32 = number(name, value()?)?;
+                settings.deadline = Duration::from_millis(u64::from(ms));
+            }
+            _ => return Err(format!("`{name}` is no option of `toolgate hook`")),
+        }
+    }
+    Ok(settings)
+}
+
+fn number(name: &str, text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("`{name}` wants a number, not `{text}`"))
+}
+
+/// Standard input up to its end, within the deadline and the bound.
+fn read_event(event: &mut Vec<u8>, until: Instant) -> Result<(), String> {
+    let mut stdin = std::io::stdin().lock();
+    let mut chunk = vec![0u8; 64 * 1024];
+    loop {
+        wait(&std::io::stdin(), PollFlags::POLLIN, until, "the runtime sent no whole event")?;
+        let read = match stdin.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(read) => read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(format!("the event cannot be read: {error}")),
+        };
+        event.extend_from_slice(chunk.get(..read).unwrap_or_default());
+        if event.len() > EVENT_BYTES_MAX {
+            let size = EVENT_BYTES_MAX / (1024 * 1024);
+            return Err(format!("the event is larger than {size} MiB"));
+        }
+    }
+}
+
+/// Asks the sidecar.
+///
+/// # Errors
+/// In words for the agent, if it cannot be reached, is not who it must be, or does not answer
+/// whole and in time.
+pub fn exchange(settings: &Settings, event: &[u8], until: Instant) -> Result<Reply, String> {
+    let mut stream = dial(settings, until)?;
+    if let Some(expected) = settings.server_uid {
+        let peer = getsockopt(&stream, sockopt::PeerCredentials)
+            .map_err(|error| format!("the guard's identity cannot be read: {error}"))?;
+        if peer.uid() != expected {
+            return Err("another user's process listens at the guard's socket".to_owned());
+        }
+    }
+    let head = request_head(settings.runtime, event.len());
+    send(&mut stream, head.as_bytes(), until)?;
+    send(&mut stream, event, until)?;
+    let reply = receive(&mut stream, until)?;
+    Reply::parse(&reply).map_err(|_| "the guard did not answer whole".to_owned())
+}
+
+/// Connects without blocking: a full backlog would otherwise hold us past every deadline.
+fn dial(settings: &Settings, until: Instant) -> Result<UnixStream, String> {
+    let unreachable = |error: Errno| {
+        format!("the guard cannot be reached at {}: {}", settings.socket, error.desc())
+    };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(unreachable)?;
+    let address = UnixAddr::new(settings.socket.as_str()).map_err(unreachable)?;
+    loop {
+        match connect(fd.as_raw_fd(), &address) {
+            Ok(()) => return Ok(UnixStream::from(fd)),
+            Err(Errno::EAGAIN | Errno::EINTR) if Instant::now() < until => {
+                std::thread::sleep(BACKLOG_WAIT);
+            }
+            Err(error) => return Err(unreachable(error)),
+        }
+    }
+}
+
+const LATE: &str = "the guard did not answer in time";
+
+fn send(stream: &mut UnixStream, mut bytes: &[u8], until: Instant) -> Result<(), String> {
+    while !bytes.is_empty() {
+        match stream.write(bytes) {
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) if is_retry(&error) => wait(&*stream, PollFlags::POLLOUT, until, LATE)?,
+            // The sidecar may refuse an event before it has all of it: its answer says why.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => return Err(format!("the guard hung up: {error}")),
+        }
+    }
+    Ok(())
+}
+
+fn receive(stream: &mut UnixStream, until: Instant) -> Result<Vec<u8>, String> {
+    let mut reply = Vec::new();
+    let mut chunk = vec![0u8; 16 * 1024];
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => return Ok(reply),
+            Ok(read) => reply.extend_from_slice(chunk.get(..read).unwrap_or_default()),
+            Err(error) if is_retry(&error) => wait(&*stream, PollFlags::POLLIN, until, LATE)?,
+            // It closed with our bytes unread; what it said before that still counts.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Ok(reply),
+            Err(error) => return Err(format!("the guard hung up: {error}")),
+        }
+        if reply.len() > REPLY_BYTES_MAX {
+            return Err("the guard's answer is too large".to_owned());
+        }
+    }
+}
+
+fn is_retry(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted)
+}
+
+/// Waits until `fd` is ready.
+fn wait(fd: &impl AsFd, flags: PollFlags, until: Instant, late: &str) -> Result<(), String> {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(late.to_owned());
+        }
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(fd.as_fd(), flags)], timeout) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(format!("waiting failed: {}", error.desc())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments() {
+        let parse = |text: &str| {
+            let args: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+            parse_args(&args)
+        };
+        let all = parse("claude --socket /s --server-uid 7 --deadline 50").unwrap();
+        assert_eq!((all.socket.as_str(), all.server_uid), ("/s", Some(7)));
+        assert_eq!(all.deadline, Duration::from_millis(50));
+        assert!(parse("claude").is_ok());
+        for bad in ["", "gemini", "claude --socket", "claude --server-uid -1", "claude --deadlin 5"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

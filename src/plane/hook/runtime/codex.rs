@@ -1,0 +1,26 @@
+//! OpenAI Codex CLI (0.169): payloads like Claude's, a stricter reader of answers.
+//!
+//! Codex runs the tool whenever it cannot make sense of an answer, so it is told one of two things
+//! only: nothing, or the exact denial.
+
+use super::{Event, EventError, claude, denial, no_opinion};
+use crate::gate::permit::{Passage, Terms};
+use crate::model::call::CallId;
+use crate::model::json::Json;
+use crate::model::principal::Runtime;
+use crate::plane::hook::protocol::Reply;
+
+pub(super) fn read(body: Json, uid: u32, id: CallId) -> Result<Event, EventError> {
+    claude::read(Runtime::Codex, body, uid, id)
+}
+
+pub(super) fn answer(event: &str, passage: &Passage) -> Reply {
+    match passage {
+        Passage::Refusal(refusal) => denial(Some(event), refusal.reason()),
+        Passage::Permit(permit) => match permit.terms() {
+            // `ask` is not understood, and what is not understood runs.
+            Terms::Ask => denial(Some(event), permit.reason()),
+            Terms::Allow | Terms::Defer => no_opinion(),
+        },
+    }
+}

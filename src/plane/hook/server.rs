@@ -1,0 +1,170 @@
+//! The sidecar's side of the hook socket.
+//!
+//! One connection, one event, one answer. Whoever may not speak, says something unreadable, or is
+//! slow, gets a denial where one can be said, and the server goes on.
+
+use super::protocol::{HEAD_BYTES_MAX, Reply, parse_request_head};
+use super::runtime::{self, Event, answer, denial, failure, no_opinion};
+use crate::gate::Gate;
+use crate::gate::permit::Passage;
+use crate::limits::{EVENT_BYTES_MAX, EVENT_READ_TIMEOUT, HOOK_CONNECTIONS_MAX};
+use crate::model::call::{CallId, Phase};
+use crate::model::principal::{Principal, Runtime};
+use crate::model::record::{Durability, Kind, Record};
+use crate::world::World;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+/// One hook socket and whom it serves.
+pub struct Server {
+    /// Where every call goes.
+    pub gate: Arc<Gate>,
+    /// The files of the agents behind this socket.
+    pub world: Arc<dyn World>,
+    /// The users who may speak.
+    pub allow_uid: Vec<u32>,
+}
+
+impl Server {
+    /// Serves until the listener fails for good or the task is dropped.
+    pub async fn serve(self: Arc<Self>, listener: UnixListener) {
+        let places = Arc::new(Semaphore::new(HOOK_CONNECTIONS_MAX));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let server = Arc::clone(&self);
+                    tokio::spawn(async move {
+                        server.connection(stream).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    // Out of descriptors, most likely: give the connections time to end.
+                    tracing::warn!(%error, "the hook socket could not accept");
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(&self, mut stream: UnixStream) {
+        let reply = match stream.peer_cred() {
+            Ok(peer) if self.allow_uid.contains(&peer.uid()) => {
+                self.request(&mut stream, peer.uid()).await
+            }
+            Ok(peer) => {
+                self.bad_input(None, "a user who may not speak here", &[], peer.uid()).await;
+                denial(None, "this user may not speak to the guard")
+            }
+            Err(_) => denial(None, "the guard cannot see who is speaking"),
+        };
+        // Whoever has hung up will find its own denial.
+        let _ = stream.write_all(&reply.to_bytes()).await;
+        let _ = stream.shutdown().await;
+    }
+
+    async fn request(&self, stream: &mut UnixStream, uid: u32) -> Reply {
+        let read = tokio::time::timeout(EVENT_READ_TIMEOUT, read_request(stream)).await;
+        let (runtime, bytes) = match read {
+            Ok(Ok(request)) => request,
+            Ok(Err(why)) => {
+                self.bad_input(None, &why, &[], uid).await;
+                return denial(None, &why);
+            }
+            Err(_) => {
+                let why = "the event did not arrive in time";
+                self.bad_input(None, why, &[], uid).await;
+                return denial(None, why);
+            }
+        };
+        let id = CallId(uuid::Uuid::now_v7().to_string());
+        match runtime::read(runtime, &bytes, uid, id) {
+            Ok(Event::Call(call)) => {
+                let event = match call.phase {
+                    Phase::Pre => "PreToolUse",
+                    Phase::Post { failed: true, .. } => "PostToolUseFailure",
+                    Phase::Post { failed: false, .. } => "PostToolUse",
+                };
+                let tool = call.tool.clone();
+                match self.gate.judge(*call, Arc::clone(&self.world)).await {
+                    Passage::Refusal(refusal) if event == "PostToolUse" => {
+                        failure(&bytes, refusal.reason())
+                    }
+                    passage => answer(runtime, event, &tool, &passage),
+                }
+            }
+            Ok(Event::Other { name, principal, .. }) => self.told(&name, *principal).await,
+            Err(error) => {
+                let why = error.to_string();
+                self.bad_input(Some(runtime), &why, &bytes, uid).await;
+                failure(&bytes, &format!("the guard cannot read this event: {why}"))
+            }
+        }
+    }
+
+    /// An event that holds no call: written down, and answered with no opinion. If it cannot be
+    /// written down, what could be held back is.
+    async fn told(&self, name: &str, principal: Principal) -> Reply {
+        let record = Record {
+            principal: Some(principal),
+            details: vec![("event", name.into())],
+            durability: Durability::Written,
+            ..Record::new(match name {
+                "SessionStart" => Kind::SessionStart,
+                "SessionEnd" => Kind::SessionEnd,
+                _ => Kind::RuntimeEvent,
+            })
+        };
+        match self.gate.note(record).await {
+            Ok(()) => no_opinion(),
+            Err(error) => denial(Some(name), &format!("the log cannot be written: {error}")),
+        }
+    }
+
+    /// What could not be read is remembered by its length and digest, never by its content.
+    async fn bad_input(&self, runtime: Option<Runtime>, why: &str, bytes: &[u8], uid: u32) {
+        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let mut details = vec![("why", why.into()), ("peer_uid", uid.into())];
+        details.extend(runtime.map(|runtime| ("runtime", runtime.as_str().into())));
+        if !bytes.is_empty() {
+            details.push(("bytes", bytes.len().into()));
+            details.push(("sha256", digest.into()));
+        }
+        let record = Record { details, ..Record::new(Kind::BadInput) };
+        if let Err(error) = self.gate.note(record).await {
+            // The refusal stands either way.
+            tracing::error!(%error, "a refused input could not be recorded");
+        }
+    }
+}
+
+async fn read_request(stream: &mut UnixStream) -> Result<(Runtime, Vec<u8>), String> {
+    let head = read_head(stream).await?;
+    let (runtime, length) = parse_request_head(&head).map_err(|error| error.to_string())?;
+    if length > EVENT_BYTES_MAX {
+        let size = EVENT_BYTES_MAX / (1024 * 1024);
+        return Err(format!("the event is larger than {size} MiB"));
+    }
+    let mut bytes = vec![0u8; length];
+    let read = stream.read_exact(&mut bytes).await;
+    read.map_err(|_| "the event is cut short".to_owned())?;
+    Ok((runtime, bytes))
+}
+
+async fn read_head(stream: &mut UnixStream) -> Result<String, String> {
+    let mut head = Vec::with_capacity(HEAD_BYTES_MAX);
+    while head.len() < HEAD_BYTES_MAX {
+        match stream.read_u8().await {
+            Ok(b'\n') => {
+                return String::from_utf8(head).map_err(|_| "the request is no text".to_owned());
+            }
+            Ok(byte) => head.push(byte),
+            Err(_) => return Err("the request is cut short".to_owned()),
+        }
+    }
+    Err("the request does not begin as this protocol does".to_owned())
+}

@@ -1,0 +1,3 @@
+//! The places that stop or let through. Planes never talk to each other; they share the gate.
+
+pub mod hook;

@@ -1,0 +1,48 @@
+//! Taking all text out of a tool's output while keeping its shape.
+//!
+//! A runtime ignores an output of another shape in silence, and what should have been withheld
+//! would pass. So only texts are replaced, and those that say which shape it is are kept.
+
+use crate::model::json::Json;
+
+/// Keys whose text says what the object is, in every tool output seen so far.
+const SHAPE_KEYS: [&str; 2] = ["type", "status"];
+
+/// Replaces every text in `value` by `notice`.
+pub fn withhold(value: &mut Json, notice: &str) {
+    each_text(value, &mut |text| notice.clone_into(text));
+}
+
+/// Visits every text in `value` but those that say what shape it has.
+pub fn each_text(value: &mut Json, visit: &mut impl FnMut(&mut String)) {
+    match value {
+        Json::String(text) => visit(text),
+        Json::Array(items) => items.iter_mut().for_each(|item| each_text(item, visit)),
+        Json::Object(entries) => {
+            for (key, item) in entries {
+                if !(SHAPE_KEYS.contains(&key.as_str()) && item.is_string()) {
+                    each_text(item, visit);
+                }
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::withhold;
+    use serde_json::json;
+
+    #[test]
+    fn the_shape_stays() {
+        let mut read = json!({"type": "text", "file": {"filePath": "/a", "content": "s", "numLines": 1}});
+        withhold(&mut read, "gone");
+        let expected =
+            json!({"type": "text", "file": {"filePath": "gone", "content": "gone", "numLines": 1}});
+        assert_eq!(read, expected);
+        let mut text = json!("secret");
+        withhold(&mut text, "gone");
+        assert_eq!(text, json!("gone"));
+    }
+}
