@@ -17,4 +17,13 @@ pub mod world;
 
 pub mod facts;
 
+pub mod audit;
+
+pub mod gate;
+
+pub mod plane;
+
 pub mod author;
+pub mod service;
+
+pub mod cli;

@@ -60,3 +60,5 @@ pub const JOURNAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the sidecar listens and the client looks, unless told otherwise.
 pub const HOOK_SOCKET: &str = "/run/toolgate/hook.sock";
+/// How long a stopping sidecar waits for calls in flight.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);

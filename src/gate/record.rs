@@ -1,8 +1,10 @@
-//! The record of a decision: what was asked, what was decided, with the secrets taken out.
+//! The record of a decision: what was asked and what was decided.
+//!
+//! Arguments and outputs are redacted here; the journal redacts every other text as it writes it.
 
 use crate::model::access::Verb;
 use crate::model::call::{Phase, ToolCall};
-use crate::model::decision::{Decision, Obligation};
+use crate::model::decision::Decision;
 use crate::model::effect::Verdict;
 use crate::model::record::{Durability, Kind, Record};
 use crate::redact::Redactor;
@@ -49,22 +51,6 @@ pub(super) fn complete(
     record.durability = durability(decision);
     record.decided_us = u64::try_from(took.as_micros()).ok();
     record.decision = Some(Box::new(decision.clone()));
-    cleaned(record, redactor)
-}
-
-/// The same record without a secret in any of its words.
-pub(super) fn cleaned(mut record: Record, redactor: &Redactor) -> Record {
-    for (_, value) in &mut record.details {
-        *value = redactor.redact_json(value).0;
-    }
-    if let Some(cwd) = &mut record.cwd {
-        *cwd = redactor.clean(cwd).into_owned();
-    }
-    if let Some(decision) = &mut record.decision {
-        decision.reason = redactor.clean(&decision.reason).into_owned();
-        // The new output is the answer's to carry; the record has the redacted one already.
-        decision.obligations.retain(|o| !matches!(o, Obligation::ReplaceInput(_)));
-    }
     record
 }
 

@@ -6,10 +6,12 @@
 
 mod frozen;
 mod mounted;
+mod nowhere;
 mod resolve;
 
 pub use frozen::Frozen;
 pub use mounted::{Mounted, Same};
+pub use nowhere::Nowhere;
 
 use crate::model::doubt::Doubt;
 use crate::model::path::{AbsPath, Real};

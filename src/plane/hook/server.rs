@@ -20,20 +20,30 @@ use tokio::sync::Semaphore;
 
 /// One hook socket and whom it serves.
 pub struct Server {
-    /// Where every call goes.
-    pub gate: Arc<Gate>,
-    /// The files of the agents behind this socket.
-    pub world: Arc<dyn World>,
-    /// The users who may speak.
-    pub allow_uid: Vec<u32>,
+    gate: Arc<Gate>,
+    world: Arc<dyn World>,
+    allow_uid: Vec<u32>,
+    /// One place for each connection served; all are free when the server is idle.
+    places: Arc<Semaphore>,
 }
 
 impl Server {
+    /// Serves the agents whose files are in `world` and whose user is one of `allow_uid`.
+    #[must_use]
+    pub fn new(gate: Arc<Gate>, world: Arc<dyn World>, allow_uid: Vec<u32>) -> Server {
+        Server { gate, world, allow_uid, places: Arc::new(Semaphore::new(HOOK_CONNECTIONS_MAX)) }
+    }
+
+    /// Waits until no connection is being served.
+    pub async fn idle(&self) {
+        let all = u32::try_from(HOOK_CONNECTIONS_MAX).unwrap_or(u32::MAX);
+        let _ = self.places.acquire_many(all).await;
+    }
+
     /// Serves until the listener fails for good or the task is dropped.
     pub async fn serve(self: Arc<Self>, listener: UnixListener) {
-        let places = Arc::new(Semaphore::new(HOOK_CONNECTIONS_MAX));
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let server = Arc::clone(&self);

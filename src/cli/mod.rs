@@ -1,0 +1,107 @@
+//! The command line: one file for each command. `hook` is not here: it is taken before this.
+
+mod audit;
+mod demo;
+mod policy;
+mod serve;
+mod show;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// One door between an AI agent and its tools: one policy, one evaluator, one log.
+#[derive(Parser)]
+#[command(name = "toolgate", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 fine, 1 findings, 2 usage or could not run.\n\
+    `toolgate hook` answers as its runtime wants it: 0 to go on, 2 to hold the call back.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The whole product on one screen, with nothing installed
+    Demo(demo::Arguments),
+    /// The sidecar in the foreground
+    Serve(serve::Arguments),
+    /// The hook client: an event on stdin, the runtime's own answer on stdout
+    Hook(Hook),
+    /// For the person who writes policy
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// For the person who reads the log
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Only for the help text: the hook client reads its arguments itself, before everything else.
+#[derive(clap::Args)]
+struct Hook {
+    /// Whose hook this is: claude or codex
+    runtime: String,
+    /// Where the sidecar listens
+    #[arg(long, default_value = crate::limits::HOOK_SOCKET)]
+    socket: String,
+    /// The user id that must be listening there
+    #[arg(long, value_name = "UID")]
+    server_uid: Option<u32>,
+    /// When to give up and deny, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 20_000)]
+    deadline: u32,
+}
+
+/// The exit codes of every command but `hook` (and `run`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is as it should be.
+    Fine,
+    /// It ran, and found something: a failed test, a broken log.
+    Findings,
+    /// It could not run.
+    Failed,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        ExitCode::from(match outcome {
+            Outcome::Fine => 0,
+            Outcome::Findings => 1,
+            Outcome::Failed => 2,
+        })
+    }
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn run() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Policy(command) => policy::run(&command),
+        Command::Audit(command) => audit::run(&command),
+        Command::Hook(Hook { runtime, socket, server_uid, deadline }) => {
+            // Reached only if the arguments before `hook` hid it from `main`; never answered.
+            drop((runtime, socket, server_uid, deadline));
+            eprintln!("toolgate: write `hook` as the first argument");
+            Outcome::Failed
+        }
+        Command::Completions { shell } => {
+            let mut out = std::io::stdout();
+            clap_complete::generate(shell, &mut Arguments::command(), "toolgate", &mut out);
+            Outcome::Fine
+        }
+    };
+    outcome.into()
+}
+
+/// Says why a command could not run.
+fn failed(why: &dyn std::fmt::Display) -> Outcome {
+    eprintln!("error: {why}");
+    Outcome::Failed
+}

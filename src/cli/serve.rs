@@ -1,0 +1,92 @@
+//! `toolgate serve`: the sidecar in the foreground.
+
+use super::{Outcome, failed};
+use crate::service::config::{Config, WorldName};
+use crate::service::supervise::serve;
+use std::path::{Path, PathBuf};
+use tracing_subscriber::EnvFilter;
+
+/// Arguments stand above the configuration file.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A policy file; may be given more than once [default: the shipped policy]
+    #[arg(long, value_name = "FILE")]
+    policy: Vec<PathBuf>,
+    /// Where to listen for hooks [default: /run/toolgate/hook.sock]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Where the log goes [default: the state directory]
+    #[arg(long, value_name = "DIR")]
+    audit: Option<PathBuf>,
+    /// The directory that $workspace stands for [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+    /// How log messages are written to stderr
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    log_format: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    start_tracing(&arguments.log_format);
+    let config = match configuration(arguments) {
+        Ok(config) => config,
+        Err(error) => return failed(&error),
+    };
+    match serve(&config, arguments.config.as_deref()) {
+        Ok(()) => Outcome::Fine,
+        Err(error) => failed(&error),
+    }
+}
+
+fn configuration(
+    arguments: &Arguments,
+) -> Result<Config, crate::service::config::ConfigError> {
+    let mut config = match &arguments.config {
+        Some(path) => Config::read(path)?,
+        None => without_file(),
+    };
+    if !arguments.policy.is_empty() {
+        config.policy.files.clone_from(&arguments.policy);
+    }
+    if let Some(socket) = &arguments.socket {
+        config.hook.socket.clone_from(socket);
+    }
+    if let Some(audit) = &arguments.audit {
+        config.audit.dir = Some(audit.clone());
+    }
+    if let Some(workspace) = &arguments.workspace {
+        config.policy.workspace = Some(workspace.clone());
+    }
+    Ok(config)
+}
+
+/// Without a configuration the sidecar runs beside the agent, on the same files and as the same
+/// user: that is what a bare `serve` on a laptop means.
+fn without_file() -> Config {
+    let mut config = Config::default();
+    config.hook.world = Some(WorldName::Same);
+    config.hook.home = std::env::var_os("HOME").map(PathBuf::from).filter(|h| h.is_absolute());
+    config
+}
+
+/// Messages about the sidecar itself. The log of decisions is another thing: the journal.
+fn start_tracing(format: &str) {
+    let filter = EnvFilter::try_from_env("TOOLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        "json" => builder.json().init(),
+        _ => builder.init(),
+    }
+}
+
+/// The log's directory for the commands that read it.
+pub(super) fn audit_directory(
+    stated: Option<&Path>,
+) -> Result<PathBuf, crate::service::config::ConfigError> {
+    let mut config = Config::default();
+    config.audit.dir = stated.map(Path::to_owned);
+    crate::service::supervise::audit_directory(&config)
+}

@@ -1,0 +1,185 @@
+//! `toolgate.toml`: what the operator says of the sidecar. Nothing of it is policy.
+
+use crate::limits::HOOK_SOCKET;
+use crate::model::path::AbsPath;
+use crate::world::{Mounted, Nowhere, Same, World};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Everything the operator can say. Unknown keys are errors.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+pub struct Config {
+    /// `[hook]`
+    pub hook: Hook,
+    /// `[policy]`
+    pub policy: PolicyFiles,
+    /// `[audit]`
+    pub audit: Audit,
+}
+
+/// `[hook]`: the socket that the runtime's hooks speak to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hook {
+    /// Where to listen.
+    pub socket: PathBuf,
+    /// The socket's mode, in octal: `0600`, or `0660` with a shared `group`.
+    pub mode: String,
+    /// The socket's group id, if it is not the sidecar's own.
+    pub group: Option<u32>,
+    /// The users who may speak; the sidecar's own user if none is named.
+    pub allow_uid: Vec<u32>,
+    /// Whose files the paths of events name.
+    pub world: Option<WorldName>,
+    /// For `mounted`: the directories that are the same on both sides.
+    pub mounts: Vec<PathBuf>,
+    /// The agent's home directory.
+    pub home: Option<PathBuf>,
+}
+
+/// Whose files a listener's paths name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WorldName {
+    /// The agent and the sidecar share one mount namespace.
+    Same,
+    /// Only the declared mounts are the same on both sides.
+    Mounted,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyFiles {
+    /// The policy files; the shipped default policy if none is named.
+    pub files: Vec<PathBuf>,
+    /// The directory that `$workspace` stands for.
+    pub workspace: Option<PathBuf>,
+    /// The directory that `$tmp` stands for.
+    pub tmp: Option<PathBuf>,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Where the log is written.
+    pub dir: Option<PathBuf>,
+}
+
+impl std::default::Default for Hook {
+    fn default() -> Hook {
+        Hook {
+            socket: PathBuf::from(HOOK_SOCKET),
+            mode: "0600".to_owned(),
+            group: None,
+            allow_uid: Vec::new(),
+            world: None,
+            mounts: Vec::new(),
+            home: None,
+        }
+    }
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration `{0}` cannot be read: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+    /// It is not what it must be.
+    #[error("the configuration `{0}` is wrong:\n{1}")]
+    Wrong(PathBuf, toml::de::Error),
+    /// A value does not fit.
+    #[error("{0}")]
+    Value(String),
+}
+
+impl Config {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no TOML, or holds a key that is not known.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Unreadable(path.to_owned(), error))?;
+        toml::from_str(&text).map_err(|error| ConfigError::Wrong(path.to_owned(), error))
+    }
+}
+
+impl Hook {
+    /// The agent's world, as configured.
+    ///
+    /// # Errors
+    /// If a path is not absolute, or `mounts` and `world` do not fit.
+    pub fn world(&self) -> Result<Arc<dyn World>, ConfigError> {
+        let home = self.home.as_deref().map(absolute).transpose()?;
+        let mounts = self.mounts.iter().map(|mount| absolute(mount)).collect::<Result<Vec<_>, _>>()?;
+        match (self.world, mounts.is_empty()) {
+            (Some(WorldName::Mounted), true) => Err(ConfigError::Value(
+                "`world = \"mounted\"` needs `mounts`: the directories that are the same on both sides"
+                    .to_owned(),
+            )),
+            (Some(WorldName::Mounted), false) => Ok(Arc::new(Mounted { mounts, home })),
+            (_, false) => Err(ConfigError::Value(
+                "`mounts` stands only with `world = \"mounted\"`".to_owned(),
+            )),
+            (Some(WorldName::Same), true) => Ok(Arc::new(Same { home, path: None })),
+            (None, true) => Ok(Arc::new(Nowhere)),
+        }
+    }
+
+    /// The socket's mode as a number.
+    ///
+    /// # Errors
+    /// If it is no octal mode, or lets anyone else in.
+    pub fn mode(&self) -> Result<u32, ConfigError> {
+        match u32::from_str_radix(&self.mode, 8) {
+            Ok(mode) if mode & 0o007 == 0 && mode <= 0o770 => Ok(mode),
+            _ => Err(ConfigError::Value(format!(
+                "`mode = \"{}\"` must be octal and let no other user in, as \"0600\" or \"0660\"",
+                self.mode
+            ))),
+        }
+    }
+}
+
+/// A path of the configuration, which must be absolute.
+///
+/// # Errors
+/// If it is not.
+pub fn absolute(path: &Path) -> Result<AbsPath, ConfigError> {
+    let text = path.to_str().ok_or_else(|| {
+        ConfigError::Value(format!("the path `{}` is not UTF-8", path.display()))
+    })?;
+    AbsPath::parse(text)
+        .map_err(|error| ConfigError::Value(format!("the path `{text}` cannot be used: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused() {
+        for text in [
+            "[hok]\n",
+            "[hook]\nsokcet = \"/x\"\n",
+            "[hook]\nworld = \"other\"\n",
+            "[audit]\ndir = 1\n",
+        ] {
+            assert!(toml::from_str::<Config>(text).is_err(), "{text}");
+        }
+        let hook = |text: &str| toml::from_str::<Config>(text).unwrap().hook;
+        assert!(hook("[hook]\nworld = \"mounted\"").world().is_err());
+        assert!(hook("[hook]\nmounts = [\"/w\"]").world().is_err());
+        assert!(hook("[hook]\nworld = \"mounted\"\nmounts = [\"w\"]").world().is_err());
+        for mode in ["0666", "rw", "0602", "1777"] {
+            assert!(hook(&format!("[hook]\nmode = \"{mode}\"")).mode().is_err(), "{mode}");
+        }
+        assert_eq!(hook("").mode().unwrap(), 0o600);
+    }
+}

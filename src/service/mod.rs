@@ -1,0 +1,6 @@
+//! The sidecar as a service: its configuration, its start, its listeners and its end.
+
+pub mod config;
+pub mod load;
+pub mod socket;
+pub mod supervise;
