@@ -13,3 +13,5 @@ pub mod redact;
 pub mod world;
 
 pub mod facts;
+
+pub mod audit;
