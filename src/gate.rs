@@ -87,11 +87,8 @@ impl Gate {
         let (gate, bound) = (Arc::clone(self), Arc::clone(bound));
         let work = tokio::task::spawn_blocking(move || {
             let Bound { policy, anchors } = &*bound;
-            let place = Place {
-                world: world.as_ref(),
-                workspace: &anchors.workspace,
-                tmp: &anchors.tmp,
-            };
+            let place =
+                Place { world: world.as_ref(), workspace: &anchors.workspace, tmp: &anchors.tmp };
             let facts = gather(call, &policy.tools, &place);
             let decision = decide(policy, &facts, &gate.redactor);
             (Some(facts.call), decision)

@@ -41,9 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
 }
 
-fn configuration(
-    arguments: &Arguments,
-) -> Result<Config, crate::service::config::ConfigError> {
+fn configuration(arguments: &Arguments) -> Result<Config, crate::service::config::ConfigError> {
     let mut config = match &arguments.config {
         Some(path) => Config::read(path)?,
         None => without_file(),

@@ -80,7 +80,6 @@ impl Permit {
     }
 
     /// The decision's place in the log.
-    #[must_use]
     pub fn receipt(&self) -> &Receipt {
         &self.receipt
     }
@@ -90,7 +89,10 @@ impl Refusal {
     /// A call whose record could not be written is refused, whatever was decided.
     pub(super) fn unrecorded(decision: Decision, error: &AuditError) -> Refusal {
         drop(decision);
-        Refusal { reason: format!("the decision could not be written to the log: {error}"), receipt: None }
+        Refusal {
+            reason: format!("the decision could not be written to the log: {error}"),
+            receipt: None,
+        }
     }
 
     /// Why, in words for the agent; never empty.

@@ -36,7 +36,8 @@ mod tests {
 
     #[test]
     fn the_shape_stays() {
-        let mut read = json!({"type": "text", "file": {"filePath": "/a", "content": "s", "numLines": 1}});
+        let mut read =
+            json!({"type": "text", "file": {"filePath": "/a", "content": "s", "numLines": 1}});
         withhold(&mut read, "gone");
         let expected =
             json!({"type": "text", "file": {"filePath": "gone", "content": "gone", "numLines": 1}});

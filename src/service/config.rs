@@ -117,7 +117,8 @@ impl Hook {
     /// If a path is not absolute, or `mounts` and `world` do not fit.
     pub fn world(&self) -> Result<Arc<dyn World>, ConfigError> {
         let home = self.home.as_deref().map(absolute).transpose()?;
-        let mounts = self.mounts.iter().map(|mount| absolute(mount)).collect::<Result<Vec<_>, _>>()?;
+        let mounts =
+            self.mounts.iter().map(|mount| absolute(mount)).collect::<Result<Vec<_>, _>>()?;
         match (self.world, mounts.is_empty()) {
             (Some(WorldName::Mounted), true) => Err(ConfigError::Value(
                 "`world = \"mounted\"` needs `mounts`: the directories that are the same on both sides"
@@ -152,9 +153,9 @@ impl Hook {
 /// # Errors
 /// If it is not.
 pub fn absolute(path: &Path) -> Result<AbsPath, ConfigError> {
-    let text = path.to_str().ok_or_else(|| {
-        ConfigError::Value(format!("the path `{}` is not UTF-8", path.display()))
-    })?;
+    let text = path
+        .to_str()
+        .ok_or_else(|| ConfigError::Value(format!("the path `{}` is not UTF-8", path.display())))?;
     AbsPath::parse(text)
         .map_err(|error| ConfigError::Value(format!("the path `{text}` cannot be used: {error}")))
 }

@@ -87,7 +87,9 @@ pub fn anchors(
 
 fn here() -> Result<PathBuf, ConfigError> {
     std::env::current_dir().map_err(|error| {
-        ConfigError::Value(format!("the current directory cannot be read: {error}; use --workspace"))
+        ConfigError::Value(format!(
+            "the current directory cannot be read: {error}; use --workspace"
+        ))
     })
 }
 

@@ -84,10 +84,7 @@ async fn run(config: &Config, config_file: Option<&Path>) -> Result<(), ServiceE
 ///
 /// # Errors
 /// If any of them cannot be had.
-pub async fn start(
-    config: &Config,
-    config_file: Option<&Path>,
-) -> Result<Running, ServiceError> {
+pub async fn start(config: &Config, config_file: Option<&Path>) -> Result<Running, ServiceError> {
     let redactor = Redactor::shipped()?;
     let world = config.hook.world()?;
     let directory = audit_directory(config)?;

@@ -227,7 +227,8 @@ mod tests {
         assert_eq!((all.socket.as_str(), all.server_uid), ("/s", Some(7)));
         assert_eq!(all.deadline, Duration::from_millis(50));
         assert!(parse("claude").is_ok());
-        for bad in ["", "gemini", "claude --socket", "claude --server-uid -1", "claude --deadlin 5"] {
+        for bad in ["", "gemini", "claude --socket", "claude --server-uid -1", "claude --deadlin 5"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -53,8 +53,7 @@ impl Reply {
     /// The whole reply as bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let head =
-            format!("{MAGIC} {} {} {}\n", self.code, self.stdout.len(), self.stderr.len());
+        let head = format!("{MAGIC} {} {} {}\n", self.code, self.stdout.len(), self.stderr.len());
         [head.as_bytes(), &self.stdout, &self.stderr].concat()
     }
 
@@ -100,8 +99,17 @@ mod tests {
     fn heads() {
         let good = request_head(Runtime::Claude, 12);
         assert_eq!(parse_request_head(good.trim_end()), Ok((Runtime::Claude, 12)));
-        for bad in ["", "toolgate/1 claude", "toolgate/2 claude 1", "toolgate/1 x 1", "GET / HTTP/1.1",
-            "toolgate/1 claude -1", "toolgate/1 claude +1", "toolgate/1  claude 1", "toolgate/1 claude 1 "] {
+        for bad in [
+            "",
+            "toolgate/1 claude",
+            "toolgate/2 claude 1",
+            "toolgate/1 x 1",
+            "GET / HTTP/1.1",
+            "toolgate/1 claude -1",
+            "toolgate/1 claude +1",
+            "toolgate/1  claude 1",
+            "toolgate/1 claude 1 ",
+        ] {
             assert_eq!(parse_request_head(bad), Err(BadHead), "{bad}");
         }
     }

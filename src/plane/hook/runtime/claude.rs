@@ -36,18 +36,15 @@ pub(super) fn read(
     let tool_use_id = text("tool_use_id");
     let cwd = cwd(&body);
     let duration_ms = body.get("duration_ms").and_then(Json::as_u64);
-    let mut take = |key: &'static str| {
-        body.get_mut(key).map(Json::take).ok_or(EventError::Field(key))
-    };
+    let mut take =
+        |key: &'static str| body.get_mut(key).map(Json::take).ok_or(EventError::Field(key));
     let input = take("tool_input")?;
     if !input.is_object() {
         return Err(EventError::Field("tool_input"));
     }
     let phase = match output {
         None => Phase::Pre,
-        Some(key) => {
-            Phase::Post { output: take(key)?, duration_ms, failed: key == FAILURE_OUTPUT }
-        }
+        Some(key) => Phase::Post { output: take(key)?, duration_ms, failed: key == FAILURE_OUTPUT },
     };
     let attended = permission_mode.as_deref().is_some_and(is_attended);
     Ok(Event::Call(Box::new(ToolCall {

@@ -1,0 +1,132 @@
+//! The chain of one stream: whether a line may follow the one before it.
+
+use super::place::{Hash, StreamId};
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// The version of the record format.
+pub(super) const VERSION: u32 = 1;
+
+/// What is wrong with a record's place in the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// It is no record.
+    #[error("the line is no record: {0}")]
+    Unreadable(String),
+    /// It is longer than any record is written.
+    #[error("the line is longer than a record can be")]
+    TooLong,
+    /// It has no end although others follow.
+    #[error("the line is cut off")]
+    Torn,
+    /// A version that this toolgate does not know.
+    #[error("the record has version {0}; verify it with a newer toolgate")]
+    Version(u32),
+    /// It belongs to another stream.
+    #[error("the record belongs to stream `{0}`")]
+    Stream(String),
+    /// Its number does not follow.
+    #[error("the record has number {found}, expected {expected}")]
+    Sequence {
+        /// The number that should have come.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// It does not name the hash of the line before it.
+    #[error("the line before it, or this link to it, was changed")]
+    Link,
+    /// The stream that this one names as the one before it is not there.
+    #[error("the stream `{0}` before it is missing")]
+    StreamMissing(String),
+    /// The stream before it does not end where it ended.
+    #[error("the stream `{0}` before it ends in another record than when this one began")]
+    StreamEnd(String),
+    /// The outside head names a record that is not there.
+    #[error("record {0}, which the outside head names, is missing; the log was cut off")]
+    HeadMissing(u64),
+    /// The outside head names another record.
+    #[error("record {0} is not the one that the outside head names")]
+    HeadDiffers(u64),
+}
+
+/// The part of a record that the chain is made of.
+#[derive(Debug, Deserialize)]
+struct Link<'a> {
+    v: u32,
+    seq: u64,
+    #[serde(borrow)]
+    stream: Cow<'a, str>,
+    #[serde(borrow)]
+    prev: Cow<'a, str>,
+}
+
+/// Where a stream stands while it is read.
+#[derive(Debug, Clone)]
+pub(super) struct Chain {
+    stream: StreamId,
+    last: Last,
+}
+
+/// What is known of the line before.
+#[derive(Debug, Clone, Copy)]
+enum Last {
+    /// There is none.
+    Nothing,
+    /// This one.
+    Record { seq: u64, hash: Hash },
+    /// There was one that could not be read, or it is not here.
+    Unknown,
+}
+
+impl Chain {
+    /// A stream from its first record on.
+    pub(super) fn begin(stream: StreamId) -> Chain {
+        Chain { stream, last: Last::Nothing }
+    }
+
+    /// A stream from somewhere in its middle.
+    pub(super) fn resume(stream: StreamId) -> Chain {
+        Chain { stream, last: Last::Unknown }
+    }
+
+    /// The newest record, if it could be read.
+    pub(super) fn last(&self) -> Option<(u64, Hash)> {
+        match self.last {
+            Last::Record { seq, hash } => Some((seq, hash)),
+            Last::Nothing | Last::Unknown => None,
+        }
+    }
+
+    /// Takes the next line; the chain goes on from it whether it fits or not.
+    pub(super) fn take(&mut self, line: &[u8]) -> Result<(), Flaw> {
+        let before = std::mem::replace(&mut self.last, Last::Unknown);
+        let text = std::str::from_utf8(line).map_err(|why| Flaw::Unreadable(why.to_string()))?;
+        let link: Link<'_> =
+            serde_json::from_str(text).map_err(|why| Flaw::Unreadable(why.to_string()))?;
+        self.last = Last::Record { seq: link.seq, hash: Hash::of(line) };
+        if link.v != VERSION {
+            return Err(Flaw::Version(link.v));
+        }
+        if link.stream != self.stream.as_str() {
+            return Err(Flaw::Stream(link.stream.into_owned()));
+        }
+        let (expected, hash) = match before {
+            Last::Nothing => (1, Hash::ZERO),
+            Last::Record { seq, hash } => (seq.saturating_add(1), hash),
+            Last::Unknown => return Ok(()),
+        };
+        if link.seq != expected {
+            return Err(Flaw::Sequence { expected, found: link.seq });
+        }
+        if Hash::parse(&link.prev) != Some(hash) {
+            return Err(Flaw::Link);
+        }
+        Ok(())
+    }
+
+    /// A line came that cannot be read at all.
+    pub(super) fn lose(&mut self) {
+        self.last = Last::Unknown;
+    }
+}

@@ -1,0 +1,42 @@
+//! What happened, written so that nobody can quietly change it, before the answer goes out.
+//!
+//! [`Journal::append`] is the only way in. It gives a [`Receipt`] once the record stands in the
+//! log as firmly as its durability asks, and nothing else can make one: no Permit without a
+//! Receipt (architecture, invariant 1). Each line holds the SHA-256 of the line before it, so a
+//! changed, dropped, doubled or moved line shows ([`verify`]). A cut-off end shows only against a
+//! head that was kept elsewhere; and who may write the directory can write the chain anew, so it
+//! belongs to another user than the agent's.
+//!
+//! A journal never goes on after a failed write or sync, and never appends to a broken chain.
+
+mod chain;
+mod error;
+mod journal;
+mod measure;
+mod options;
+mod owner;
+mod park;
+mod place;
+mod read;
+mod recover;
+mod segment;
+mod shrink;
+mod storage;
+mod verify;
+pub mod wire;
+
+pub use chain::Flaw;
+pub use error::AuditError;
+pub use journal::Journal;
+pub use measure::{Measured, durable_records_per_second};
+pub use options::{Options, SEGMENT_BYTES_MAX};
+pub use place::{Hash, Head, Receipt, StreamId};
+pub use read::{Entry, Records, Unreadable, records};
+pub use verify::{BadRecord, Gap, Report, SegmentReport, State, verify};
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod journal_tests;
+#[cfg(test)]
+mod verify_tests;

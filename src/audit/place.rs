@@ -1,0 +1,141 @@
+//! Where a record stands: stream, sequence number, hash; and the receipt that proves it.
+
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// The id of one unbroken chain of records: a UUID version 7 in text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(Arc<str>);
+
+/// The SHA-256 of one line of the log, without its newline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Hash([u8; 32]);
+
+/// The newest record of a stream. Kept elsewhere, it shows a cut-off end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The stream.
+    pub stream: StreamId,
+    /// The record's number in it, from 1.
+    pub seq: u64,
+    /// The hash of its line.
+    pub hash: Hash,
+}
+
+/// Proof that a record stands in the log. Only the journal can make one, and only after it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Receipt {
+    head: Head,
+}
+
+impl Receipt {
+    /// Called by the journal's owner after the write (and sync) that it proves.
+    pub(super) fn new(head: Head) -> Receipt {
+        Receipt { head }
+    }
+
+    /// The stream it stands in.
+    #[must_use]
+    pub fn stream(&self) -> &StreamId {
+        &self.head.stream
+    }
+
+    /// Its number there.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.head.seq
+    }
+
+    /// The hash of its line.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        self.head.hash
+    }
+
+    /// Its place as a head, to compare the log with later.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl StreamId {
+    /// A new stream's id.
+    pub(super) fn generate() -> StreamId {
+        StreamId(uuid::Uuid::now_v7().to_string().into())
+    }
+
+    /// Reads an id; nothing if it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<StreamId> {
+        let canonical = uuid::Uuid::try_parse(text).ok()?.to_string();
+        (canonical == text).then(|| StreamId(canonical.into()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for StreamId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Hash {
+    /// What the first record of a stream names as the one before it.
+    pub const ZERO: Hash = Hash([0; 32]);
+
+    /// The hash of some bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Hash {
+        Hash(Sha256::digest(bytes).into())
+    }
+
+    /// Reads 64 lower-case hexadecimal digits; nothing for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Hash> {
+        if text.len() != 64 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        let mut hash = [0_u8; 32];
+        for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Hash(hash))
+    }
+}
+
+impl std::fmt::Display for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_read_as_they_are_written() {
+        let hash = Hash::of(b"abc");
+        let text = hash.to_string();
+        assert_eq!(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(Hash::parse(&text), Some(hash));
+        for bad in ["", "00", &text.to_uppercase(), &format!("+{}", &text[1..]), &"é".repeat(32)] {
+            assert_eq!(Hash::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn stream_ids_have_one_spelling() {
+        let id = StreamId::generate();
+        assert_eq!(StreamId::parse(id.as_str()), Some(id.clone()));
+        assert_eq!(StreamId::parse(&id.as_str().replace('-', "")), None);
+        assert_eq!(StreamId::parse(&id.as_str().to_uppercase()), None);
+    }
+}

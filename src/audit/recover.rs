@@ -1,0 +1,204 @@
+//! What is found in a directory when a journal opens there, and what to make of it.
+//!
+//! A cut-off last line is the trace of a crash: it is kept aside and the stream goes on. A chain
+//! that is broken before its end is no such trace: nothing is ever appended there again, and a new
+//! stream says so in its first record.
+//!
+//! Only the newest file is read whole, with its link to the file before; the rest of the log is
+//! `verify`'s, so that opening does not take longer with every year of log.
+
+use super::chain::{Chain, Flaw};
+use super::error::AuditError;
+use super::place::{Hash, StreamId};
+use super::segment::{Ending, Lines, SegmentName, list};
+use crate::model::json::Json;
+use crate::model::record::{Kind, Record};
+use serde_json::json;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// What is there.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The newest file with records in it, if there is one.
+    pub(super) newest: Option<Newest>,
+    /// Ends of files that are no whole line: the file, and where its last whole line ends.
+    torn: Vec<(SegmentName, u64)>,
+    /// The number of the next new file.
+    pub(super) next_number: u64,
+}
+
+/// The newest file with records in it.
+#[derive(Debug)]
+pub(super) struct Newest {
+    pub(super) segment: SegmentName,
+    /// Its length without a torn end.
+    pub(super) bytes: u64,
+    /// Its last whole line: number, if it can be read, and hash.
+    last_seq: Option<u64>,
+    last_hash: Hash,
+    /// The first line that does not fit, if one does not.
+    broken: Option<(u64, Flaw)>,
+}
+
+impl Newest {
+    /// The stream and its head if it can go on.
+    pub(super) fn intact(&self) -> Option<(StreamId, u64, Hash)> {
+        match (&self.broken, self.last_seq) {
+            (None, Some(seq)) => Some((self.segment.stream.clone(), seq, self.last_hash)),
+            (Some(_), _) | (None, None) => None,
+        }
+    }
+}
+
+/// Looks at a directory without changing anything.
+pub(super) fn survey(dir: &Path) -> Result<Found, AuditError> {
+    let segments = list(dir)?;
+    let highest = segments.iter().map(|segment| segment.number).max().unwrap_or(0);
+    let mut found = Found { newest: None, torn: Vec::new(), next_number: highest + 1 };
+    for (index, segment) in segments.iter().enumerate().rev() {
+        let older = segments.get(..index).unwrap_or_default();
+        let before = last_line_before(dir, segment, older)?;
+        let (newest, whole, total) = read(dir, segment, before)?;
+        // What is behind the end of a broken chain is evidence, and stays where it is.
+        let broken = newest.as_ref().is_some_and(|newest| newest.intact().is_none());
+        if total > whole && !broken {
+            found.torn.push((segment.clone(), whole));
+        }
+        if newest.is_some() {
+            found.newest = newest;
+            break;
+        }
+        // A file without one whole line is what a crash leaves: the file before it counts.
+    }
+    Ok(found)
+}
+
+/// The last line of the newest file of this stream before this one; nothing without such a file.
+fn last_line_before(
+    dir: &Path,
+    segment: &SegmentName,
+    older: &[SegmentName],
+) -> Result<Option<Vec<u8>>, AuditError> {
+    for candidate in older.iter().rev().filter(|older| older.stream == segment.stream) {
+        let path = candidate.path(dir);
+        let mut lines = Lines::open(&path)?;
+        let (mut line, mut last) = (Vec::new(), None);
+        while let Some(ending) =
+            lines.next_into(&mut line).map_err(AuditError::file("read", &path))?
+        {
+            if ending == Ending::Whole {
+                last = Some(std::mem::take(&mut line));
+            }
+        }
+        if last.is_some() {
+            return Ok(last);
+        }
+    }
+    Ok(None)
+}
+
+/// Reads one file: what it holds, its length in whole lines, and its length.
+fn read(
+    dir: &Path,
+    segment: &SegmentName,
+    before: Option<Vec<u8>>,
+) -> Result<(Option<Newest>, u64, u64), AuditError> {
+    let path = segment.path(dir);
+    let mut chain = Chain::resume(segment.stream.clone());
+    if let Some(line) = before {
+        // If it cannot be read the chain is resumed unknown; the line's own file is not this one.
+        drop(chain.take(&line));
+    }
+    let mut lines = Lines::open(&path)?;
+    let (mut line, mut number, mut whole) = (Vec::new(), 0, 0);
+    let mut newest: Option<Newest> = None;
+    while let Some(ending) = lines.next_into(&mut line).map_err(AuditError::file("read", &path))? {
+        let result = match ending {
+            Ending::Torn => break,
+            Ending::Whole => chain.take(&line),
+            Ending::TooLong => {
+                chain.lose();
+                Err(Flaw::TooLong)
+            }
+        };
+        number += 1;
+        whole = lines.offset;
+        let broken = newest.and_then(|newest| newest.broken);
+        newest = Some(Newest {
+            segment: segment.clone(),
+            bytes: whole,
+            last_seq: chain.last().map(|(seq, _)| seq),
+            last_hash: Hash::of(&line),
+            broken: broken.or_else(|| result.err().map(|flaw| (number, flaw))),
+        });
+    }
+    Ok((newest, whole, lines.offset))
+}
+
+impl Found {
+    /// Keeps torn ends aside, cuts them off, and says so in records for the log.
+    pub(super) fn cut_torn(&self, dir: &Path) -> Result<Vec<Record>, AuditError> {
+        self.torn.iter().map(|(segment, whole)| cut(dir, segment, *whole)).collect()
+    }
+
+    /// The first record of this start: what was found.
+    pub(super) fn opening(&self) -> Record {
+        let mut record = Record::new(Kind::AuditOpen);
+        record.details.push(("toolgate", Json::from(env!("CARGO_PKG_VERSION"))));
+        let Some(newest) = &self.newest else { return record };
+        let previous = json!({
+            "stream": newest.segment.stream.as_str(),
+            "seq": newest.last_seq,
+            "head": newest.last_hash.to_string(),
+        });
+        record.details.push(("previous", previous));
+        let unreadable = (0, Flaw::Unreadable("the last line".to_owned()));
+        let flaw = match (&newest.broken, newest.last_seq) {
+            (Some(flaw), _) => flaw,
+            (None, None) => &unreadable,
+            (None, Some(_)) => return record,
+        };
+        let broken = json!({
+            "file": newest.segment.to_string(),
+            "line": flaw.0,
+            "why": flaw.1.to_string(),
+        });
+        record.details.push(("broken", broken));
+        record
+    }
+}
+
+/// The torn end goes to a file of its own before it is cut off: it is evidence.
+fn cut(dir: &Path, segment: &SegmentName, whole: u64) -> Result<Record, AuditError> {
+    let path = segment.path(dir);
+    let failed = AuditError::file("recover", &path);
+    let aside = format!("{}.{whole}.torn", segment.to_string().trim_end_matches(".jsonl"));
+    let cut = || -> std::io::Result<Vec<u8>> {
+        let mut torn = Vec::new();
+        let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
+        file.seek(SeekFrom::Start(whole))?;
+        file.read_to_end(&mut torn)?;
+        let mut copy = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(dir.join(&aside))?;
+        copy.write_all(&torn)?;
+        copy.sync_all()?;
+        File::open(dir)?.sync_all()?;
+        file.set_len(whole)?;
+        file.sync_all()?;
+        Ok(torn)
+    };
+    let torn = cut().map_err(failed)?;
+    let mut record = Record::new(Kind::AuditRecovered);
+    record.details.push(("file", Json::from(aside)));
+    record.details.push(("bytes", Json::from(torn.len())));
+    record.details.push(("sha256", Json::from(Hash::of(&torn).to_string())));
+    Ok(record)
+}
