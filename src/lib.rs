@@ -8,6 +8,8 @@
 pub mod limits;
 pub mod model;
 
+pub mod shell;
+
 pub mod world;
 
 pub mod facts;
