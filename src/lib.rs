@@ -8,6 +8,7 @@
 pub mod limits;
 pub mod model;
 
+pub mod catalogue;
 pub mod shell;
 
 pub mod world;

@@ -21,18 +21,27 @@ mod word;
 use crate::limits::{SHELL_BYTES_MAX, SHELL_DEPTH_MAX};
 use crate::model::doubt::Doubt;
 use ir::Script;
+use shuck_parser::parser::{ParseStatus, Parser};
+use shuck_parser::{ShellDialect, ShellProfile};
 use std::cell::Cell;
 
 /// How often one call's bytes may be read again for the texts nested in them.
 const REREAD_MAX: usize = 16;
 
-/// Reads a shell text whole.
+/// The parser's own bound on its steps; a text of `SHELL_BYTES_MAX` takes far fewer.
+const FUEL: usize = 1_000_000;
+/// How deep a text may nest that stands in many others.
+const NESTED_DEPTH: usize = 8;
+
+/// Reads a shell text whole. `level` counts the texts it is nested in (`sh -c 'sh -c ...'`): the
+/// deeper a text lies, the less it may nest itself, for every level adds to one stack.
 ///
 /// # Errors
 /// A doubt, if any of it is not understood or a bound is met.
-pub fn parse(text: &str) -> Result<Script, Doubt> {
+pub fn parse(text: &str, level: usize) -> Result<Script, Doubt> {
     let budget = Cell::new(SHELL_BYTES_MAX * REREAD_MAX);
-    parse_within(text, SHELL_DEPTH_MAX, &budget)
+    let halved = u32::try_from(level).ok().and_then(|level| SHELL_DEPTH_MAX.checked_shr(level));
+    parse_within(text, halved.unwrap_or_default().max(NESTED_DEPTH), &budget)
 }
 
 /// Reads a text nested in another: `depth` levels are left, `budget` bytes may still be read.
@@ -43,8 +52,9 @@ fn parse_within(text: &str, depth: usize, budget: &Cell<usize>) -> Result<Script
     let left = budget.get().checked_sub(text.len()).ok_or(Doubt::Limit("shell bytes"))?;
     budget.set(left);
     hygiene::check_bounds(text)?;
-    let parsed = shuck_parser::parser::Parser::new(text).parse();
-    if parsed.status != shuck_parser::parser::ParseStatus::Clean {
+    let profile = ShellProfile::native(ShellDialect::Bash);
+    let parsed = Parser::with_limits_and_profile(text, depth, FUEL, profile).parse();
+    if parsed.status != ParseStatus::Clean {
         let why = match (&parsed.terminal_error, parsed.diagnostics.first()) {
             (Some(error), _) => error.to_string(),
             (None, Some(diagnostic)) => diagnostic.message.clone(),

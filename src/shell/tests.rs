@@ -5,7 +5,7 @@ use super::vars::{Value, Vars};
 
 /// The words of the first simple command.
 fn words(text: &str) -> String {
-    let script = match parse(text) {
+    let script = match parse(text, 0) {
         Ok(script) => script,
         Err(doubt) => return format!("! {doubt}"),
     };
