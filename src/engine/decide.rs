@@ -4,7 +4,7 @@ use super::judge::{Answer, Context, Opinion, judge, judge_floor};
 use super::output::output_obligations;
 use super::reason::reason;
 use crate::limits::ACCESSES_MAX;
-use crate::model::access::Access;
+use crate::model::access::{Access, Verb};
 use crate::model::call::Phase;
 use crate::model::decision::{Basis, Decision, Fired, Judged, PolicyId};
 use crate::model::effect::Verdict;
@@ -67,16 +67,16 @@ impl Tally {
                 (Some(so_far), Some(next)) => Some(so_far.stricter_layer(next)),
                 (one, other) => one.or(other),
             };
-            self.fire(&opinion);
+            self.fire(&opinion, access.target.verb());
         }
         if let Some(verdict) = verdict {
             self.judged.push(Judged { access: access.clone(), verdict });
         }
     }
 
-    fn fire(&mut self, opinion: &Opinion<'_>) {
+    fn fire(&mut self, opinion: &Opinion<'_>, verb: Verb) {
         for answer in opinion.answers.iter().chain(&opinion.shadows) {
-            let Some(fired) = fired(answer) else { continue };
+            let Some(fired) = fired(answer, verb) else { continue };
             match self.fired.iter_mut().find(|known| known.id == fired.id) {
                 Some(known) => known.truth = known.truth.or(fired.truth),
                 None => self.fired.push(fired),
@@ -95,7 +95,9 @@ impl Tally {
             true => attended_verdict,
             false => unattended(attended_verdict, policy),
         };
-        self.fired.sort_by_key(|fired| std::cmp::Reverse((fired.effect, fired.truth)));
+        self.fired.sort_by_key(|fired| {
+            std::cmp::Reverse((fired.effect, fired.truth, telling(fired.verb)))
+        });
         let basis = self.basis(attended_verdict, verdict);
         let mut decision = Decision {
             verdict,
@@ -126,7 +128,7 @@ impl Tally {
     }
 }
 
-fn fired(answer: &Answer<'_>) -> Option<Fired> {
+fn fired(answer: &Answer<'_>, verb: Verb) -> Option<Fired> {
     let effect = match answer.rule.says {
         Says::Effect(effect) => effect,
         Says::Redact | Says::Note => return None,
@@ -134,12 +136,26 @@ fn fired(answer: &Answer<'_>) -> Option<Fired> {
     Some(Fired {
         id: answer.rule.id.clone(),
         effect,
+        verb: Some(verb),
         truth: answer.truth,
         file: answer.rule.origin.file.clone(),
         line: answer.rule.origin.line,
         why: answer.rule.why.clone(),
         shadow: answer.rule.shadow,
     })
+}
+
+/// How much a rule on this verb says of the whole call: what is run says most, that some tool is
+/// called says least.
+fn telling(verb: Option<Verb>) -> u8 {
+    match verb {
+        Some(Verb::Exec) => 5,
+        Some(Verb::Write) => 4,
+        Some(Verb::Connect) => 3,
+        Some(Verb::Read) => 2,
+        Some(Verb::Call) => 1,
+        None => 0,
+    }
 }
 
 /// Nobody is there: an ask is a deny, and a deferral is what every layer's `unattended` says.

@@ -54,6 +54,7 @@ fn told(rule: &Rule) -> Fired {
     Fired {
         id: rule.id.clone(),
         effect,
+        verb: None,
         truth: Truth::Yes,
         file: rule.origin.file.clone(),
         line: rule.origin.line,

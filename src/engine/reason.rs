@@ -3,7 +3,7 @@
 use crate::model::access::{Access, Certainty, Target};
 use crate::model::decision::{Basis, Decision, Fired, Judged, Obligation};
 use crate::model::effect::{Effect, Verdict};
-use crate::model::path::Real;
+use crate::model::path::{PathTarget, Real};
 use crate::model::truth::Truth;
 
 /// How much of a target is shown.
@@ -14,7 +14,7 @@ pub(super) fn reason(decision: &Decision) -> String {
         return format!("the output was redacted: {}", because.join(", "));
     }
     match decision.verdict {
-        Verdict::Allow => match made_allow(decision) {
+        Verdict::Allow => match enforced(decision).find(|fired| fired.effect == Effect::Allow) {
             Some(rule) => format!("allowed by `{}`", rule.id),
             None => "nothing in it is ruled".to_owned(),
         },
@@ -25,13 +25,6 @@ pub(super) fn reason(decision: &Decision) -> String {
 
 fn enforced(decision: &Decision) -> impl Iterator<Item = &Fired> {
     decision.rules.iter().filter(|fired| !fired.shadow)
-}
-
-/// The rule to name for an allow: `call` comes first of a call's accesses and says least.
-fn made_allow(decision: &Decision) -> Option<&Fired> {
-    enforced(decision)
-        .filter(|fired| fired.effect == Effect::Allow && fired.truth == Truth::Yes)
-        .last()
 }
 
 fn held_back(decision: &Decision) -> String {
@@ -58,7 +51,8 @@ fn held_back(decision: &Decision) -> String {
         (Verdict::Ask, None) => format!("a person must be asked: {what}"),
         (Verdict::Allow | Verdict::Defer, _) => format!("no rule speaks of it: {what}"),
     };
-    if let Some(doubt) = doubt(judged) {
+    let sure = rule.is_some_and(|rule| rule.truth == Truth::Yes);
+    if let Some(doubt) = doubt(judged, sure) {
         text.push_str(&format!(" ({doubt})"));
     }
     if decision.basis == Basis::Unattended {
@@ -79,18 +73,28 @@ fn describe(access: &Access) -> String {
     format!("{} {target}", access.target.verb())
 }
 
-/// What is not known of an access, if something is not.
-fn doubt(judged: &Judged) -> Option<String> {
-    if let Certainty::Possible(doubt) | Certainty::Suspected(doubt) = &judged.access.certainty {
-        return Some(doubt.to_string());
-    }
-    match &judged.access.target {
-        Target::Read(path) | Target::Write(path) => match &path.real {
-            Real::At(real) if *real != path.written => Some(format!("really {real}")),
+/// What is not known of an access; where a rule is sure all the same, only where a path leads.
+fn doubt(judged: &Judged, sure: bool) -> Option<String> {
+    match (&judged.access.target, &judged.access.certainty) {
+        (Target::Read(path) | Target::Write(path), _) if leads_elsewhere(path) => {
+            match &path.real {
+                Real::At(real) => Some(format!("really {real}")),
+                Real::Unknown(_) => None,
+            }
+        }
+        _ if sure => None,
+        (_, Certainty::Possible(doubt) | Certainty::Suspected(doubt)) => Some(doubt.to_string()),
+        (Target::Read(path) | Target::Write(path), Certainty::Certain) => match &path.real {
             Real::At(_) => None,
             Real::Unknown(doubt) => Some(doubt.to_string()),
         },
-        Target::Exec(command) => command.doubts.first().map(ToString::to_string),
-        Target::Connect(_) | Target::Call(_) | Target::Unknown { .. } => None,
+        (Target::Exec(command), Certainty::Certain) => {
+            command.doubts.first().map(ToString::to_string)
+        }
+        (Target::Connect(_) | Target::Call(_) | Target::Unknown { .. }, Certainty::Certain) => None,
     }
+}
+
+fn leads_elsewhere(path: &PathTarget) -> bool {
+    matches!(&path.real, Real::At(real) if *real != path.written)
 }

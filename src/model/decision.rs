@@ -1,6 +1,6 @@
 //! What the engine says of a whole call, and what must be done with it.
 
-use super::access::Access;
+use super::access::{Access, Verb};
 use super::effect::{Effect, Verdict};
 use super::json::Json;
 use super::truth::Truth;
@@ -17,7 +17,7 @@ pub struct Decision {
     pub reason: String,
     /// What the verdict rests on.
     pub basis: Basis,
-    /// The rules that made the verdict, strictest first.
+    /// The rules that spoke, strictest first; of the same strictness, the most telling first.
     pub rules: Vec<Fired>,
     /// Every access, with its own verdict.
     pub accesses: Vec<Judged>,
@@ -49,6 +49,8 @@ pub struct Fired {
     pub id: String,
     /// What it says.
     pub effect: Effect,
+    /// The verb of the access it spoke of first; nothing for an output.
+    pub verb: Option<Verb>,
     /// Whether it matched, or may have.
     pub truth: Truth,
     /// The file it stands in.

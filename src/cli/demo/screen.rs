@@ -10,9 +10,11 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How wide a call's text may be.
-const ABOUT_WIDTH: usize = 52;
+const ABOUT_WIDTH: usize = 46;
 /// How wide a rule's name may be.
-const RULE_WIDTH: usize = 34;
+const RULE_WIDTH: usize = 30;
+/// How wide a line of talk may be.
+const LINE_WIDTH: usize = 98;
 
 pub(super) fn opening() {
     let colour = colour();
@@ -42,14 +44,32 @@ pub(super) fn decided(number: usize, event: &Event, decision: &WireDecision) {
         paint(&cut(&plain(&rule_of(decision)), RULE_WIDTH), Paint::Dim, colour),
     );
     if matches!(decision.effect.as_str(), "deny" | "ask") {
-        println!("{:>13}{}", "", paint(&plain(&decision.reason), Paint::Dim, colour));
+        talk(&decision.reason, Paint::Dim);
     }
 }
 
 pub(super) fn redacted(decision: &WireDecision, replaced: bool) {
     let what = if replaced { "taken out of its output" } else { "found in its output" };
     let text = format!("{} ({what}; rule {})", decision.reason, rule_of(decision));
-    println!("{:>13}{}", "", paint(&plain(&text), Paint::Ask, colour()));
+    talk(&text, Paint::Ask);
+}
+
+/// A reason below its line, wrapped.
+fn talk(text: &str, hue: Paint) {
+    let colour = colour();
+    let indent = " ".repeat(13);
+    let mut line = String::new();
+    for word in plain(text).split(' ') {
+        if !line.is_empty() && indent.len() + line.chars().count() + word.len() >= LINE_WIDTH {
+            println!("{indent}{}", paint(&line, hue, colour));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    println!("{indent}{}", paint(&line, hue, colour));
 }
 
 /// The rule to name: the strictest that said yes; for an allow the one that says most.
@@ -77,7 +97,7 @@ pub(super) fn closing(played: &Played, audit: &Path, kept: bool) -> Result<bool,
     let total: usize = played.decided.values().sum();
     println!(
         "\n{total} calls: {} allowed, {} refused, {} to be asked, {} left to the runtime's own \
-         prompt; {} outputs redacted.",
+         prompt; outputs redacted: {}.",
         count("allow"),
         count("deny"),
         count("ask"),
