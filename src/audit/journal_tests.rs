@@ -88,6 +88,11 @@ fn only_the_owner_may_read_the_log_and_none_else_write_it() {
     assert_eq!(mode(&files(&log, "jsonl")[0]), 0o600);
     std::fs::set_permissions(&log, PermissionsExt::from_mode(0o770)).unwrap();
     assert!(matches!(Journal::open(&log, options()), Err(AuditError::Exposed(_))));
+    if nix::unistd::geteuid().is_root() {
+        std::fs::set_permissions(&log, PermissionsExt::from_mode(0o700)).unwrap();
+        std::os::unix::fs::chown(&log, Some(1), None).unwrap();
+        assert!(matches!(Journal::open(&log, options()), Err(AuditError::Exposed(_))));
+    }
 }
 
 #[test]
