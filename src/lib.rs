@@ -11,6 +11,7 @@ pub mod model;
 pub mod catalogue;
 pub mod policy;
 pub mod redact;
+pub mod shell;
 
 pub mod engine;
 pub mod world;

@@ -11,6 +11,7 @@ use crate::model::record::{Kind, Record};
 use crate::plane::hook::server::Server;
 use crate::policy::builtin::Protected;
 use crate::redact::{RedactError, Redactor};
+use crate::world::World;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -85,8 +86,19 @@ async fn run(config: &Config, config_file: Option<&Path>) -> Result<(), ServiceE
 /// # Errors
 /// If any of them cannot be had.
 pub async fn start(config: &Config, config_file: Option<&Path>) -> Result<Running, ServiceError> {
+    start_in(config.hook.world()?, config, config_file).await
+}
+
+/// The same, for agents whose files are in `world`.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_in(
+    world: Arc<dyn World>,
+    config: &Config,
+    config_file: Option<&Path>,
+) -> Result<Running, ServiceError> {
     let redactor = Redactor::shipped()?;
-    let world = config.hook.world()?;
     let directory = audit_directory(config)?;
     let sources = sources(&config.policy.files)?;
     let anchors = anchors(&config.policy, world.home(), &sources)?;

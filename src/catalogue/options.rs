@@ -1,0 +1,373 @@
+//! From the words of a command to options, their values and operands, as its table says.
+//!
+//! The reading follows the program's own: clusters, attached values, abbreviated long options,
+//! `--`. A word that is not known is never taken for an option's name, only for what stands there.
+
+use super::program::{Kind, OptionSpec, Program, Style};
+use crate::model::access::{Arg, OptionClass, Role};
+use crate::model::doubt::Doubt;
+use crate::model::word::{Unknown, Word};
+
+/// One word, or one letter of a cluster, with what it is taken for.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// As the command shows it.
+    pub arg: Arg,
+    /// What the operand, or the option's value, is.
+    pub kind: Kind,
+}
+
+/// The words of a command after its program's name.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// In order.
+    pub items: Vec<Item>,
+    /// The words that are a command of their own, or one text for a shell.
+    pub rest: Option<(Kind, Vec<Word>)>,
+    /// The table that settled the operands; a subcommand's, if one was named.
+    pub table: Option<&'static Program>,
+    /// The words that named the subcommand.
+    pub subcommand: Option<String>,
+    /// What keeps the reading from being certain.
+    pub doubts: Vec<Doubt>,
+}
+
+impl Item {
+    fn operand(word: Word, kind: Kind) -> Item {
+        Item { arg: Arg { word, role: Role::Operand, path: None }, kind }
+    }
+
+    /// Every spelling of the option, or nothing if it is none.
+    #[must_use]
+    pub fn spellings(&self) -> &[String] {
+        match &self.arg.role {
+            Role::Option { spellings, .. } => spellings,
+            Role::Operand | Role::EndOfOptions => &[],
+        }
+    }
+
+    /// True if this is one of these options.
+    #[must_use]
+    pub fn is_any(&self, names: &[String]) -> bool {
+        self.spellings().iter().any(|spelling| names.contains(spelling))
+    }
+}
+
+impl Reading {
+    /// True if one of these options is given.
+    #[must_use]
+    pub fn has(&self, names: &[String]) -> bool {
+        self.items.iter().any(|item| item.is_any(names))
+    }
+}
+
+/// Reads `words` by the table of `name`; without one, every word stays what it looks like.
+#[must_use]
+pub fn read(name: &str, table: Option<&'static Program>, words: &[Word]) -> Reading {
+    let mut reader = Reader { name, words, at: 0, out: Reading::default() };
+    match table {
+        Some(table) => reader.by_table(table),
+        None => reader.without_table(),
+    }
+    reader.out
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    words: &'a [Word],
+    at: usize,
+    out: Reading,
+}
+
+impl Reader<'_> {
+    fn next(&mut self) -> Option<Word> {
+        let word = self.words.get(self.at)?.clone();
+        self.at += 1;
+        Some(word)
+    }
+
+    fn push_option(&mut self, shown: String, spec: Option<&OptionSpec>, value: Option<Word>) {
+        let (spellings, class, kind) = match spec {
+            Some(spec) => (spec.spellings.clone(), spec.class, spec.value.unwrap_or(Kind::Text)),
+            None => (vec![shown.clone()], OptionClass::Unknown, Kind::Text),
+        };
+        let role = Role::Option { spellings, value, class };
+        let arg = Arg { word: Word::Known(shown), role, path: None };
+        self.out.items.push(Item { arg, kind });
+    }
+
+    fn push_other(&mut self, shown: String, table: &Program) {
+        let value = shown.split_once('=').map(|(_, value)| Word::known(value));
+        let name = shown.split('=').next().unwrap_or_default().to_owned();
+        let class = table.others.unwrap_or(OptionClass::Unknown);
+        let role = Role::Option { spellings: vec![name.clone()], value, class };
+        self.out.items.push(Item {
+            arg: Arg { word: Word::Known(name), role, path: None },
+            kind: Kind::Text,
+        });
+    }
+
+    fn by_table(&mut self, table: &'static Program) {
+        self.out.table = Some(table);
+        let from = self.out.items.len();
+        let mut operands: Vec<Word> = Vec::new();
+        let mut places: Vec<usize> = Vec::new();
+        let mut options_end = false;
+        let positional = table.operands.iter().position(|slot| {
+            matches!(slot.kind, Kind::Command | Kind::ShellText | Kind::Subcommand)
+        });
+        while self.at < self.words.len() {
+            let given = usize::from(self.first_is_given(table, from));
+            if let Some(position) = positional
+                && operands.len() + given >= position
+                && self.starts_rest(options_end, table, position)
+            {
+                self.place(table, &operands, &places, given);
+                return self.tail(table, position);
+            }
+            let Some(word) = self.next() else { break };
+            if !options_end && word.as_known() == Some("--") {
+                options_end = true;
+                let arg = Arg { word, role: Role::EndOfOptions, path: None };
+                self.out.items.push(Item { arg, kind: Kind::Text });
+                continue;
+            }
+            if !options_end && self.option(&word, table) {
+                continue;
+            }
+            options_end |= table.style == Style::Leading && positional.is_none();
+            places.push(self.out.items.len());
+            operands.push(word.clone());
+            self.out.items.push(Item::operand(word, Kind::Text));
+        }
+        let given = usize::from(self.first_is_given(table, from));
+        self.place(table, &operands, &places, given);
+    }
+
+    fn first_is_given(&self, table: &Program, from: usize) -> bool {
+        let items = self.out.items.get(from..).unwrap_or_default();
+        items.iter().any(|item| item.is_any(&table.first_given_by))
+    }
+
+    /// Whether the command, or the subcommand, starts at the word here.
+    fn starts_rest(&self, options_end: bool, table: &Program, position: usize) -> bool {
+        let Some(word) = self.words.get(self.at) else { return false };
+        // `env A=b B=c command`: the slot before takes any number of assignments.
+        let before = position.checked_sub(1).and_then(|at| table.operands.get(at));
+        if before.is_some_and(|slot| slot.kind == Kind::Assignment && slot.many)
+            && word.as_known().is_some_and(|text| text.contains('=') && !text.starts_with('-'))
+        {
+            return false;
+        }
+        options_end || !looks_like_option(word)
+    }
+
+    fn tail(&mut self, table: &'static Program, position: usize) {
+        let Some(slot) = table.operands.get(position) else { return };
+        if slot.kind != Kind::Subcommand {
+            let rest = self.words.get(self.at..).unwrap_or_default().to_vec();
+            self.at = self.words.len();
+            self.out.rest = Some((slot.kind, rest));
+            return;
+        }
+        let Some(word) = self.next() else { return };
+        let found = word.as_known().and_then(|name| table.subcommands.get(name));
+        self.out.subcommand = word.as_known().map(str::to_owned);
+        let shown = format!("{} {word}", self.name);
+        self.out.items.push(Item::operand(word, Kind::Subcommand));
+        match found {
+            Some(table) => self.by_table(table),
+            None => {
+                // It may be an alias or a program of that name.
+                self.out.doubts.push(Doubt::UnknownProgram(shown));
+                self.without_table();
+            }
+        }
+    }
+
+    /// Gives each operand the kind of its slot.
+    fn place(&mut self, table: &Program, operands: &[Word], places: &[usize], given: usize) {
+        let slots = table.operands.get(given..).unwrap_or_default();
+        let many = slots.iter().position(|slot| slot.many);
+        let after = many.map_or(0, |at| slots.len() - at - 1);
+        for (nth, place) in places.iter().enumerate() {
+            let from_end = operands.len() - nth;
+            let kind = match many {
+                Some(at) if nth >= at && from_end <= after => {
+                    slots.get(slots.len() - from_end).map(|slot| slot.kind)
+                }
+                Some(at) if nth >= at => slots.get(at).map(|slot| slot.kind),
+                _ => slots.get(nth).map(|slot| slot.kind),
+            };
+            if let Some(item) = self.out.items.get_mut(*place) {
+                item.kind = kind.unwrap_or(Kind::Text);
+            }
+        }
+    }
+
+    /// Takes `word` as an option if it is one.
+    fn option(&mut self, word: &Word, table: &'static Program) -> bool {
+        let text = match word {
+            Word::Known(text) => text.clone(),
+            Word::OneOf(texts) if texts.iter().any(|text| text.starts_with('-')) => {
+                self.push_option(word.to_string(), None, None);
+                return true;
+            }
+            Word::OneOf(_) => return false,
+            Word::Unknown(unknown) => return self.unknown_option(unknown, table),
+        };
+        if table.style == Style::Keys {
+            return self.key(&text, table);
+        }
+        if !text.starts_with('-') || text == "-" {
+            return false;
+        }
+        if table.numeric && text.get(1..).is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit())) {
+            let role = Role::Option {
+                spellings: vec![text.clone()],
+                value: None,
+                class: OptionClass::Harmless,
+            };
+            let arg = Arg { word: Word::Known(text), role, path: None };
+            self.out.items.push(Item { arg, kind: Kind::Text });
+            return true;
+        }
+        if text.starts_with("--") || table.style == Style::Names {
+            self.long(&text, table);
+        } else {
+            self.cluster(&text, table);
+        }
+        true
+    }
+
+    /// `--file=$x` is an option whose value is not known; `-$x` is an option that is not known.
+    fn unknown_option(&mut self, unknown: &Unknown, table: &'static Program) -> bool {
+        let prefix = unknown.prefix.as_str();
+        if !prefix.starts_with('-') && table.style != Style::Keys {
+            return false;
+        }
+        let value = |rest: &str| Unknown { prefix: rest.to_owned(), ..unknown.clone() };
+        if let Some((name, rest)) = prefix.split_once('=') {
+            let key = format!("{name}=");
+            let spec = exact(table, name).or_else(|| exact(table, &key));
+            self.push_option(name.to_owned(), spec, Some(Word::Unknown(value(rest))));
+            return true;
+        }
+        if table.style == Style::Keys {
+            return false;
+        }
+        let short = prefix.get(..2).and_then(|name| exact(table, name));
+        match short.filter(|spec| spec.value.is_some() && !prefix.starts_with("--")) {
+            Some(spec) => {
+                let rest = prefix.get(2..).unwrap_or_default();
+                let shown = prefix.get(..2).unwrap_or_default().to_owned();
+                self.push_option(shown, Some(spec), Some(Word::Unknown(value(rest))));
+            }
+            None => self.push_option(prefix.to_owned(), None, None),
+        }
+        true
+    }
+
+    fn key(&mut self, text: &str, table: &'static Program) -> bool {
+        let Some((key, value)) = text.split_once('=') else { return false };
+        let spec = exact(table, &format!("{key}="));
+        let spellings = vec![format!("{key}=")];
+        let class = spec.map_or(OptionClass::Unknown, |spec| spec.class);
+        let kind = spec.and_then(|spec| spec.value).unwrap_or(Kind::Text);
+        let role = Role::Option { spellings, value: Some(Word::known(value)), class };
+        let arg = Arg { word: Word::known(text), role, path: None };
+        self.out.items.push(Item { arg, kind });
+        true
+    }
+
+    fn long(&mut self, text: &str, table: &'static Program) {
+        let (name, attached) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(Word::known(value))),
+            None => (text, None),
+        };
+        let Some(spec) = exact(table, name).or_else(|| abbreviated(table, name)) else {
+            return self.push_other(text.to_owned(), table);
+        };
+        let full = spec.spellings.iter().find(|spelling| spelling.starts_with(name));
+        let shown = full.cloned().unwrap_or_else(|| name.to_owned());
+        let value = match (attached, spec.value) {
+            (Some(value), _) => Some(value),
+            (None, Some(_)) if !spec.attached => self.next(),
+            (None, _) => None,
+        };
+        self.push_option(shown, Some(spec), value);
+    }
+
+    fn cluster(&mut self, text: &str, table: &'static Program) {
+        // A few programs have whole words behind one dash.
+        if let Some(spec) = exact(table, text) {
+            let value = if spec.value.is_some() && !spec.attached { self.next() } else { None };
+            return self.push_option(text.to_owned(), Some(spec), value);
+        }
+        let letters = text.strip_prefix('-').unwrap_or_default();
+        for (at, letter) in letters.char_indices() {
+            let shown = format!("-{letter}");
+            let Some(spec) = exact(table, &shown) else {
+                self.push_other(shown, table);
+                continue;
+            };
+            if spec.value.is_none() {
+                self.push_option(shown, Some(spec), None);
+                continue;
+            }
+            let attached = letters.get(at + letter.len_utf8()..).filter(|rest| !rest.is_empty());
+            let value = match attached {
+                Some(rest) => Some(Word::known(rest)),
+                None if spec.attached => None,
+                None => self.next(),
+            };
+            return self.push_option(shown, Some(spec), value);
+        }
+    }
+
+    fn without_table(&mut self) {
+        let mut options_end = false;
+        while let Some(word) = self.next() {
+            if !options_end && word.as_known() == Some("--") {
+                options_end = true;
+                let arg = Arg { word, role: Role::EndOfOptions, path: None };
+                self.out.items.push(Item { arg, kind: Kind::Text });
+            } else if !options_end && looks_like_option(&word) {
+                let (shown, value) = match word.as_known().and_then(|text| text.split_once('=')) {
+                    Some((name, value)) => (name.to_owned(), Some(Word::known(value))),
+                    None => (word.to_string(), None),
+                };
+                self.push_option(shown, None, value);
+            } else {
+                self.out.items.push(Item::operand(word, Kind::Text));
+            }
+        }
+    }
+}
+
+fn looks_like_option(word: &Word) -> bool {
+    match word {
+        Word::Known(text) => text.starts_with('-') && text.len() > 1,
+        Word::OneOf(texts) => texts.iter().any(|text| text.starts_with('-')),
+        Word::Unknown(unknown) => unknown.prefix.starts_with('-'),
+    }
+}
+
+fn exact(table: &'static Program, name: &str) -> Option<&'static OptionSpec> {
+    table.options.iter().find(|option| option.spellings.iter().any(|spelling| spelling == name))
+}
+
+/// The one long option that `name` is the beginning of.
+fn abbreviated(table: &'static Program, name: &str) -> Option<&'static OptionSpec> {
+    if !name.starts_with("--") || name.len() < 3 {
+        return None;
+    }
+    let mut fitting = table
+        .options
+        .iter()
+        .filter(|option| option.spellings.iter().any(|spelling| spelling.starts_with(name)));
+    match (fitting.next(), fitting.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}

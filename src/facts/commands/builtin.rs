@@ -1,0 +1,349 @@
+//! The shell's own commands: their effect on directory, variables and names.
+//!
+//! Those of policy language §11.8 are no access of their own; the others are an exec like any
+//! program's, and what they run is walked.
+
+use super::Walker;
+use super::state::{Fed, Input, State};
+use crate::facts::paths;
+use crate::model::doubt::Doubt;
+use crate::model::word::Word as Value;
+use crate::shell::expand;
+use crate::shell::ir::{Assignment, Word};
+use crate::shell::vars;
+use crate::world::FileKind;
+
+/// Variables that change what commands do, by their beginnings and by name.
+const HAZARD_PREFIXES: [&str; 7] =
+    ["LD_", "GIT_", "PYTHON", "PERL5", "DYLD_", "BASH_FUNC_", "npm_config_"];
+const HAZARD_NAMES: [&str; 36] = [
+    "PATH",
+    "IFS",
+    "BASH_ENV",
+    "ENV",
+    "PAGER",
+    "EDITOR",
+    "VISUAL",
+    "http_proxy",
+    "https_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC",
+    "RUSTFLAGS",
+    "CARGO_HOME",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "RUBYOPT",
+    "RUBYLIB",
+    "PROMPT_COMMAND",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "CDPATH",
+    "GLOBIGNORE",
+    "HOME",
+    "SHELL",
+    "PS4",
+    "JAVA_TOOL_OPTIONS",
+    "GOFLAGS",
+    "MAKEFLAGS",
+    "CC",
+    "LESSOPEN",
+];
+
+/// Builtins without an access of their own that change nothing that is followed here.
+const SILENT: [&str; 20] = [
+    ":", "true", "false", "pwd", "dirs", "test", "[", "wait", "exit", "return", "break",
+    "continue", "type", "umask", "ulimit", "jobs", "kill", "fg", "bg", "disown",
+];
+
+pub(super) fn is_hazard_name(name: &str) -> bool {
+    HAZARD_NAMES.contains(&name)
+        || HAZARD_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || name.ends_with("_PROXY")
+}
+
+impl Walker<'_> {
+    /// Runs `name` as a builtin; false if it is none, or has an access of its own all the same.
+    pub(super) fn builtin(
+        &mut self,
+        name: &str,
+        arguments: &[Value],
+        state: &mut State,
+        input: &Input,
+    ) -> bool {
+        match name {
+            _ if SILENT.contains(&name) => {}
+            "echo" => {}
+            "printf" => {
+                if arguments.first().and_then(Value::as_known) == Some("-v") {
+                    self.forget(arguments.get(1..2).unwrap_or_default(), state);
+                }
+            }
+            "cd" | "pushd" | "popd" => self.change_directory(name, arguments, state),
+            "read" | "mapfile" | "readarray" | "getopts" | "let" | "shift" | "unset" => {
+                self.forget(arguments, state);
+            }
+            "set" => {
+                let on = |text: &str| {
+                    text.starts_with('-') && !text.starts_with("--") && text.contains('e')
+                };
+                let first = arguments.first().and_then(Value::as_known);
+                state.stops |= !state.branch && first.is_some_and(on);
+                if first.is_some_and(|text| text.starts_with('+')) {
+                    state.stops = false;
+                }
+            }
+            "command" | "builtin" => return self.command_builtin(name, arguments, state, input),
+            _ => return false,
+        }
+        true
+    }
+
+    /// `command -v x` looks only; `command x` runs the program `x`, not a function of that name.
+    fn command_builtin(
+        &mut self,
+        name: &str,
+        arguments: &[Value],
+        state: &mut State,
+        input: &Input,
+    ) -> bool {
+        match arguments.first().and_then(Value::as_known) {
+            Some("-v" | "-V") => true,
+            Some(first) if !first.starts_with('-') && name == "command" => {
+                let functions = std::mem::take(&mut self.functions);
+                self.argv(arguments, state, input, &[]);
+                self.functions = functions;
+                true
+            }
+            Some(first) if !first.starts_with('-') => {
+                self.argv(arguments, state, input, &[]);
+                true
+            }
+            Some("-p" | "--") => {
+                self.argv(arguments.get(1..).unwrap_or_default(), state, input, &[]);
+                true
+            }
+            None if arguments.is_empty() => true,
+            _ => false,
+        }
+    }
+
+    /// Every word may be a variable's name; one that is not known may be any.
+    fn forget(&mut self, arguments: &[Value], state: &mut State) {
+        for word in arguments {
+            let Some(texts) = word.values() else {
+                state.hazard(Doubt::HazardAssignment("?".to_owned()));
+                continue;
+            };
+            for text in texts {
+                let name: String =
+                    text.chars().take_while(|c| *c == '_' || c.is_ascii_alphanumeric()).collect();
+                if vars::is_name(&name) {
+                    let value = vars::Value::Unknown(Doubt::Variable(name.clone()));
+                    self.note_hazard(&name, &value, state);
+                    state.vars.set(&name, value);
+                }
+            }
+        }
+        let value = vars::Value::Unknown(Doubt::Variable("REPLY".to_owned()));
+        state.vars.set("REPLY", value);
+    }
+
+    fn change_directory(&mut self, name: &str, arguments: &[Value], state: &mut State) {
+        let operands: Vec<&Value> = arguments
+            .iter()
+            .filter(|word| !matches!(word.as_known(), Some("-P" | "-L" | "--" | "-e")))
+            .collect();
+        let before = state.directories.clone();
+        let target = match (name, operands.as_slice()) {
+            ("cd", []) => self.home.clone().map(Value::known),
+            ("cd" | "pushd", [one]) => Some((*one).clone()),
+            _ => None,
+        };
+        let cdpath = state.vars.get("CDPATH").is_some();
+        let texts = match &target {
+            Some(word) if !cdpath => word.values().unwrap_or_default().to_vec(),
+            Some(_) | None => Vec::new(),
+        };
+        if texts.is_empty() || texts.iter().any(|text| text.starts_with('-')) {
+            state.directories = None;
+            return;
+        }
+        let mut reached = Some(Vec::new());
+        let mut certain = true;
+        for text in &texts {
+            match self.directories_at(text, state) {
+                Some((paths, all_there)) => {
+                    certain &= all_there;
+                    if let Some(reached) = &mut reached {
+                        reached.extend(paths);
+                    }
+                }
+                None => reached = None,
+            }
+        }
+        state.directories = None;
+        if let Some(reached) = reached {
+            state.directories = Some(Vec::new());
+            state.also_in(Some(reached));
+        }
+        // It may fail, and what follows may run all the same.
+        if !state.stops || !certain {
+            state.also_in(before);
+        }
+    }
+
+    /// Where `text` leads from every directory it may be in, and whether all of them are there.
+    fn directories_at(
+        &self,
+        text: &str,
+        state: &State,
+    ) -> Option<(Vec<crate::model::path::AbsPath>, bool)> {
+        let mut paths = Vec::new();
+        let mut all_there = true;
+        if text.starts_with('/') {
+            let target = paths::target(text, None, self.place).ok()?;
+            all_there &= self.is_directory(&target.written);
+            paths.push(target.written);
+            return Some((paths, all_there));
+        }
+        for directory in state.directories.as_deref()? {
+            let target = paths::target(text, Some(directory), self.place).ok()?;
+            all_there &= self.is_directory(&target.written);
+            paths.push(target.written);
+        }
+        Some((paths, all_there))
+    }
+
+    pub(super) fn is_directory(&self, path: &crate::model::path::AbsPath) -> bool {
+        matches!(self.place.world.resolve(path).kind, Ok(FileKind::Directory))
+    }
+
+    /// `export`, `local`, `declare`, `readonly`, `typeset`.
+    pub(super) fn declare(
+        &mut self,
+        builtin: &str,
+        words: &[Word],
+        assignments: &[Assignment],
+        state: &mut State,
+        input: &Input,
+    ) {
+        if !self.count() {
+            return;
+        }
+        for word in words {
+            self.substitutions(word, state, input);
+            for field in expand::fields(word, self.known(state)) {
+                match field.as_known() {
+                    // `declare -n` makes one name mean another, `export -f` hands code on.
+                    Some(text) if text.starts_with('-') && text.contains(['n', 'f', 'i']) => {
+                        state.hazard(Doubt::HazardAssignment(format!("{builtin} {text}")));
+                    }
+                    Some(text) if text.contains('=') => self.forget(&[Value::known(text)], state),
+                    Some(_) => {}
+                    None => state.hazard(Doubt::HazardAssignment(builtin.to_owned())),
+                }
+            }
+        }
+        for assignment in assignments {
+            self.assign(assignment, state);
+        }
+    }
+
+    /// Builtins that are an exec of their own: what they run besides.
+    pub(super) fn after_exec(
+        &mut self,
+        name: &str,
+        arguments: &[Value],
+        state: &mut State,
+        input: &Input,
+    ) {
+        match name {
+            "eval" => match joined(arguments) {
+                Some(text) => self.text(&text, state, input, true),
+                None => {
+                    self.everything(&first_doubt(arguments));
+                    self.lose_shell(state);
+                }
+            },
+            "trap" => {
+                let text = arguments.iter().find_map(|word| match word.as_known() {
+                    Some("--") => None,
+                    Some(text) => Some(Ok(text.to_owned())),
+                    None => Some(Err(())),
+                });
+                match text {
+                    Some(Ok(text)) if text.starts_with('-') || text.is_empty() => {}
+                    Some(Ok(text)) => self.text(&text, &mut state.clone(), input, true),
+                    Some(Err(())) => self.everything(&first_doubt(arguments)),
+                    None => {}
+                }
+            }
+            "." | "source" => self.lose_shell(state),
+            "alias" | "hash" | "enable" => {
+                for word in arguments {
+                    match word.as_known() {
+                        Some(text) => {
+                            let name = text.split('=').next().unwrap_or_default();
+                            state.redefined.insert(name.to_owned());
+                        }
+                        None => state.hazard(Doubt::Redefined(name.to_owned())),
+                    }
+                }
+            }
+            "exec" if !arguments.is_empty() => {
+                let skip = arguments
+                    .iter()
+                    .position(|word| word.as_known().is_none_or(|text| !text.starts_with('-')));
+                let rest = arguments.get(skip.unwrap_or(arguments.len())..).unwrap_or_default();
+                self.argv(
+                    rest,
+                    state,
+                    &Input { feeders: input.feeders.clone(), ..input.clone() },
+                    &[],
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// Code that is not known has run in this very shell.
+    fn lose_shell(&self, state: &mut State) {
+        let names: Vec<String> = state.vars.names().map(str::to_owned).collect();
+        state.vars.forget(names, &Doubt::Other("a sourced text may set it".to_owned()));
+    }
+}
+
+/// True for builtins that policy sees as a command.
+pub(super) fn has_exec(name: &str) -> bool {
+    matches!(name, "eval" | "." | "source" | "trap" | "exec" | "alias" | "enable" | "hash")
+}
+
+/// The words as one text, if all are known.
+pub(super) fn joined(words: &[Value]) -> Option<String> {
+    let texts: Option<Vec<&str>> = words.iter().map(Value::as_known).collect();
+    texts.map(|texts| texts.join(" "))
+}
+
+/// Why the first of the words that is not known is not.
+pub(super) fn first_doubt(words: &[Value]) -> Doubt {
+    let doubt = words.iter().find_map(|word| match word {
+        Value::Known(_) => None,
+        Value::OneOf(_) => Some(Doubt::TooManyValues),
+        Value::Unknown(unknown) => Some(unknown.reason.clone()),
+    });
+    doubt.unwrap_or(Doubt::CommandOutput)
+}
+
+/// What is not known about an input, if it is not known.
+pub(super) fn doubt_of(input: &Input) -> Option<Doubt> {
+    match &input.text {
+        Fed::Unknown(doubt) => Some(doubt.clone()),
+        Fed::Nothing | Fed::Text(_) | Fed::Files => None,
+    }
+}

@@ -1,0 +1,131 @@
+//! Programs that run code: shells, whose texts are read like any other, and other languages, whose
+//! texts are only searched for names.
+
+use super::Walker;
+use super::program::interprets;
+use super::state::{Fed, Input, State};
+use crate::catalogue::options::Reading;
+use crate::catalogue::program::{Interpreter, Kind, Program};
+use crate::model::access::{Role, Verb};
+use crate::model::doubt::Doubt;
+use crate::model::word::Word;
+
+/// What a shell would run, as far as its words and input tell.
+#[derive(Debug, Default)]
+pub(super) struct ShellText {
+    /// A text that is run: known, or not.
+    pub(super) text: Option<Option<String>>,
+    /// Why it is not known.
+    pub(super) doubt: Option<Doubt>,
+}
+
+impl Walker<'_> {
+    /// What the shell `base` would run of its `-c` or of its input.
+    pub(super) fn shell_input(
+        &self,
+        base: &str,
+        table: Option<&'static Program>,
+        reading: &Reading,
+        input: &Input,
+    ) -> ShellText {
+        let Some(kind) = interprets(table) else { return ShellText::default() };
+        let operand = first_operand(reading);
+        if kind == Interpreter::Shell && reading.has(&["-c".to_owned()]) {
+            return match operand {
+                Some(Word::Known(text)) => {
+                    ShellText { text: Some(Some(text.clone())), doubt: None }
+                }
+                Some(word) => {
+                    let doubt = super::builtin::first_doubt(std::slice::from_ref(word));
+                    ShellText { text: Some(None), doubt: Some(doubt) }
+                }
+                None => ShellText::default(),
+            };
+        }
+        let from_input = match operand.map(Word::as_known) {
+            None => reading
+                .items
+                .iter()
+                .all(|item| item.kind != Kind::Code && !item.is_any(&["-m".to_owned()])),
+            Some(Some("-" | "/dev/stdin" | "/dev/fd/0" | "/dev/fd/63")) => true,
+            Some(_) => reading.has(&["-s".to_owned()]),
+        };
+        if !from_input || matches!(base, "sed" | "awk" | "gawk" | "mawk") {
+            return ShellText::default();
+        }
+        let process = operand.and_then(Word::as_known) == Some("/dev/fd/63");
+        match &input.text {
+            _ if process => {
+                ShellText { text: Some(None), doubt: Some(Doubt::InlineCode(base.to_owned())) }
+            }
+            Fed::Text(text) => ShellText { text: Some(Some(text.clone())), doubt: None },
+            Fed::Nothing | Fed::Files => ShellText::default(),
+            Fed::Unknown(doubt) => ShellText { text: Some(None), doubt: Some(doubt.clone()) },
+        }
+    }
+
+    /// Walks the code that an interpreter is given.
+    pub(super) fn interpret(
+        &mut self,
+        base: &str,
+        reading: &Reading,
+        state: &State,
+        input: &Input,
+        shell: ShellText,
+    ) {
+        let Some(kind) = interprets(reading.table) else { return };
+        for item in &reading.items {
+            let word = match &item.arg.role {
+                Role::Operand => Some(&item.arg.word),
+                Role::Option { value, .. } => value.as_ref(),
+                Role::EndOfOptions => None,
+            };
+            if item.kind == Kind::Code
+                && let Some(word) = word
+            {
+                match word.as_known() {
+                    Some(code) => self.code(base, code, state),
+                    None => self.opaque_code(base),
+                }
+            }
+        }
+        match (kind, shell.text) {
+            (_, None) => {}
+            (Interpreter::Shell, Some(Some(text))) => {
+                // Only what is exported reaches it, and none of it is known to be.
+                let mut inner = State {
+                    directories: state.directories.clone(),
+                    hazards: state.hazards.clone(),
+                    ..State::default()
+                };
+                if let Some(home) = state.vars.get("HOME") {
+                    inner.vars.set("HOME", home.clone());
+                }
+                let inner_input =
+                    if reading.has(&["-c".to_owned()]) { input.clone() } else { Input::default() };
+                let functions = std::mem::take(&mut self.functions);
+                self.text(&text, &mut inner, &inner_input, true);
+                self.uncalled(&inner);
+                self.functions = functions;
+            }
+            (Interpreter::Shell, Some(None)) => {
+                self.everything(&shell.doubt.unwrap_or(Doubt::CommandOutput));
+            }
+            (Interpreter::Other, Some(Some(code))) => self.code(base, &code, state),
+            (Interpreter::Other, Some(None)) => self.opaque_code(base),
+        }
+    }
+
+    /// Code of which not even the text is known.
+    pub(super) fn opaque_code(&mut self, base: &str) {
+        let doubt = Doubt::InlineCode(base.to_owned());
+        for verb in [Verb::Read, Verb::Write, Verb::Exec, Verb::Connect] {
+            self.unknown(verb, doubt.clone());
+        }
+    }
+}
+
+fn first_operand(reading: &Reading) -> Option<&Word> {
+    let is_operand = |role: &Role| matches!(role, Role::Operand);
+    reading.items.iter().find(|item| is_operand(&item.arg.role)).map(|item| &item.arg.word)
+}

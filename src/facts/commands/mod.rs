@@ -1,0 +1,171 @@
+//! What a shell command would do: every program it runs, path it touches and host it reaches.
+//!
+//! The text is read by `shell`, each program's words by its table in `catalogue`, and the files by
+//! the agent's world. Every level is judged: what `sh -c`, `env`, `find -exec` or `ssh` run is an
+//! access of its own. What is not understood becomes an unknown access, never nothing.
+//! The caller is `facts::gather`, for tools whose argument is a shell text or an argv.
+
+mod builtin;
+mod code;
+mod download;
+mod interpreter;
+mod operands;
+mod program;
+mod simple;
+mod state;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod walk;
+
+use super::gather::Place;
+use crate::limits::{ACCESSES_MAX, SHELL_COMMANDS_MAX, TREE_ENTRIES_MAX, WRAPPER_DEPTH_MAX};
+use crate::model::access::{Access, Certainty, Target, Verb};
+use crate::model::doubt::Doubt;
+use crate::model::path::AbsPath;
+use crate::model::word::Word;
+use crate::shell;
+use state::{Input, State};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Adds everything that the shell text `text` would do, run from `cwd`, to a call's accesses.
+pub fn read(text: &str, cwd: Option<&AbsPath>, place: &Place<'_>, accesses: &mut Vec<Access>) {
+    let mut walker = Walker::new(place, accesses);
+    let mut state = State::at(cwd);
+    walker.text(text, &mut state, &Input::default(), false);
+    walker.uncalled(&state);
+    walker.close();
+}
+
+/// Adds everything that running `argv` without a shell would do: its words are taken as they are.
+pub fn read_argv(
+    argv: &[String],
+    cwd: Option<&AbsPath>,
+    place: &Place<'_>,
+    accesses: &mut Vec<Access>,
+) {
+    let mut walker = Walker::new(place, accesses);
+    let mut state = State::at(cwd);
+    state.bare = true;
+    let words: Vec<Word> = argv.iter().map(Word::known).collect();
+    if words.is_empty() {
+        walker.everything(&Doubt::Argument("argv".to_owned()));
+    } else {
+        walker.argv(&words, &mut state, &Input::default(), &[]);
+    }
+    walker.close();
+}
+
+/// Walks one call's texts and gathers its accesses.
+struct Walker<'a> {
+    place: &'a Place<'a>,
+    accesses: &'a mut Vec<Access>,
+    home: Option<String>,
+    /// Simple commands seen.
+    commands: usize,
+    /// Wrappers and nested texts around the command at hand.
+    level: usize,
+    /// Directory entries that may still be looked at.
+    entries: usize,
+    /// Files written in this text, with the commands whose output they hold.
+    written: BTreeMap<AbsPath, Vec<usize>>,
+    /// Names made in this text: they count as being there.
+    made: BTreeSet<AbsPath>,
+    functions: BTreeMap<String, walk::Function>,
+    /// Functions being called.
+    calling: Vec<String>,
+    called: BTreeSet<String>,
+    full: Option<&'static str>,
+}
+
+impl<'a> Walker<'a> {
+    fn new(place: &'a Place<'a>, accesses: &'a mut Vec<Access>) -> Self {
+        Walker {
+            place,
+            accesses,
+            home: place.world.home().map(|home| home.as_str().to_owned()),
+            commands: 0,
+            level: 0,
+            entries: TREE_ENTRIES_MAX,
+            written: BTreeMap::new(),
+            made: BTreeSet::new(),
+            functions: BTreeMap::new(),
+            calling: Vec::new(),
+            called: BTreeSet::new(),
+            full: None,
+        }
+    }
+
+    /// Reads and walks a text; a nested one is bounded.
+    fn text(&mut self, text: &str, state: &mut State, input: &Input, nested: bool) {
+        if nested && self.level >= WRAPPER_DEPTH_MAX {
+            return self.everything(&Doubt::Limit("wrapper depth"));
+        }
+        self.level += usize::from(nested);
+        match shell::parse(text, self.level) {
+            Ok(script) => self.script(&script, state, input),
+            Err(doubt) => self.everything(&doubt),
+        }
+        self.level -= usize::from(nested);
+    }
+
+    /// An access of every verb that a command can come to, of which nothing is known.
+    fn everything(&mut self, doubt: &Doubt) {
+        for verb in [Verb::Read, Verb::Write, Verb::Exec, Verb::Connect] {
+            self.push(Access::unknown(verb, doubt.clone()));
+        }
+    }
+
+    fn unknown(&mut self, verb: Verb, doubt: Doubt) {
+        self.push(Access::unknown(verb, doubt));
+    }
+
+    fn certain(&mut self, target: Target) {
+        self.push(Access::certain(target));
+    }
+
+    /// Adds an access; the same one twice says nothing new, but commands keep their place.
+    fn push(&mut self, access: Access) {
+        let repeated = !matches!(access.target, Target::Exec(_))
+            && self.accesses.iter().rev().take(64).any(|known| *known == access);
+        if repeated {
+            return;
+        }
+        if self.accesses.len() >= ACCESSES_MAX {
+            self.full = Some("accesses");
+            return;
+        }
+        self.accesses.push(access);
+    }
+
+    /// Counts a simple command; false if there are too many.
+    fn count(&mut self) -> bool {
+        self.commands += 1;
+        if self.commands > SHELL_COMMANDS_MAX {
+            self.full = Some("simple commands");
+        }
+        self.full.is_none()
+    }
+
+    /// The commands among the accesses from `start` on.
+    fn commands_since(&self, start: usize) -> Vec<usize> {
+        let is_exec = |access: &Access| match &access.target {
+            Target::Exec(_) | Target::Unknown { verb: Verb::Exec, .. } => {
+                !matches!(access.certainty, Certainty::Suspected(_))
+            }
+            _ => false,
+        };
+        let from = self.accesses.iter().enumerate().skip(start);
+        from.filter(|(_, access)| is_exec(access)).map(|(at, _)| at).collect()
+    }
+
+    /// A bound that was met makes all that follows it unknown: room is kept for saying so.
+    fn close(&mut self) {
+        if let Some(name) = self.full.take() {
+            let doubt = Doubt::Limit(name);
+            for verb in [Verb::Read, Verb::Write, Verb::Exec, Verb::Connect] {
+                self.accesses.push(Access::unknown(verb, doubt.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! What a program's words come to: files read and written, hosts reached.
+
+use super::Walker;
+use super::program::each_directory;
+use super::state::{Fed, Input, State};
+use super::tree::Filter;
+use crate::catalogue::options::{Item, Reading};
+use crate::catalogue::program::{Kind, Program, Walk};
+use crate::facts::paths;
+use crate::model::access::{Access, Certainty, Role, Target, Verb};
+use crate::model::doubt::Doubt;
+use crate::model::host::Authority;
+use crate::model::path::{AbsPath, Extent, PathTarget};
+use crate::model::url::{Destination, Network, default_port};
+use crate::model::word::Word;
+use crate::world::FileKind;
+
+/// Paths that are no access in a command (policy language §11.7).
+pub(super) fn is_no_access(text: &str) -> bool {
+    matches!(
+        text,
+        "/dev/null" | "/dev/zero" | "/dev/stdin" | "/dev/stdout" | "/dev/stderr" | "/dev/tty"
+    ) || text.strip_prefix("/dev/fd/").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Whether a word of this kind names a path.
+pub(super) fn is_path(kind: Kind) -> bool {
+    match kind {
+        Kind::Read
+        | Kind::Write
+        | Kind::Update
+        | Kind::Move
+        | Kind::Delete
+        | Kind::List
+        | Kind::Directory
+        | Kind::Script
+        | Kind::RemoteRead
+        | Kind::RemoteWrite => true,
+        Kind::Text
+        | Kind::Url
+        | Kind::WebAddress
+        | Kind::Host
+        | Kind::Repository
+        | Kind::Code
+        | Kind::Command
+        | Kind::ShellText
+        | Kind::Subcommand
+        | Kind::Assignment
+        | Kind::Revision => false,
+    }
+}
+
+/// Subcommands of git that change the work tree as a whole.
+const CHANGES_TREE: [&str; 11] = [
+    "switch",
+    "checkout",
+    "restore",
+    "stash",
+    "pull",
+    "merge",
+    "rebase",
+    "reset",
+    "cherry-pick",
+    "revert",
+    "apply",
+];
+
+impl Walker<'_> {
+    /// Everything that the words of a program come to.
+    pub(super) fn effects(&mut self, base: &str, reading: &Reading, state: &State, input: &Input) {
+        let Some(table) = reading.table else {
+            return self.suspects(reading, base, state);
+        };
+        if !reading.doubts.is_empty() {
+            self.suspects(reading, base, state);
+        }
+        let filter = filter_of(base, table, reading);
+        let tree = (table.tree || reading.has(&table.tree_options)).then_some(&filter);
+        let in_place = reading.has(&table.in_place);
+        let mut after_end = false;
+        for item in &reading.items {
+            let (word, operand) = match &item.arg.role {
+                Role::EndOfOptions => {
+                    after_end = true;
+                    continue;
+                }
+                Role::Operand => (&item.arg.word, true),
+                Role::Option { value: Some(value), .. } => (value, false),
+                Role::Option { value: None, .. } => continue,
+            };
+            let kind = match (item.kind, operand) {
+                (Kind::Read, true) if in_place => Kind::Update,
+                (Kind::Revision, true) if after_end => Kind::Read,
+                (Kind::Update, true) if base == "git" && !after_end => {
+                    self.branch_or_path(word, reading, state)
+                }
+                (kind, _) => kind,
+            };
+            self.word(kind, word, state, if operand { tree } else { None });
+        }
+        self.arriving(base, reading, state);
+        let reads = |item: &Item| item.kind == Kind::Read && item.arg.role == Role::Operand;
+        let searches = table.here || matches!(base, "grep" | "egrep" | "fgrep") && tree.is_some();
+        if searches && input.text == Fed::Nothing && !reading.items.iter().any(reads) {
+            let kind = if base == "git" { Kind::Delete } else { Kind::Read };
+            self.word(kind, &Word::known("."), state, tree);
+        }
+        if base == "find" && reading.has(&["-delete".to_owned()]) {
+            self.find_deletes(reading, state);
+        }
+        if base == "git" && reading.subcommand.as_deref().is_some_and(|s| CHANGES_TREE.contains(&s))
+        {
+            self.word(Kind::Write, &Word::known("."), state, None);
+        }
+        match base {
+            "curl" => self.curl(reading, state),
+            "wget" if !reading.has(&["-O".to_owned()]) => self.saves_by_name(reading, state),
+            "wget" => self.fetched(reading, state, &["-O".to_owned()]),
+            _ => {}
+        }
+    }
+
+    /// `git checkout x` names a branch unless a file of that name is there.
+    fn branch_or_path(&self, word: &Word, reading: &Reading, state: &State) -> Kind {
+        if reading.subcommand.as_deref() == Some("restore") {
+            return Kind::Update;
+        }
+        let there = |text: &String| {
+            each_directory(state).iter().any(|directory| {
+                let target = paths::target(text, directory.as_ref(), self.place);
+                target.is_ok_and(|t| {
+                    !matches!(self.place.world.resolve(&t.written).kind, Ok(FileKind::Absent))
+                })
+            })
+        };
+        match word.values() {
+            Some(texts) if texts.iter().any(there) => Kind::Update,
+            Some(_) => Kind::Text,
+            None => Kind::Update,
+        }
+    }
+
+    /// What one word of a known kind comes to.
+    fn word(&mut self, kind: Kind, word: &Word, state: &State, tree: Option<&Filter>) {
+        let texts = match word {
+            Word::Known(text) => std::slice::from_ref(text),
+            Word::OneOf(texts) => texts,
+            Word::Unknown(unknown) => return self.unknown_word(kind, &unknown.reason),
+        };
+        for text in texts {
+            self.text_of(kind, text, state, tree);
+        }
+    }
+
+    fn unknown_word(&mut self, kind: Kind, reason: &Doubt) {
+        let verbs: &[Verb] = match kind {
+            Kind::Read | Kind::Script | Kind::Revision => &[Verb::Read],
+            Kind::Write | Kind::Delete => &[Verb::Write],
+            Kind::Update | Kind::Move => &[Verb::Read, Verb::Write],
+            Kind::Url | Kind::WebAddress | Kind::Host => &[Verb::Connect],
+            Kind::RemoteRead => &[Verb::Connect, Verb::Read],
+            Kind::RemoteWrite => &[Verb::Connect, Verb::Write],
+            Kind::Repository => &[Verb::Connect],
+            Kind::Text
+            | Kind::List
+            | Kind::Directory
+            | Kind::Code
+            | Kind::Command
+            | Kind::ShellText
+            | Kind::Subcommand
+            | Kind::Assignment => &[],
+        };
+        for verb in verbs {
+            self.unknown(*verb, reason.clone());
+        }
+    }
+
+    fn text_of(&mut self, kind: Kind, text: &str, state: &State, tree: Option<&Filter>) {
+        match kind {
+            Kind::Read => {
+                if text != "-" {
+                    self.paths(text, state, &[Verb::Read], tree);
+                }
+            }
+            Kind::Script => {
+                if text != "-" {
+                    self.paths(text, state, &[Verb::Read], None);
+                }
+            }
+            Kind::Write => {
+                if text != "-" {
+                    self.paths(text, state, &[Verb::Write], None);
+                }
+            }
+            Kind::Delete => self.paths(text, state, &[Verb::Write], tree),
+            Kind::Update | Kind::Move => {
+                self.paths(text, state, &[Verb::Read, Verb::Write], tree);
+            }
+            Kind::Url => self.url(text, None, state),
+            Kind::WebAddress => self.web_address(text, None, state),
+            Kind::Host => self.host(text),
+            Kind::RemoteRead => self.remote(text, state, Verb::Read, tree),
+            Kind::RemoteWrite => self.remote(text, state, Verb::Write, tree),
+            Kind::Repository => self.repository(text, state),
+            Kind::Revision => self.revision(text, state),
+            Kind::Text
+            | Kind::List
+            | Kind::Directory
+            | Kind::Code
+            | Kind::Command
+            | Kind::ShellText
+            | Kind::Subcommand
+            | Kind::Assignment => {}
+        }
+    }
+
+    /// The paths that `text` names from every directory it may be used in.
+    pub(super) fn targets(&mut self, text: &str, state: &State, verbs: &[Verb]) -> Vec<PathTarget> {
+        let mut all = Vec::new();
+        for directory in each_directory(state) {
+            match paths::target(text, directory.as_ref(), self.place) {
+                Ok(target) if !all.contains(&target) => all.push(target),
+                Ok(_) => {}
+                Err(doubt) => {
+                    for verb in verbs {
+                        self.unknown(*verb, doubt.clone());
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn paths(&mut self, text: &str, state: &State, verbs: &[Verb], tree: Option<&Filter>) {
+        if is_no_access(text) {
+            return;
+        }
+        for mut target in self.targets(text, state, verbs) {
+            if let Some(filter) = tree {
+                target.extent = self.extent(&target, filter);
+            }
+            for verb in verbs {
+                if *verb == Verb::Read {
+                    self.certain(Target::Read(target.clone()));
+                } else {
+                    self.made.insert(target.written.clone());
+                    self.certain(Target::Write(target.clone()));
+                }
+            }
+        }
+    }
+
+    /// `git show REV:path` reads that path; a name that is there may be one.
+    fn revision(&mut self, text: &str, state: &State) {
+        if let Some((_, path)) = text.split_once(':')
+            && !path.is_empty()
+        {
+            return self.paths(path.trim_start_matches("./"), state, &[Verb::Read], None);
+        }
+        for target in self.targets(text, state, &[]) {
+            match self.place.world.resolve(&target.written).kind {
+                Ok(FileKind::Absent) => {}
+                Ok(_) => {
+                    let mut target = target;
+                    let filter = Filter { walk: Walk::Visible, ..Filter::default() };
+                    target.extent = self.extent(&target, &filter);
+                    self.certain(Target::Read(target));
+                }
+                Err(doubt) => self.push(Access {
+                    target: Target::Read(target),
+                    certainty: Certainty::Suspected(doubt),
+                }),
+            }
+        }
+    }
+
+    /// Names that arrive in a directory are judged where they arrive.
+    fn arriving(&mut self, base: &str, reading: &Reading, state: &State) {
+        let moves = matches!(base, "cp" | "mv" | "install" | "ln" | "rsync" | "scp")
+            || base == "git" && reading.subcommand.as_deref() == Some("mv");
+        if !moves || reading.has(&["-T".to_owned()]) {
+            return;
+        }
+        let of_kind = |kinds: &[Kind]| -> Vec<Word> {
+            let fitting = reading
+                .items
+                .iter()
+                .filter(|item| item.arg.role == Role::Operand && kinds.contains(&item.kind));
+            fitting.map(|item| item.arg.word.clone()).collect()
+        };
+        let sources = of_kind(&[Kind::Read, Kind::Move, Kind::RemoteRead]);
+        let given = reading.items.iter().find_map(|item| match &item.arg.role {
+            Role::Option { spellings, value, .. } if spellings.iter().any(|s| s == "-t") => {
+                value.clone()
+            }
+            _ => None,
+        });
+        let destination = given.or_else(|| of_kind(&[Kind::Write, Kind::RemoteWrite]).pop());
+        let Some(destination) = destination else { return };
+        let Some(text) = destination.as_known() else { return };
+        if base == "scp" || base == "rsync" {
+            if host_before_path(text).is_some() {
+                return;
+            }
+        }
+        for into in self.targets(text, state, &[]) {
+            for source in &sources {
+                self.arrives(source, &into, sources.len() > 1 || text.ends_with('/'), state);
+            }
+        }
+    }
+
+    fn arrives(&mut self, source: &Word, into: &PathTarget, directory: bool, state: &State) {
+        let kind = self.place.world.resolve(&into.written).kind;
+        let inside = directory || matches!(kind, Ok(FileKind::Directory) | Err(_));
+        let Some(texts) = source.values() else {
+            if inside {
+                let mut target = into.clone();
+                target.extent = Extent::BelowUnknown(Doubt::TreeUnknown);
+                self.certain(Target::Write(target));
+            }
+            return;
+        };
+        for text in texts.to_vec() {
+            for from in self.targets(&text, state, &[]) {
+                let name = from.written.name().map(str::to_owned);
+                let Some(name) = name else { continue };
+                let to =
+                    if inside { into.written.join(&name).ok() } else { Some(into.written.clone()) };
+                let Some(to) = to else { continue };
+                let mut target = paths::look_at(to, self.place);
+                target.extent = match self.extent(&from, &Filter::default()) {
+                    Extent::Below(below) => {
+                        Extent::Below(moved(&below, &from.written, &target.written))
+                    }
+                    other => other,
+                };
+                self.made.insert(target.written.clone());
+                if let Some(feeders) = self.written.get(&from.written).cloned() {
+                    self.written.insert(target.written.clone(), feeders);
+                }
+                if inside || target.extent != Extent::Itself {
+                    self.certain(Target::Write(target));
+                }
+            }
+        }
+    }
+
+    fn find_deletes(&mut self, reading: &Reading, state: &State) {
+        let filter = Filter::default();
+        let mut any = false;
+        let roots: Vec<Word> = reading
+            .items
+            .iter()
+            .take_while(|item| item.arg.role == Role::Operand)
+            .map(|item| item.arg.word.clone())
+            .collect();
+        for root in &roots {
+            any = true;
+            self.word(Kind::Delete, root, state, Some(&filter));
+        }
+        if !any {
+            self.word(Kind::Delete, &Word::known("."), state, Some(&filter));
+        }
+    }
+
+    pub(super) fn connect(&mut self, network: Network) {
+        self.certain(Target::Connect(Destination::Network(network)));
+    }
+
+    fn url(&mut self, text: &str, method: Option<&str>, state: &State) {
+        if let Some(path) = text.strip_prefix("file://") {
+            return self.paths(path, state, &[Verb::Read], None);
+        }
+        match Network::parse_url(text) {
+            Ok(mut network) => {
+                network.method = method.map(str::to_owned);
+                self.connect(network);
+            }
+            Err(error) => self.unknown(Verb::Connect, Doubt::Other(error.to_string())),
+        }
+    }
+
+    pub(super) fn web_address(&mut self, text: &str, method: Option<&str>, state: &State) {
+        if text.contains("://") {
+            self.url(text, method, state);
+        } else {
+            self.url(&format!("http://{text}"), method, state);
+        }
+    }
+
+    fn host(&mut self, text: &str) {
+        if text.contains("://") {
+            return match text.split_once('@') {
+                Some((_, rest)) => self.ssh(rest.split('/').next().unwrap_or_default()),
+                None => self.ssh(text.split("://").nth(1).unwrap_or_default()),
+            };
+        }
+        self.ssh(text.rsplit('@').next().unwrap_or_default());
+    }
+
+    fn ssh(&mut self, host: &str) {
+        match Authority::parse(host) {
+            Ok(authority) => {
+                let mut network = Network::from_authority(authority);
+                network.scheme = Some("ssh".to_owned());
+                network.port = network.port.or_else(|| default_port("ssh"));
+                self.connect(network);
+            }
+            Err(error) => self.unknown(Verb::Connect, Doubt::Other(error.to_string())),
+        }
+    }
+
+    fn remote(&mut self, text: &str, state: &State, verb: Verb, tree: Option<&Filter>) {
+        match host_before_path(text) {
+            Some(host) => self.host(host),
+            None if text.contains("://") => self.url(text, None, state),
+            None => self.paths(text, state, &[verb], tree),
+        }
+    }
+
+    /// A git repository. A bare name is a remote whose address the text does not tell.
+    fn repository(&mut self, text: &str, state: &State) {
+        if text.contains("::") {
+            let doubt = Doubt::Other("a git remote helper runs".to_owned());
+            self.unknown(Verb::Exec, doubt.clone());
+            self.unknown(Verb::Connect, doubt);
+        } else if text.contains("://") {
+            match text.split_once("://") {
+                Some(("ssh", _)) => self.host(text),
+                _ => self.url(text, None, state),
+            }
+        } else if let Some(host) = host_before_path(text) {
+            self.host(host);
+        } else if text.contains('/') || text.starts_with('.') {
+            let filter = Filter::default();
+            self.paths(text, state, &[Verb::Read], Some(&filter));
+        }
+    }
+
+    /// Words of a program that no table describes: what looks like a path may be one.
+    pub(super) fn suspects(&mut self, reading: &Reading, base: &str, state: &State) {
+        let doubt = Doubt::UnknownProgram(base.to_owned());
+        for item in &reading.items {
+            let word = match &item.arg.role {
+                Role::Operand => &item.arg.word,
+                Role::Option { value: Some(value), .. } => value,
+                Role::Option { value: None, .. } | Role::EndOfOptions => continue,
+            };
+            let Some(texts) = word.values() else {
+                for verb in [Verb::Read, Verb::Write] {
+                    let reason = super::builtin::first_doubt(std::slice::from_ref(word));
+                    let target = Target::Unknown { verb, reason };
+                    self.push(Access { target, certainty: Certainty::Suspected(doubt.clone()) });
+                }
+                continue;
+            };
+            for text in texts.to_vec() {
+                let tail = text.split_once('=').map_or("", |(_, tail)| tail).to_owned();
+                for part in [text, tail] {
+                    self.suspect(&part, state, &doubt);
+                }
+            }
+        }
+    }
+
+    fn suspect(&mut self, text: &str, state: &State, doubt: &Doubt) {
+        if text.is_empty() || text.contains("://") || is_no_access(text) {
+            return;
+        }
+        for directory in each_directory(state) {
+            let Ok(target) = paths::target(text, directory.as_ref(), self.place) else { continue };
+            let there = || {
+                let kind = self.place.world.resolve(&target.written).kind;
+                matches!(kind, Ok(FileKind::File | FileKind::Directory | FileKind::Other))
+            };
+            if !text.contains(['/', '.']) && !there() {
+                continue;
+            }
+            for access in [Target::Read(target.clone()), Target::Write(target)] {
+                self.push(Access {
+                    target: access,
+                    certainty: Certainty::Suspected(doubt.clone()),
+                });
+            }
+        }
+    }
+}
+
+/// The `[user@]host` of `host:path`.
+fn host_before_path(text: &str) -> Option<&str> {
+    let (host, _) = text.split_once(':')?;
+    (!host.is_empty() && !host.contains('/') && !text.contains("://")).then_some(host)
+}
+
+fn moved(below: &[AbsPath], from: &AbsPath, to: &AbsPath) -> Vec<AbsPath> {
+    let rest = |path: &AbsPath| path.as_str().strip_prefix(from.as_str()).map(str::to_owned);
+    below.iter().filter_map(|path| to.join(rest(path)?.trim_start_matches('/')).ok()).collect()
+}
+
+fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
+    let values = |name: &str| -> Vec<String> {
+        let fitting = reading.items.iter().filter_map(|item| match &item.arg.role {
+            Role::Option { spellings, value: Some(value), .. }
+                if spellings.iter().any(|spelling| spelling == name) =>
+            {
+                value.as_known().map(str::to_owned)
+            }
+            _ => None,
+        });
+        fitting.collect()
+    };
+    let hidden = reading.has(&["--hidden".to_owned(), "-u".to_owned()]) && base == "rg";
+    let walk = if hidden { Walk::All } else { table.walk };
+    if !matches!(base, "grep" | "egrep" | "fgrep") {
+        return Filter { walk, ..Filter::default() };
+    }
+    Filter {
+        walk,
+        exclude: values("--exclude"),
+        exclude_directories: values("--exclude-dir"),
+        include: values("--include"),
+    }
+}

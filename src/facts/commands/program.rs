@@ -1,0 +1,379 @@
+//! One program with its words: the exec access itself, and what a wrapper runs in turn.
+
+use super::Walker;
+use super::state::{Fed, Input, State};
+use crate::catalogue::options::{self, Item, Reading};
+use crate::catalogue::program::{self, Kind, Program, Wrapper};
+use crate::facts::paths;
+use crate::model::access::{Arg, Command, OptionClass, Program as Name, Role, Target, Verb};
+use crate::model::doubt::Doubt;
+use crate::model::path::{AbsPath, PathTarget};
+use crate::model::word::Word;
+
+impl Walker<'_> {
+    /// Runs words that are already expanded. `inner` are the commands that ran to make them.
+    pub(super) fn argv(
+        &mut self,
+        words: &[Word],
+        state: &mut State,
+        input: &Input,
+        inner: &[usize],
+    ) {
+        let Some((first, arguments)) = words.split_first() else { return };
+        let Some(name) = first.as_known() else {
+            return self.unknown_program(first, arguments, state);
+        };
+        if name.is_empty() {
+            return;
+        }
+        let shell_name = !state.bare && !name.contains('/');
+        if shell_name {
+            if self.call(name, state, input) || self.builtin(name, arguments, state, input) {
+                return;
+            }
+            if super::builtin::has_exec(name) {
+                self.program(first, name, arguments, state, input, inner);
+                return self.after_exec(name, arguments, state, input);
+            }
+        }
+        self.program(first, name, arguments, state, input, inner);
+    }
+
+    /// A command whose very name is not known may be any.
+    fn unknown_program(&mut self, first: &Word, arguments: &[Word], state: &State) {
+        let reason = super::builtin::first_doubt(std::slice::from_ref(first));
+        self.unknown(Verb::Exec, reason);
+        let reading = options::read("", None, arguments);
+        self.suspects(&reading, "", state);
+    }
+
+    fn program(
+        &mut self,
+        first: &Word,
+        name: &str,
+        arguments: &[Word],
+        state: &State,
+        input: &Input,
+        inner: &[usize],
+    ) {
+        let base = name.rsplit('/').next().unwrap_or(name);
+        let (own, clauses) = match base {
+            "find" => find_clauses(arguments),
+            _ => (arguments.to_vec(), Vec::new()),
+        };
+        let table = program::find(base);
+        let reading = options::read(base, table, &own);
+        let mut at = state.clone();
+        self.options_directory(&reading, &mut at);
+        let mut doubts = self.doubts_of(name, &reading, state);
+        let shell = self.shell_input(base, table, &reading, input);
+        doubts.extend(shell.doubt.clone());
+        let mut fed_by = input.feeders.clone();
+        if matches!(input.text, Fed::Nothing | Fed::Files) && input.feeders.is_empty() {
+            fed_by = inner.to_vec();
+        }
+        self.feeds_of_files(name, &reading, &at, &mut fed_by);
+        fed_by.sort_unstable();
+        fed_by.dedup();
+        let pure = table.is_some_and(|table| table.wrapper == Some(Wrapper::Pure));
+        let deletes = reading.has(&["-delete".to_owned()]);
+        let runs = reading.rest.as_ref().is_some_and(|(_, words)| !words.is_empty());
+        let known_text = matches!(shell.text, Some(Some(_)));
+        let transparent =
+            pure && runs || known_text && shell.doubt.is_none() || !clauses.is_empty() && !deletes;
+        let mut seen: Vec<Command> = Vec::new();
+        for directory in each_directory(&at) {
+            let command = Command {
+                program: Name {
+                    word: first.clone(),
+                    file: self.program_file(name, state),
+                    known: table.is_some(),
+                },
+                args: self.args_of(&reading, directory.as_ref()),
+                fed_by: fed_by.clone(),
+                doubts: doubts.clone(),
+                transparent,
+            };
+            if !seen.contains(&command) {
+                self.certain(Target::Exec(command.clone()));
+                seen.push(command);
+            }
+        }
+        self.effects(base, &reading, &at, input);
+        self.interpret(base, &reading, &at, input, shell);
+        self.wrapped(base, &reading, &at, input);
+        for clause in clauses {
+            self.find_clause(&clause, &own, &at);
+        }
+    }
+
+    fn doubts_of(&self, name: &str, reading: &Reading, state: &State) -> Vec<Doubt> {
+        let mut doubts = state.hazards.clone();
+        if state.redefined.contains(name) {
+            doubts.push(Doubt::Redefined(name.to_owned()));
+        }
+        doubts.extend(reading.doubts.iter().cloned());
+        if !name.contains('/')
+            && let Ok(Some(path)) = self.place.world.find_program(name)
+            && (path.is_within(self.place.workspace) || path.is_within(self.place.tmp))
+        {
+            doubts.push(Doubt::WritableProgram(path.as_str().to_owned()));
+        }
+        doubts
+    }
+
+    fn program_file(&self, name: &str, state: &State) -> Option<PathTarget> {
+        if !name.contains('/') {
+            return None;
+        }
+        let first = state.directories.as_deref().and_then(<[AbsPath]>::first);
+        paths::target(name, first, self.place).ok()
+    }
+
+    /// `git -C`, `make -C`, `env -C`: what follows is relative to there.
+    fn options_directory(&self, reading: &Reading, state: &mut State) {
+        for item in &reading.items {
+            let (Kind::Directory, Role::Option { value: Some(value), .. }) =
+                (item.kind, &item.arg.role)
+            else {
+                continue;
+            };
+            let moved = value.as_known().and_then(|text| {
+                let from = state.directories.as_deref();
+                let all: Result<Vec<AbsPath>, Doubt> = match (text.starts_with('/'), from) {
+                    (true, _) => paths::target(text, None, self.place).map(|t| vec![t.written]),
+                    (false, Some(from)) => from
+                        .iter()
+                        .map(|d| paths::target(text, Some(d), self.place).map(|t| t.written))
+                        .collect(),
+                    (false, None) => Err(Doubt::DirectoryUnknown),
+                };
+                all.ok()
+            });
+            state.directories = moved;
+        }
+    }
+
+    fn args_of(&self, reading: &Reading, directory: Option<&AbsPath>) -> Vec<Arg> {
+        let mut args: Vec<Arg> = Vec::new();
+        for item in &reading.items {
+            let mut arg = item.arg.clone();
+            arg.path = self.arg_path(item, directory);
+            args.push(arg);
+        }
+        if let Some((_, words)) = &reading.rest {
+            args.extend(words.iter().map(|word| Arg {
+                word: word.clone(),
+                role: Role::Operand,
+                path: None,
+            }));
+        }
+        args
+    }
+
+    fn arg_path(&self, item: &Item, directory: Option<&AbsPath>) -> Option<PathTarget> {
+        let word = match &item.arg.role {
+            Role::Operand => &item.arg.word,
+            Role::Option { value: Some(value), .. } => value,
+            Role::Option { value: None, .. } | Role::EndOfOptions => return None,
+        };
+        if !super::operands::is_path(item.kind) {
+            return None;
+        }
+        let text = word.as_known()?;
+        if super::operands::is_no_access(text) {
+            return None;
+        }
+        paths::target(text, directory, self.place).ok()
+    }
+
+    /// A program, script or input that this text wrote before holds what those commands printed.
+    fn feeds_of_files(
+        &self,
+        name: &str,
+        reading: &Reading,
+        state: &State,
+        fed_by: &mut Vec<usize>,
+    ) {
+        let scripts = reading
+            .items
+            .iter()
+            .filter(|item| {
+                matches!(item.kind, Kind::Script | Kind::Read) && item.arg.role == Role::Operand
+            })
+            .filter_map(|item| item.arg.word.as_known());
+        let own = name.contains('/').then_some(name);
+        let sourced = matches!(name, "." | "source")
+            .then(|| reading.items.first().and_then(|item| item.arg.word.as_known()))
+            .flatten();
+        for text in scripts.chain(own).chain(sourced) {
+            for directory in each_directory(state) {
+                if let Ok(target) = paths::target(text, directory.as_ref(), self.place)
+                    && let Some(feeders) = self.written.get(&target.written)
+                {
+                    fed_by.extend(feeders);
+                }
+            }
+        }
+    }
+
+    /// What a wrapper runs.
+    fn wrapped(&mut self, base: &str, reading: &Reading, state: &State, input: &Input) {
+        let mut inner = state.clone();
+        inner.bare = true;
+        for item in &reading.items {
+            self.wrapper_option(base, item, &mut inner, input);
+        }
+        let Some((kind, words)) = &reading.rest else { return };
+        let words = match base {
+            "xargs" => fill(words, reading, input),
+            _ => words.clone(),
+        };
+        if words.is_empty() {
+            return;
+        }
+        if matches!(base, "ssh" | "docker" | "podman" | "chroot" | "nsenter" | "unshare") {
+            // Other files, another home: nothing relative is known there.
+            inner.directories = None;
+        }
+        if self.level >= crate::limits::WRAPPER_DEPTH_MAX {
+            return self.everything(&Doubt::Limit("wrapper depth"));
+        }
+        if *kind == Kind::ShellText {
+            inner.bare = false;
+            return match super::builtin::joined(&words) {
+                Some(text) => self.text(&text, &mut inner, &Input::default(), true),
+                None => self.everything(&super::builtin::first_doubt(&words)),
+            };
+        }
+        self.level += 1;
+        let input = if base == "xargs" {
+            Input { feeders: input.feeders.clone(), text: Fed::Nothing }
+        } else {
+            input.clone()
+        };
+        self.argv(&words, &mut inner, &input, &[]);
+        self.level -= 1;
+    }
+
+    fn wrapper_option(&mut self, base: &str, item: &Item, inner: &mut State, input: &Input) {
+        match &item.arg.role {
+            Role::Option { value: Some(value), .. } if item.kind == Kind::ShellText => {
+                match value.as_known() {
+                    Some(text) => self.text(text, &mut inner.clone(), input, true),
+                    None => self.everything(&super::builtin::first_doubt(&[value.clone()])),
+                }
+            }
+            Role::Option { class, .. } => {
+                let (program, option) = (base.to_owned(), item.arg.word.to_string());
+                match class {
+                    OptionClass::Unknown => inner.hazard(Doubt::UnknownOption { program, option }),
+                    OptionClass::Hazardous => {
+                        inner.hazard(Doubt::HazardousOption { program, option });
+                    }
+                    OptionClass::Harmless | OptionClass::Plain => {}
+                }
+            }
+            Role::Operand if item.kind == Kind::Assignment => {
+                let name = item.arg.word.to_string();
+                let (name, text) = name.split_once('=').unwrap_or((&name, ""));
+                let value = match item.arg.word.as_known() {
+                    Some(_) => crate::shell::vars::Value::Texts(vec![text.to_owned()]),
+                    None => crate::shell::vars::Value::Unknown(Doubt::CommandOutput),
+                };
+                self.note_hazard(name, &value, inner);
+            }
+            Role::Operand | Role::EndOfOptions => {}
+        }
+    }
+
+    /// `find ... -exec command {} ;`: the command runs on what is found below the roots.
+    fn find_clause(&mut self, clause: &[Word], own: &[Word], state: &State) {
+        let roots: Vec<Word> = own
+            .iter()
+            .take_while(|word| {
+                word.as_known().is_none_or(|text| !text.starts_with(['-', '(', '!']))
+            })
+            .cloned()
+            .collect();
+        let roots = if roots.is_empty() { vec![Word::known(".")] } else { roots };
+        let found = self.found(&roots, own, state);
+        let mut words = Vec::new();
+        for word in clause {
+            match word.as_known() {
+                Some("{}") => words.extend(found.iter().cloned()),
+                Some(text) if text.contains("{}") => {
+                    words.push(Word::unknown(Doubt::CommandOutput));
+                }
+                _ => words.push(word.clone()),
+            }
+        }
+        let mut inner = state.clone();
+        inner.bare = true;
+        if self.level >= crate::limits::WRAPPER_DEPTH_MAX {
+            return self.everything(&Doubt::Limit("wrapper depth"));
+        }
+        self.level += 1;
+        self.argv(&words, &mut inner, &Input::default(), &[]);
+        self.level -= 1;
+    }
+}
+
+/// Every directory that the command may run in; nothing where none is known.
+pub(super) fn each_directory(state: &State) -> Vec<Option<AbsPath>> {
+    match &state.directories {
+        Some(all) => all.iter().cloned().map(Some).collect(),
+        None => vec![None],
+    }
+}
+
+/// The words of `find` without its `-exec` clauses, and the clauses.
+fn find_clauses(words: &[Word]) -> (Vec<Word>, Vec<Vec<Word>>) {
+    let mut own = Vec::new();
+    let mut clauses = Vec::new();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        own.push(word.clone());
+        if matches!(word.as_known(), Some("-exec" | "-execdir" | "-ok" | "-okdir")) {
+            let clause = words.by_ref().take_while(|w| !matches!(w.as_known(), Some(";" | "+")));
+            clauses.push(clause.cloned().collect());
+        }
+    }
+    (own, clauses)
+}
+
+/// The words that `xargs` makes from its input.
+fn fill(words: &[Word], reading: &Reading, input: &Input) -> Vec<Word> {
+    let replaced = reading.items.iter().find_map(|item| match &item.arg.role {
+        Role::Option { spellings, value, .. } if spellings.iter().any(|s| s == "-I") => {
+            Some(value.as_ref().and_then(Word::as_known).unwrap_or("{}").to_owned())
+        }
+        _ => None,
+    });
+    let separated = reading.has(&["-0".to_owned(), "-d".to_owned()]);
+    let reason = super::builtin::doubt_of(input).unwrap_or(Doubt::CommandOutput);
+    let names = match &input.text {
+        Fed::Text(text) if !separated && !text.contains(['\'', '"', '\\']) => {
+            text.split_whitespace().map(Word::known).collect()
+        }
+        _ => vec![Word::unknown(reason.clone())],
+    };
+    if words.is_empty() {
+        return Vec::new();
+    }
+    match replaced {
+        None => words.iter().cloned().chain(names).collect(),
+        Some(mark) => words
+            .iter()
+            .map(|word| match word.as_known() {
+                Some(text) if text.contains(&mark) => Word::unknown(reason.clone()),
+                _ => word.clone(),
+            })
+            .collect(),
+    }
+}
+
+/// What a table says of the program, if it has one.
+pub(super) fn interprets(table: Option<&'static Program>) -> Option<program::Interpreter> {
+    table.and_then(|table| table.interpreter)
+}

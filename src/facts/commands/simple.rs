@@ -1,0 +1,345 @@
+//! A simple command: what runs to make its words, what it assigns and where it is redirected.
+
+use super::Walker;
+use super::state::{Fed, Input, State};
+use crate::facts::paths;
+use crate::model::access::{Target, Verb};
+use crate::model::doubt::Doubt;
+use crate::model::host::Authority;
+use crate::model::path::AbsPath;
+use crate::model::url::{Destination, Network};
+use crate::model::word::Word as Value;
+use crate::shell::expand::{self, constant};
+use crate::shell::ir::{Assigned, Assignment, Piece, Redirect, RedirectKind, Simple, Word};
+use crate::shell::vars;
+
+/// Values of several words are tried together up to this many combinations.
+const COMBINATIONS_MAX: usize = 64;
+
+impl Walker<'_> {
+    pub(super) fn simple(&mut self, simple: &Simple, state: &mut State, input: &Input) {
+        if !self.count() {
+            return;
+        }
+        let start = self.accesses.len();
+        for word in &simple.words {
+            self.substitutions(word, state, input);
+        }
+        let inner_feeders = self.commands_since(start);
+        let mut words = Vec::new();
+        for word in &simple.words {
+            words.extend(expand::fields(word, self.known(state)));
+        }
+        let (mut input, outputs) = self.redirects(&simple.redirects, state, input);
+        if words.is_empty() {
+            for assignment in &simple.assignments {
+                self.assign(assignment, state);
+            }
+            return;
+        }
+        input.feeders.extend(&inner_feeders);
+        let start = self.accesses.len();
+        if simple.assignments.is_empty() {
+            self.expanded(words, state, &input, &inner_feeders);
+        } else {
+            // They hold for this command alone, but a `cd` or a definition stays.
+            let before = state.clone();
+            for assignment in &simple.assignments {
+                self.assign(assignment, state);
+            }
+            self.expanded(words, state, &input, &inner_feeders);
+            state.vars = before.vars;
+            state.hazards = before.hazards;
+        }
+        self.holds(&outputs, start);
+    }
+
+    fn expanded(&mut self, words: Vec<Value>, state: &mut State, input: &Input, inner: &[usize]) {
+        let words = self.expand_globs(words, state);
+        let combinations = combine(&words);
+        if let [only] = combinations.as_slice() {
+            return self.argv(only, state, input, inner);
+        }
+        let before = state.clone();
+        let mut after: Option<State> = None;
+        for words in combinations {
+            let mut one = before.clone();
+            self.argv(&words, &mut one, input, inner);
+            match &mut after {
+                Some(after) => after.join(one),
+                None => after = Some(one),
+            }
+        }
+        *state = after.unwrap_or(before);
+    }
+
+    /// Walks every script that runs while `word` is made; each is a subshell.
+    pub(super) fn substitutions(&mut self, word: &Word, state: &mut State, input: &Input) {
+        for script in word.scripts() {
+            let input = Input { feeders: Vec::new(), text: input.text.clone() };
+            self.script(script, &mut state.clone(), &input);
+        }
+        for piece in &word.pieces {
+            if let Piece::Default { name, assigns: true, .. } = piece {
+                state.vars.set(name, vars::Value::Unknown(Doubt::Variable(name.clone())));
+            }
+        }
+    }
+
+    pub(super) fn assign(&mut self, assignment: &Assignment, state: &mut State) {
+        let name = assignment.name.as_str();
+        let value = match &assignment.value {
+            Assigned::Scalar(word) => {
+                self.substitutions(word, state, &Input::default());
+                match expand::single(word, self.known(state)) {
+                    Value::Known(text) => vars::Value::Texts(vec![text]),
+                    Value::OneOf(texts) => vars::Value::Texts(texts),
+                    Value::Unknown(unknown) => vars::Value::Unknown(unknown.reason),
+                }
+            }
+            Assigned::Array(words) => {
+                let mut texts = Some(Vec::new());
+                for word in words {
+                    self.substitutions(word, state, &Input::default());
+                    for field in expand::fields(word, self.known(state)) {
+                        match (field, &mut texts) {
+                            (Value::Known(text), Some(texts)) => texts.push(text),
+                            _ => texts = None,
+                        }
+                    }
+                }
+                match texts {
+                    Some(texts) => vars::Value::Array(texts),
+                    None => vars::Value::Unknown(Doubt::Variable(name.to_owned())),
+                }
+            }
+        };
+        let value = if assignment.append || assignment.indexed {
+            self.appended(name, assignment, value, state)
+        } else {
+            value
+        };
+        self.note_hazard(name, &value, state);
+        state.vars.set(name, value);
+    }
+
+    fn appended(
+        &self,
+        name: &str,
+        assignment: &Assignment,
+        value: vars::Value,
+        state: &State,
+    ) -> vars::Value {
+        match (state.vars.get(name), value) {
+            (Some(vars::Value::Texts(before)), vars::Value::Texts(after))
+                if !assignment.indexed && before.len() * after.len() <= 64 =>
+            {
+                let mut all = Vec::new();
+                for head in before {
+                    all.extend(after.iter().map(|tail| format!("{head}{tail}")));
+                }
+                vars::Value::Texts(all)
+            }
+            _ => vars::Value::Unknown(Doubt::Variable(name.to_owned())),
+        }
+    }
+
+    /// An assignment that changes what later commands do is a doubt on each, and an access itself.
+    pub(super) fn note_hazard(&mut self, name: &str, value: &vars::Value, state: &mut State) {
+        if !super::builtin::is_hazard_name(name) {
+            return;
+        }
+        let harmless = match value {
+            vars::Value::Texts(texts) => {
+                texts.iter().all(|text| self.is_harmless_value(name, text, state))
+            }
+            vars::Value::Array(_) | vars::Value::Unknown(_) => false,
+        };
+        if !harmless {
+            let doubt = Doubt::HazardAssignment(name.to_owned());
+            state.hazard(doubt.clone());
+            self.unknown(Verb::Exec, doubt);
+        }
+    }
+
+    fn is_harmless_value(&self, name: &str, text: &str, state: &State) -> bool {
+        match name {
+            "PYTHONUNBUFFERED"
+            | "PYTHONDONTWRITEBYTECODE"
+            | "PYTHONIOENCODING"
+            | "PYTHONHASHSEED" => true,
+            "PAGER" | "GIT_PAGER" => text == "cat" || text.is_empty(),
+            "GIT_EDITOR" => text == "true" || text == ":",
+            "GIT_TRACE" => matches!(text, "0" | "1" | "2"),
+            "GIT_TERMINAL_PROMPT" => matches!(text, "0" | "1"),
+            "PYTHONPATH" => text.split(':').all(|part| {
+                let path = paths::target(part, state.directory(), self.place);
+                path.is_ok_and(|path| path.written.is_within(self.place.workspace))
+            }),
+            _ => false,
+        }
+    }
+
+    /// The accesses of redirections; gives the input they make and the files that get the output.
+    pub(super) fn redirects(
+        &mut self,
+        redirects: &[Redirect],
+        state: &mut State,
+        input: &Input,
+    ) -> (Input, Vec<AbsPath>) {
+        let mut input = input.clone();
+        let mut outputs = Vec::new();
+        for redirect in redirects {
+            let (RedirectKind::Input(word)
+            | RedirectKind::Output(word)
+            | RedirectKind::Both(word)
+            | RedirectKind::Duplicate(word)
+            | RedirectKind::Text(word)) = &redirect.kind;
+            let start = self.accesses.len();
+            self.substitutions(word, state, &Input::default());
+            let feeders = self.commands_since(start);
+            let value = expand::single(word, self.known(state));
+            let stdin = redirect.fd.is_none_or(|fd| fd == 0);
+            match &redirect.kind {
+                RedirectKind::Input(_) => {
+                    self.redirected(&value, &[Verb::Read], state, &mut Vec::new());
+                    if stdin {
+                        let piped = word.pieces.iter().any(|p| matches!(p, Piece::Process { .. }));
+                        let text =
+                            if piped { Fed::Unknown(Doubt::CommandOutput) } else { Fed::Files };
+                        input = Input {
+                            feeders,
+                            text: fed_by_process(word, self, state).unwrap_or(text),
+                        };
+                    }
+                }
+                RedirectKind::Output(_) => {
+                    self.redirected(&value, &[Verb::Write], state, &mut outputs);
+                }
+                RedirectKind::Both(_) => {
+                    self.redirected(&value, &[Verb::Read, Verb::Write], state, &mut outputs);
+                }
+                RedirectKind::Duplicate(_) => {
+                    let descriptor = value.as_known().is_some_and(|text| {
+                        text == "-"
+                            || text.trim_end_matches('-').bytes().all(|b| b.is_ascii_digit())
+                    });
+                    if !descriptor {
+                        self.redirected(&value, &[Verb::Write], state, &mut outputs);
+                    }
+                }
+                RedirectKind::Text(_) if stdin => {
+                    let text = match value {
+                        Value::Known(text) => Fed::Text(text),
+                        Value::OneOf(_) => Fed::Unknown(Doubt::TooManyValues),
+                        Value::Unknown(unknown) => Fed::Unknown(unknown.reason),
+                    };
+                    input = Input { feeders, text };
+                }
+                RedirectKind::Text(_) => {}
+            }
+        }
+        (input, outputs)
+    }
+
+    fn redirected(
+        &mut self,
+        value: &Value,
+        verbs: &[Verb],
+        state: &State,
+        outputs: &mut Vec<AbsPath>,
+    ) {
+        let texts = match value {
+            Value::Known(text) => std::slice::from_ref(text),
+            Value::OneOf(texts) => texts,
+            Value::Unknown(unknown) => {
+                for verb in verbs {
+                    self.unknown(*verb, unknown.reason.clone());
+                }
+                return;
+            }
+        };
+        for text in texts {
+            if let Some(rest) =
+                text.strip_prefix("/dev/tcp/").or_else(|| text.strip_prefix("/dev/udp/"))
+            {
+                self.raw_socket(rest);
+                continue;
+            }
+            if super::operands::is_no_access(text) {
+                continue;
+            }
+            for target in self.targets(text, state, verbs) {
+                for verb in verbs {
+                    self.certain(match verb {
+                        Verb::Read => Target::Read(target.clone()),
+                        _ => Target::Write(target.clone()),
+                    });
+                }
+                if verbs.contains(&Verb::Write) {
+                    self.made.insert(target.written.clone());
+                    outputs.push(target.written);
+                }
+            }
+        }
+    }
+
+    fn raw_socket(&mut self, text: &str) {
+        let authority = text
+            .split_once('/')
+            .and_then(|(host, port)| Authority::parse(&format!("{host}:{port}")).ok());
+        match authority {
+            Some(authority) => {
+                let network = Network::from_authority(authority);
+                self.certain(Target::Connect(Destination::Network(network)));
+            }
+            None => self.unknown(Verb::Connect, Doubt::Expansion("socket")),
+        }
+    }
+
+    /// Remembers that these files hold the output of the commands since `start`.
+    pub(super) fn holds(&mut self, outputs: &[AbsPath], start: usize) {
+        if outputs.is_empty() {
+            return;
+        }
+        let feeders = self.commands_since(start);
+        for path in outputs {
+            self.written.entry(path.clone()).or_default().extend(&feeders);
+        }
+    }
+}
+
+/// The text of `< <(echo ...)`, if it is settled.
+fn fed_by_process(word: &Word, walker: &Walker<'_>, state: &State) -> Option<Fed> {
+    match word.pieces.as_slice() {
+        [Piece::Process { script, output: true }] => {
+            constant(script, walker.known(state)).map(Fed::Text)
+        }
+        _ => None,
+    }
+}
+
+/// Every combination of the words' values, or the words as they are if there are too many.
+fn combine(words: &[Value]) -> Vec<Vec<Value>> {
+    let count = words.iter().fold(1_usize, |count, word| match word {
+        Value::OneOf(texts) => count.saturating_mul(texts.len()),
+        Value::Known(_) | Value::Unknown(_) => count,
+    });
+    if count > COMBINATIONS_MAX {
+        return vec![words.to_vec()];
+    }
+    let mut all: Vec<Vec<Value>> = vec![Vec::new()];
+    for word in words {
+        let values = match word {
+            Value::OneOf(texts) => texts.iter().map(Value::known).collect(),
+            other => vec![other.clone()],
+        };
+        all = all
+            .iter()
+            .flat_map(|head| {
+                values.iter().map(move |value| [head.as_slice(), &[value.clone()]].concat())
+            })
+            .collect();
+    }
+    all
+}

@@ -1,0 +1,155 @@
+//! The table `tests/cases/commands/read.toml`: a text, and everything it would do.
+
+use super::{read, read_argv};
+use crate::facts::gather::Place;
+use crate::limits::SHELL_BYTES_MAX;
+use crate::model::access::{Access, Certainty, Target, Verb};
+use crate::model::path::{AbsPath, Extent};
+use crate::world::Frozen;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Table {
+    files: Vec<String>,
+    case: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    text: String,
+    #[serde(default)]
+    does: Vec<String>,
+}
+
+fn path(text: &str) -> AbsPath {
+    AbsPath::parse(text).unwrap()
+}
+
+fn accesses(text: &str, files: &[AbsPath]) -> Vec<Access> {
+    let world = Frozen::with_files(files);
+    let (workspace, tmp) = (path("/work"), path("/tmp"));
+    let place = Place { world: &world, workspace: &workspace, tmp: &tmp };
+    let mut all = Vec::new();
+    read(text, Some(&workspace), &place, &mut all);
+    all
+}
+
+/// `read /x`, `write? /x` for a possible one, `read~ /x` for a suspected one; an exec shows what
+/// feeds it as `<0,1`, its doubts as `!`, and `^` if it is transparent.
+fn render(access: &Access) -> String {
+    let sure = match access.certainty {
+        Certainty::Certain => "",
+        Certainty::Possible(_) => "?",
+        Certainty::Suspected(_) => "~",
+    };
+    let verb = access.target.verb();
+    let more = match &access.target {
+        Target::Exec(command) => {
+            let fed: Vec<String> = command.fed_by.iter().map(ToString::to_string).collect();
+            let fed = if fed.is_empty() { String::new() } else { format!(" <{}", fed.join(",")) };
+            let doubts = if command.doubts.is_empty() { "" } else { " !" };
+            format!("{fed}{doubts}{}", if command.transparent { " ^" } else { "" })
+        }
+        Target::Read(target) | Target::Write(target) => match &target.extent {
+            Extent::Itself => String::new(),
+            Extent::Below(paths) => {
+                let all: Vec<&str> = paths.iter().map(AbsPath::as_str).collect();
+                format!(" > {}", all.join(" "))
+            }
+            Extent::BelowUnknown(_) => " > ?".to_owned(),
+        },
+        Target::Unknown { .. } => return format!("{verb}{sure} ?"),
+        Target::Connect(_) | Target::Call(_) => String::new(),
+    };
+    format!("{verb}{sure} {}{more}", access.target)
+}
+
+#[test]
+fn every_text_does_what_the_table_says() {
+    let table: Table =
+        toml::from_str(include_str!("../../../tests/cases/commands/read.toml")).unwrap();
+    let files: Vec<AbsPath> = table.files.iter().map(|file| path(file)).collect();
+    let mut wrong = String::new();
+    for case in &table.case {
+        let got: Vec<String> = accesses(&case.text, &files).iter().map(render).collect();
+        if got != case.does {
+            wrong += &format!(
+                "[[case]]\ntext = {:?}\ndoes = {:?}\n# not {:?}\n\n",
+                case.text, got, case.does
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_text_over_a_limit_is_an_unknown_access_of_every_verb() {
+    let long = "a".repeat(SHELL_BYTES_MAX + 1);
+    let deep = "$(".repeat(200);
+    let many = "a;".repeat(3_000);
+    for text in [long.as_str(), deep.as_str(), many.as_str(), "echo \u{202e}", "a\0b"] {
+        let all = accesses(text, &[]);
+        for verb in [Verb::Read, Verb::Write, Verb::Exec, Verb::Connect] {
+            let unknown = |access: &Access| matches!(access.target, Target::Unknown { verb: other, .. } if other == verb);
+            assert!(all.iter().any(unknown), "{verb} {:.20}", text);
+        }
+    }
+}
+
+#[test]
+fn an_argv_has_no_shell_unless_it_names_one() {
+    let world = Frozen::default();
+    let (workspace, tmp) = (path("/work"), path("/tmp"));
+    let place = Place { world: &world, workspace: &workspace, tmp: &tmp };
+    for (argv, expected) in [
+        (vec!["echo", "$(sudo ls)"], vec!["exec echo $(sudo ls)"]),
+        (
+            vec!["bash", "-lc", "cat .env"],
+            vec!["exec bash -l -c cat .env ^", "exec cat .env", "read /work/.env"],
+        ),
+        (vec!["cat", "*"], vec!["exec cat *", "read /work/*"]),
+        (vec![], vec!["read ?", "write ?", "exec ?", "connect ?"]),
+    ] {
+        let argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
+        let mut all = Vec::new();
+        read_argv(&argv, Some(&workspace), &place, &mut all);
+        assert_eq!(all.iter().map(render).collect::<Vec<_>>(), expected, "{argv:?}");
+    }
+}
+
+#[test]
+fn indexes_of_feeders_are_those_of_the_whole_call() {
+    let world = Frozen::default();
+    let (workspace, tmp) = (path("/work"), path("/tmp"));
+    let place = Place { world: &world, workspace: &workspace, tmp: &tmp };
+    let mut all = vec![Access::unknown(Verb::Call, crate::model::doubt::Doubt::NoWorld)];
+    read("curl https://h.example/x | sh", Some(&workspace), &place, &mut all);
+    let fed = all.iter().filter_map(|access| match &access.target {
+        Target::Exec(command) => Some(command.fed_by.clone()),
+        _ => None,
+    });
+    assert_eq!(fed.collect::<Vec<_>>(), [vec![], vec![1]]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC{0,80}") {
+        accesses(&text, &[]);
+    }
+
+    #[test]
+    fn no_shell_like_text_panics(
+        parts in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "$(", ")", "`", "'", "\"", "${x", "}", "{a,b}", " ", ";", "|", "&&", "||", "<<E\n",
+                "E\n", "sh -c ", "eval ", "cat ", "/x", "*", "~", "$x", "=", "x=1 ", "find . -exec ",
+                "\\;", "xargs ", "if a; then ", "fi", "for i in ", "do ", "done", "<(", ">", "2>&1",
+                "((", "))", "[[ ", " ]]", "\\", "\n", "git ", "-C ", "sed -i ", "s/a/b/", "é", "curl ",
+            ]),
+            0..24,
+        )
+    ) {
+        accesses(&parts.concat(), &[]);
+    }
+}

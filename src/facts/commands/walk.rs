@@ -1,0 +1,364 @@
+//! Walks a script: every branch is taken, and what may differ after it is joined.
+
+use super::Walker;
+use super::state::{Fed, Input, State};
+use crate::model::doubt::Doubt;
+use crate::model::word::Word as Value;
+use crate::shell::expand::{self, Known};
+use crate::shell::ir::{Assignment, Link, Node, Script, Simple, Word};
+use crate::shell::vars;
+
+/// A function that this text defines.
+#[derive(Debug, Clone)]
+pub(super) struct Function {
+    body: Node,
+    /// Whether it is defined on every way to what follows.
+    certain: bool,
+}
+
+impl Walker<'_> {
+    pub(super) fn script(&mut self, script: &Script, state: &mut State, input: &Input) {
+        for node in &script.nodes {
+            self.node(node, state, input);
+        }
+    }
+
+    pub(super) fn node(&mut self, node: &Node, state: &mut State, input: &Input) {
+        match node {
+            Node::Simple(simple) => self.simple(simple, state, input),
+            Node::Declare { builtin, words, assignments } => {
+                self.declare(builtin, words, assignments, state, input);
+            }
+            Node::Chain { first, rest } => self.chain(first, rest, state, input),
+            Node::Pipe(stages) => self.pipe(stages, state, input),
+            Node::Background(inner) => self.node(inner, &mut state.clone(), input),
+            Node::Subshell(script) => {
+                let mut inner = state.clone();
+                self.script(script, &mut inner, input);
+            }
+            Node::Group(script) => self.script(script, state, input),
+            Node::Not(inner) => {
+                self.node(inner, state, input);
+            }
+            Node::If { arms, otherwise } => self.condition(arms, otherwise.as_ref(), state, input),
+            Node::Loop { condition, body } => {
+                let names = assigned_in(&[condition, body]);
+                self.rounds(names, state, |walker, inner| {
+                    walker.script(condition, inner, input);
+                    walker.script(body, inner, input);
+                });
+            }
+            Node::For { variable, words, body } => {
+                self.for_loop(variable, words.as_deref(), body, state, input);
+            }
+            Node::Case { words, arms } => {
+                self.expressions(words, state, input);
+                let before = state.clone();
+                for arm in arms {
+                    let mut inner = before.clone();
+                    inner.branch = true;
+                    self.script(arm, &mut inner, input);
+                    inner.branch = before.branch;
+                    state.join(inner);
+                }
+            }
+            Node::Function { name, body } => {
+                let certain = !state.branch;
+                let body = (**body).clone();
+                self.functions.insert(name.clone(), Function { body, certain });
+                if !certain {
+                    state.redefined.insert(name.clone());
+                }
+            }
+            Node::Test(words) => self.expressions(words, state, input),
+            Node::Redirected { node, redirects } => {
+                let (input, outputs) = self.redirects(redirects, state, input);
+                let start = self.accesses.len();
+                self.node(node, state, &input);
+                self.holds(&outputs, start);
+            }
+        }
+    }
+
+    /// Words of which only the commands in them matter.
+    fn expressions(&mut self, words: &[Word], state: &mut State, input: &Input) {
+        for word in words {
+            self.substitutions(word, state, input);
+        }
+    }
+
+    fn chain(&mut self, first: &Node, rest: &[(Link, Node)], state: &mut State, input: &Input) {
+        let before = state.clone();
+        let mut last_stops = false;
+        let stops = state.stops;
+        // In a chain the failure of a `cd` keeps what `&&` joins to it from running.
+        state.stops |= rest.first().is_some_and(|(link, right)| stops_after(*link, right));
+        self.node(first, state, input);
+        for (at, (link, node)) in rest.iter().enumerate() {
+            let next = rest.get(at + 1);
+            match link {
+                Link::And => {
+                    state.stops =
+                        stops || next.is_some_and(|(link, node)| stops_after(*link, node));
+                    self.node(node, state, input);
+                }
+                Link::Or => {
+                    let mut failed = before.clone();
+                    failed.also_in(state.directories.clone());
+                    failed.vars.join(&state.vars);
+                    failed.branch = true;
+                    self.node(node, &mut failed, input);
+                    failed.branch = before.branch;
+                    if ends(node) {
+                        last_stops = true;
+                    } else {
+                        state.join(failed);
+                    }
+                }
+            }
+        }
+        state.stops = stops;
+        // What follows the chain runs whether or not the chain went through.
+        let joined = rest.iter().any(|(link, _)| *link == Link::And);
+        if joined && !last_stops && !stops {
+            state.join(State { hazards: Vec::new(), ..before });
+        }
+    }
+
+    fn pipe(&mut self, stages: &[Node], state: &mut State, input: &Input) {
+        let start = self.accesses.len();
+        let mut fed = input.clone();
+        for stage in stages {
+            let known = self.known(state);
+            let script = Script { nodes: vec![stage.clone()] };
+            let printed = expand::constant(&script, known);
+            let files = matches!(fed.text, Fed::Nothing | Fed::Files) && self.prints_files(stage);
+            // Each stage is a subshell of its own.
+            self.node(stage, &mut state.clone(), &fed);
+            let mut feeders = input.feeders.clone();
+            feeders.extend(self.commands_since(start));
+            let text = match printed {
+                Some(text) => Fed::Text(text),
+                None if files => Fed::Files,
+                None => Fed::Unknown(Doubt::CommandOutput),
+            };
+            fed = Input { feeders, text };
+        }
+    }
+
+    /// `cat` of files and nothing else prints those files.
+    fn prints_files(&self, stage: &Node) -> bool {
+        let Node::Simple(Simple { assignments, words, redirects }) = stage else { return false };
+        let name = words.first().is_some_and(|word| *word == plain("cat"));
+        name && words.len() > 1
+            && assignments.is_empty()
+            && redirects.is_empty()
+            && words.iter().all(|word| word.scripts().is_empty())
+    }
+
+    fn condition(
+        &mut self,
+        arms: &[(Script, Script)],
+        otherwise: Option<&Script>,
+        state: &mut State,
+        input: &Input,
+    ) {
+        let outer = state.branch;
+        let mut after: Option<State> = None;
+        for (condition, body) in arms {
+            self.script(condition, state, input);
+            let mut inner = state.clone();
+            inner.branch = true;
+            self.script(body, &mut inner, input);
+            inner.branch = outer;
+            match &mut after {
+                Some(after) => after.join(inner),
+                None => after = Some(inner),
+            }
+        }
+        if let Some(script) = otherwise {
+            state.branch = true;
+            self.script(script, state, input);
+            state.branch = outer;
+        }
+        if let Some(after) = after {
+            state.join(after);
+        }
+    }
+
+    /// Walks a loop's round once, with what it assigns unknown from the start.
+    fn rounds(
+        &mut self,
+        names: Vec<String>,
+        state: &mut State,
+        walk: impl FnOnce(&mut Self, &mut State),
+    ) {
+        let before = state.clone();
+        state.vars.forget(names, &Doubt::Expansion("loop"));
+        state.branch = true;
+        let mut inner = state.clone();
+        walk(self, &mut inner);
+        let moved = inner.directories != before.directories;
+        inner.branch = before.branch;
+        state.branch = before.branch;
+        state.join(inner);
+        if moved {
+            // The next round starts somewhere else again.
+            state.directories = None;
+        }
+    }
+
+    fn for_loop(
+        &mut self,
+        variable: &str,
+        words: Option<&[Word]>,
+        body: &Script,
+        state: &mut State,
+        input: &Input,
+    ) {
+        let value = match words {
+            None => vars::Value::Unknown(Doubt::Variable("@".to_owned())),
+            Some(words) => {
+                let mut all = Vec::new();
+                for word in words {
+                    self.substitutions(word, state, input);
+                    all.extend(expand::fields(word, self.known(state)));
+                }
+                let all = self.expand_globs(all, state);
+                values_of(&all)
+            }
+        };
+        let mut names = assigned_in(&[body]);
+        names.retain(|name| name != variable);
+        state.vars.set(variable, value);
+        self.rounds(names, state, |walker, inner| walker.script(body, inner, input));
+    }
+
+    /// Calls a function of this text; false if there is none of that name.
+    pub(super) fn call(&mut self, name: &str, state: &mut State, input: &Input) -> bool {
+        let Some(function) = self.functions.get(name).cloned() else { return false };
+        self.called.insert(name.to_owned());
+        if self.calling.iter().any(|inner| inner == name) {
+            return function.certain;
+        }
+        self.calling.push(name.to_owned());
+        self.node(&function.body, state, input);
+        self.calling.pop();
+        function.certain
+    }
+
+    /// A function that was never called by its plain name may still be: judged as if it were.
+    pub(super) fn uncalled(&mut self, state: &State) {
+        let names: Vec<String> = self.functions.keys().cloned().collect();
+        for name in names {
+            if !self.called.contains(&name) {
+                self.call(&name, &mut state.clone(), &Input::default());
+            }
+        }
+    }
+
+    /// What is known for expanding a word here.
+    pub(super) fn known<'s>(&'s self, state: &'s State) -> Known<'s> {
+        Known {
+            vars: &state.vars,
+            home: self.home.as_deref(),
+            directory: state.directory().map(crate::model::path::AbsPath::as_str),
+        }
+    }
+}
+
+/// Whether the failure of what stands before keeps what follows from running.
+fn stops_after(link: Link, right: &Node) -> bool {
+    match link {
+        Link::And => true,
+        Link::Or => ends(right),
+    }
+}
+
+/// `exit` and `return` end what they stand in.
+fn ends(node: &Node) -> bool {
+    match node {
+        Node::Simple(simple) => {
+            let name = simple.words.first();
+            name.is_some_and(|word| {
+                *word == Word::quoted("exit") || *word == Word::quoted("return")
+            })
+        }
+        Node::Group(script) => script.nodes.last().is_some_and(ends),
+        _ => false,
+    }
+}
+
+fn plain(text: &str) -> Word {
+    use crate::shell::ir::Piece;
+    Word { pieces: vec![Piece::Text { text: text.to_owned(), quoted: false }] }
+}
+
+fn values_of(words: &[Value]) -> vars::Value {
+    let mut texts = Vec::new();
+    for word in words {
+        match word {
+            Value::Known(text) => texts.push(text.clone()),
+            Value::OneOf(many) => texts.extend(many.iter().cloned()),
+            Value::Unknown(unknown) => return vars::Value::Unknown(unknown.reason.clone()),
+        }
+    }
+    texts.sort();
+    texts.dedup();
+    if texts.len() > crate::limits::WORD_VALUES_MAX {
+        return vars::Value::Unknown(Doubt::TooManyValues);
+    }
+    vars::Value::Texts(texts)
+}
+
+/// The variables that these scripts may assign.
+fn assigned_in(scripts: &[&Script]) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut open: Vec<&Node> = scripts.iter().flat_map(|script| &script.nodes).collect();
+    while let Some(node) = open.pop() {
+        match node {
+            Node::Simple(simple) => {
+                assigned(&simple.assignments, &mut names);
+                // `read x`, `printf -v x`, `mapfile x`: any word may be a variable's name.
+                for word in &simple.words {
+                    if let [crate::shell::ir::Piece::Text { text, .. }] = word.pieces.as_slice()
+                        && vars::is_name(text)
+                    {
+                        names.push(text.clone());
+                    }
+                }
+            }
+            Node::Declare { assignments, .. } => assigned(assignments, &mut names),
+            Node::Chain { first, rest } => {
+                open.push(first);
+                open.extend(rest.iter().map(|(_, node)| node));
+            }
+            Node::Pipe(nodes) => open.extend(nodes),
+            Node::Background(node)
+            | Node::Not(node)
+            | Node::Redirected { node, .. }
+            | Node::Function { body: node, .. } => open.push(node),
+            Node::Subshell(script) | Node::Group(script) => open.extend(&script.nodes),
+            Node::If { arms, otherwise } => {
+                for (condition, body) in arms {
+                    open.extend(condition.nodes.iter().chain(&body.nodes));
+                }
+                open.extend(otherwise.iter().flat_map(|script| &script.nodes));
+            }
+            Node::Loop { condition, body } => {
+                open.extend(condition.nodes.iter().chain(&body.nodes));
+            }
+            Node::For { variable, body, .. } => {
+                names.push(variable.clone());
+                open.extend(&body.nodes);
+            }
+            Node::Case { arms, .. } => open.extend(arms.iter().flat_map(|arm| &arm.nodes)),
+            Node::Test(_) => {}
+        }
+    }
+    names
+}
+
+fn assigned(assignments: &[Assignment], names: &mut Vec<String>) {
+    names.extend(assignments.iter().map(|assignment| assignment.name.clone()));
+}

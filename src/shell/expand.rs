@@ -1,0 +1,379 @@
+//! From a word as read to the words that a command gets: braces, tilde, variables, constants,
+//! splitting, globs.
+//!
+//! Exact where the text itself settles the value, [`Unknown`] with a reason everywhere else. A file
+//! name pattern stays unknown here: its reason is [`Doubt::Glob`] with the pattern, in which a
+//! backslash takes the meaning from what follows; the floor that knows the files expands it.
+
+use super::braces;
+use super::ir::{Node, Piece, RedirectKind, Script, Simple, Word as Read};
+use super::vars::{Value, Vars, is_name};
+use crate::limits::WORD_VALUES_MAX;
+use crate::model::doubt::Doubt;
+use crate::model::word::{Unknown, Word};
+
+/// What is known where a word is expanded.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The variables.
+    pub vars: &'a Vars,
+    /// The home directory.
+    pub home: Option<&'a str>,
+    /// The working directory, if there is only one it can be.
+    pub directory: Option<&'a str>,
+}
+
+/// The words that `word` becomes: none, one or several.
+#[must_use]
+pub fn fields(word: &Read, known: Known<'_>) -> Vec<Word> {
+    match braces::expand(word) {
+        Ok(words) => words.iter().flat_map(|word| Fields::of(word, known, true)).collect(),
+        Err(doubt) => vec![Word::unknown(doubt)],
+    }
+}
+
+/// The one word that `word` becomes where nothing is split: assignments, redirections.
+#[must_use]
+pub fn single(word: &Read, known: Known<'_>) -> Word {
+    let mut fields = Fields::of(word, known, false);
+    match (fields.pop(), fields.is_empty()) {
+        (Some(only), true) => only,
+        (None, _) => Word::known(""),
+        (Some(_), false) => Word::unknown(Doubt::Expansion("word")),
+    }
+}
+
+/// What the script prints, if the text alone settles it: `cat` of a here-document, `echo`, `printf`.
+#[must_use]
+pub fn constant(script: &Script, known: Known<'_>) -> Option<String> {
+    let [Node::Simple(Simple { assignments, words, redirects })] = script.nodes.as_slice() else {
+        return None;
+    };
+    if !assignments.is_empty() || words.is_empty() {
+        return None;
+    }
+    let mut texts = Vec::new();
+    for word in words.iter().flat_map(|word| fields(word, known)) {
+        texts.push(word.as_known()?.to_owned());
+    }
+    let (name, arguments) = texts.split_first()?;
+    match (name.as_str(), redirects.as_slice()) {
+        ("cat", [redirect]) if arguments.is_empty() => match &redirect.kind {
+            RedirectKind::Text(text) if redirect.fd.is_none_or(|fd| fd == 0) => {
+                single(text, known).as_known().map(str::to_owned)
+            }
+            _ => None,
+        },
+        ("pwd", []) if arguments.is_empty() => known.directory.map(str::to_owned),
+        ("echo", []) => echo(arguments),
+        ("printf", []) => printf(arguments),
+        _ => None,
+    }
+}
+
+/// What `echo` prints; shells differ on backslashes, so none may stand there.
+#[must_use]
+pub fn echo(arguments: &[String]) -> Option<String> {
+    let (newline, rest) = match arguments.split_first() {
+        Some((first, rest)) if first == "-n" => ("", rest),
+        _ => ("\n", arguments),
+    };
+    let option = rest.first().is_some_and(|text| text.starts_with('-') && text.len() > 1);
+    let strange = rest.iter().any(|text| text.contains('\\'));
+    (!option && !strange).then(|| rest.join(" ") + newline)
+}
+
+/// What `printf` prints, for formats of plain text, `%s`, `%%` and `\n` that use each argument once.
+#[must_use]
+pub fn printf(arguments: &[String]) -> Option<String> {
+    let (format, arguments) = arguments.split_first()?;
+    if format.starts_with('-') {
+        return None;
+    }
+    let mut out = String::new();
+    let mut arguments = arguments.iter();
+    let mut chars = format.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '%' => match chars.next()? {
+                's' => out.push_str(arguments.next()?),
+                '%' => out.push('%'),
+                _ => return None,
+            },
+            '\\' => match chars.next()? {
+                'n' => out.push('\n'),
+                't' => out.push('\t'),
+                '\\' => out.push('\\'),
+                _ => return None,
+            },
+            c => out.push(c),
+        }
+    }
+    arguments.next().is_none().then_some(out)
+}
+
+/// True for a text in which a shell would look for file names.
+fn has_glob(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// Fields in the making.
+struct Fields<'a> {
+    known: Known<'a>,
+    split: bool,
+    done: Vec<Word>,
+    values: Vec<(String, String)>,
+    unknown: Option<Unknown>,
+    glob: bool,
+    present: bool,
+}
+
+/// What one piece stands for.
+enum Part {
+    Texts(Vec<String>),
+    Unknown { reason: Doubt, single: bool },
+}
+
+impl<'a> Fields<'a> {
+    fn of(word: &Read, known: Known<'a>, split: bool) -> Vec<Word> {
+        let mut fields = Fields {
+            known,
+            split,
+            done: Vec::new(),
+            values: vec![(String::new(), String::new())],
+            unknown: None,
+            glob: false,
+            present: false,
+        };
+        for (at, piece) in word.pieces.iter().enumerate() {
+            fields.piece(piece, at == 0, word.pieces.len() == 1);
+        }
+        fields.finish(!split);
+        fields.done
+    }
+
+    fn piece(&mut self, piece: &Piece, first: bool, last: bool) {
+        match piece {
+            Piece::Text { text, quoted: true } => {
+                self.present = true;
+                self.append(&[text.clone()], true);
+            }
+            Piece::Text { text, quoted: false } => {
+                self.present = true;
+                match self.tilde(text, first, last) {
+                    Some(Ok((home, rest))) => {
+                        self.append(&[home], true);
+                        self.append(&[rest], false);
+                    }
+                    Some(Err(reason)) => self.doubt(reason, true),
+                    None => self.append(std::slice::from_ref(text), false),
+                }
+            }
+            Piece::Variable { name, quoted } => {
+                let part = self.variable(name);
+                self.expanded(part, *quoted);
+            }
+            Piece::Default { name, word, quoted, .. } => {
+                let part = self.default(name, word, *quoted);
+                self.expanded(part, *quoted);
+            }
+            Piece::Substitution { script, quoted } => {
+                let part = match constant(script, self.known) {
+                    Some(text) => Part::Texts(vec![text.trim_end_matches('\n').to_owned()]),
+                    None => Part::Unknown { reason: Doubt::CommandOutput, single: true },
+                };
+                self.expanded(part, *quoted);
+            }
+            Piece::Process { .. } => {
+                self.present = true;
+                self.append(&["/dev/fd/63".to_owned()], true);
+            }
+            Piece::Opaque { doubt, quoted, .. } => {
+                self.expanded(Part::Unknown { reason: doubt.clone(), single: true }, *quoted);
+            }
+        }
+    }
+
+    /// What a leading `~` becomes and what follows it, or why that is not known.
+    fn tilde(
+        &self,
+        text: &str,
+        first: bool,
+        last: bool,
+    ) -> Option<Result<(String, String), Doubt>> {
+        if !first {
+            return None;
+        }
+        let (before, tail) = match text.split_once("=~") {
+            Some((name, tail)) if is_name(name) => (format!("{name}="), tail),
+            _ => (String::new(), text.strip_prefix('~')?),
+        };
+        let (user, rest) = match tail.find('/') {
+            Some(at) => tail.split_at_checked(at)?,
+            // Quotes right after `~user` would make it plain text: not worth knowing.
+            None if last => (tail, ""),
+            None => return Some(Err(Doubt::Expansion("tilde"))),
+        };
+        let place = match user {
+            "" => match self.variable("HOME") {
+                Part::Texts(texts) => texts.first().cloned(),
+                Part::Unknown { .. } => None,
+            },
+            "+" => self.known.directory.map(str::to_owned),
+            _ => return Some(Err(Doubt::Expansion("tilde"))),
+        };
+        match place {
+            Some(place) => Some(Ok((before + &place, rest.to_owned()))),
+            None => Some(Err(Doubt::Variable("HOME".to_owned()))),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Part {
+        let unknown = |reason: Doubt| Part::Unknown { reason, single: !matches!(name, "@" | "*") };
+        match self.known.vars.get(name) {
+            Some(Value::Texts(texts)) => Part::Texts(texts.clone()),
+            Some(Value::Array(texts)) => {
+                Part::Texts(vec![texts.first().cloned().unwrap_or_default()])
+            }
+            Some(Value::Unknown(reason)) => unknown(reason.clone()),
+            None => {
+                let outside = match name {
+                    "HOME" => self.known.home,
+                    "PWD" => self.known.directory,
+                    _ => None,
+                };
+                match outside {
+                    Some(text) => Part::Texts(vec![text.to_owned()]),
+                    None => unknown(Doubt::Variable(name.to_owned())),
+                }
+            }
+        }
+    }
+
+    fn default(&self, name: &str, word: &Read, quoted: bool) -> Part {
+        if let Part::Texts(texts) = self.variable(name) {
+            if texts.iter().all(|text| !text.is_empty()) {
+                return Part::Texts(texts);
+            }
+            return Part::Unknown { reason: Doubt::Variable(name.to_owned()), single: true };
+        }
+        // Not set in this text. The environment's names are upper case by custom: one of those may
+        // well be set there; a name with a small letter is this text's own and takes the default.
+        let own = self.known.vars.get(name).is_none() && name.contains(|c: char| c.is_lowercase());
+        if own
+            && let Word::Known(text) = single(word, self.known)
+            && (quoted || !has_glob(&text))
+        {
+            return Part::Texts(vec![text]);
+        }
+        Part::Unknown { reason: Doubt::Variable(name.to_owned()), single: true }
+    }
+
+    fn expanded(&mut self, part: Part, quoted: bool) {
+        match part {
+            Part::Unknown { reason, single } => self.doubt(reason, quoted && single),
+            Part::Texts(texts) if quoted || !self.split => {
+                self.present = true;
+                self.append(&texts, true);
+            }
+            Part::Texts(texts) => match texts.as_slice() {
+                [text] => self.split_in(text),
+                many if many.iter().all(|text| {
+                    !text.is_empty() && !has_glob(text) && !text.contains(char::is_whitespace)
+                }) =>
+                {
+                    self.present = true;
+                    self.append(many, true);
+                }
+                _ => self.doubt(Doubt::TooManyValues, false),
+            },
+        }
+    }
+
+    /// An unquoted value is split at blanks, and its parts are patterns again.
+    fn split_in(&mut self, text: &str) {
+        if matches!(self.known.vars.get("IFS"), Some(_)) {
+            self.doubt(Doubt::Variable("IFS".to_owned()), false);
+            return;
+        }
+        let blank = [' ', '\t', '\n'];
+        let mut parts = text.split(blank);
+        if let Some(first) = parts.next() {
+            self.present |= !first.is_empty();
+            self.append(&[first.to_owned()], false);
+        }
+        for part in parts {
+            self.finish(false);
+            self.present |= !part.is_empty();
+            self.append(&[part.to_owned()], false);
+        }
+    }
+
+    fn append(&mut self, texts: &[String], quoted: bool) {
+        if self.unknown.is_some() {
+            return;
+        }
+        if self.values.len().saturating_mul(texts.len()) > WORD_VALUES_MAX {
+            self.doubt(Doubt::TooManyValues, quoted);
+            return;
+        }
+        self.glob |= !quoted && texts.iter().any(|text| has_glob(text));
+        let mut all = Vec::with_capacity(self.values.len() * texts.len());
+        for (plain, pattern) in &self.values {
+            for text in texts {
+                let as_pattern = if quoted { escape(text) } else { text.clone() };
+                all.push((format!("{plain}{text}"), format!("{pattern}{as_pattern}")));
+            }
+        }
+        self.values = all;
+    }
+
+    fn doubt(&mut self, reason: Doubt, single: bool) {
+        self.present = true;
+        match &mut self.unknown {
+            Some(unknown) => unknown.single &= single,
+            None => {
+                let prefix = match self.values.as_slice() {
+                    [(plain, _)] if !self.glob => plain.clone(),
+                    _ => String::new(),
+                };
+                self.unknown = Some(Unknown { reason, prefix, single: single && !self.glob });
+            }
+        }
+    }
+
+    fn finish(&mut self, keep_empty: bool) {
+        let values = std::mem::replace(&mut self.values, vec![(String::new(), String::new())]);
+        let unknown = self.unknown.take();
+        let glob = std::mem::take(&mut self.glob);
+        let present = std::mem::take(&mut self.present);
+        if !present && !keep_empty {
+            return;
+        }
+        self.done.push(match (unknown, values.as_slice()) {
+            (Some(unknown), _) => Word::Unknown(unknown),
+            (None, [(_, pattern)]) if glob && self.split => glob_word(pattern),
+            (None, _) if glob && self.split => Word::unknown(Doubt::TooManyValues),
+            (None, _) => Word::one_of(values.into_iter().map(|(plain, _)| plain).collect()),
+        });
+    }
+}
+
+fn glob_word(pattern: &str) -> Word {
+    let end = pattern.find(['*', '?', '[', '\\']).unwrap_or(pattern.len());
+    let prefix = pattern.get(..end).unwrap_or_default().to_owned();
+    let reason = Doubt::Glob(pattern.to_owned());
+    Word::Unknown(Unknown { reason, prefix, single: false })
+}
+
+/// Text in which no character is a pattern any more.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}

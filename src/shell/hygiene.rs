@@ -1,0 +1,52 @@
+//! What is refused before or beside the parser: size, nesting, characters that mislead.
+//!
+//! The parser recurses and a stack overflow cannot be caught, so brackets are counted first, blind
+//! to quoting: a text that nests deeper even as plain characters is not read at all. Control,
+//! bidirectional and invisible characters make what a person reads differ from what a shell runs;
+//! they may stand only in the body of a quoted here-document, which is data.
+
+use crate::limits::{SHELL_BYTES_MAX, SHELL_DEPTH_MAX};
+use crate::model::doubt::Doubt;
+use std::ops::Range;
+
+/// Refuses a text that is too long, too deep, or holds NUL.
+pub(super) fn check_bounds(text: &str) -> Result<(), Doubt> {
+    if text.len() > SHELL_BYTES_MAX {
+        return Err(Doubt::Limit("shell bytes"));
+    }
+    if text.contains('\0') {
+        return Err(Doubt::StrangeCharacter('\0'));
+    }
+    let mut depth = 0_usize;
+    for byte in text.bytes() {
+        match byte {
+            b'(' | b'{' | b'[' => depth += 1,
+            b')' | b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > SHELL_DEPTH_MAX {
+            return Err(Doubt::Limit("shell nesting"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses strange characters outside `quoted`, the bodies of quoted here-documents.
+pub(super) fn check_characters(text: &str, quoted: &[Range<usize>]) -> Result<(), Doubt> {
+    for (at, c) in text.char_indices() {
+        if is_strange(c) && !quoted.iter().any(|body| body.contains(&at)) {
+            return Err(Doubt::StrangeCharacter(c));
+        }
+    }
+    Ok(())
+}
+
+fn is_strange(c: char) -> bool {
+    match c {
+        '\n' | '\t' => false,
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' => true,
+        '\u{2060}'..='\u{2069}' | '\u{061c}' | '\u{180e}' | '\u{feff}' => true,
+        '\u{e0000}'..='\u{e007f}' => true,
+        c => c.is_control(),
+    }
+}

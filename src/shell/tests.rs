@@ -1,0 +1,54 @@
+use super::expand::{Known, fields};
+use super::ir::{Node, Script};
+use super::parse;
+use super::vars::{Value, Vars};
+
+/// The words of the first simple command.
+fn words(text: &str) -> String {
+    let script = match parse(text, 0) {
+        Ok(script) => script,
+        Err(doubt) => return format!("! {doubt}"),
+    };
+    let mut vars = Vars::default();
+    vars.set("x", Value::Texts(vec!["v w".to_owned()]));
+    vars.set("d", Value::Texts(vec!["a".to_owned(), "b".to_owned()]));
+    let known = Known { vars: &vars, home: Some("/home/agent"), directory: Some("/work") };
+    let Script { nodes } = script;
+    match nodes.first() {
+        Some(Node::Simple(simple)) => {
+            let all = simple.words.iter().flat_map(|word| fields(word, known));
+            all.map(|word| format!("<{word}>")).collect::<String>()
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn words_are_what_bash_makes_of_them() {
+    for (text, expected) in [
+        (r#"a\ b"x\"\$y\n"'q'"#, r#"<a bx"$y\nq>"#),
+        ("cu\\\nrl \"a\\\nb\"", "<curl><ab>"),
+        (r"$'\x41b\'c' $'\101'", "<Ab'c><A>"),
+        (
+            "{a,b}c {1..3} \"{a,b}\" {a,\"b c\"} a{b}c {a,{b,c}}d",
+            "<ac><bc><1><2><3><{a,b}><a><b c><a{b}c><ad><bd><cd>",
+        ),
+        (
+            "echo ~/x \"~/x\" ~ a~ of=~/y",
+            "<echo></home/agent/x><~/x></home/agent><a~><of=/home/agent/y>",
+        ),
+        ("echo $x \"$x\" '$x' \\$x ${x} $d/f", "<echo><v><w><v w><$x><$x><v><w><{a/f,b/f}>"),
+        (
+            "echo \"$(cat <<'E'\nhi $x\nE\n)\" $(echo lit) $(printf '%s' 'a b')",
+            "<echo><hi $x><lit><a><b>",
+        ),
+        ("echo *.c \\*.c '*'.c src/*", "<echo><⟨?⟩><*.c><*.c><src/⟨?⟩>"),
+        ("echo $HOME $PWD/x $NOPE a$NOPE", "<echo></home/agent></work/x><⟨?⟩><a⟨?⟩>"),
+        ("echo $((1+2)) ${x%v} $(id) `id`", "<echo><⟨?⟩><⟨?⟩><⟨?⟩><⟨?⟩>"),
+        ("echo \"\" '' a\"\"b", "<echo><><><ab>"),
+        ("echo a#b # c", "<echo><a#b>"),
+        ("\\ls -\\l", "<ls><-l>"),
+    ] {
+        assert_eq!(words(text), expected, "{text}");
+    }
+}

@@ -1,0 +1,76 @@
+//! What is known of the shell's variables at one point of a text.
+
+use crate::limits::WORD_VALUES_MAX;
+use crate::model::doubt::Doubt;
+use std::collections::BTreeMap;
+
+/// What a variable holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// One of these texts.
+    Texts(Vec<String>),
+    /// An array of these texts.
+    Array(Vec<String>),
+    /// Set in this text to something that is not known.
+    Unknown(Doubt),
+}
+
+/// The variables that this text has set, and those that are known from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Vars {
+    values: BTreeMap<String, Value>,
+}
+
+/// True for a text that can be a variable's name.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
+}
+
+impl Vars {
+    /// What `name` holds, if this text set it or it is known from outside.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
+    /// Every name that is set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    /// Sets `name`.
+    pub fn set(&mut self, name: &str, value: Value) {
+        self.values.insert(name.to_owned(), value);
+    }
+
+    /// Forgets everything: what follows may be run with other values.
+    pub fn forget(&mut self, names: impl IntoIterator<Item = String>, doubt: &Doubt) {
+        for name in names {
+            self.values.insert(name, Value::Unknown(doubt.clone()));
+        }
+    }
+
+    /// Both may have happened: what differs may be either.
+    pub fn join(&mut self, other: &Vars) {
+        let names: Vec<String> = self.values.keys().chain(other.values.keys()).cloned().collect();
+        for name in names {
+            let merged = match (self.values.get(&name), other.values.get(&name)) {
+                (Some(here), Some(there)) if here == there => continue,
+                (Some(Value::Texts(here)), Some(Value::Texts(there))) => {
+                    let mut all: Vec<String> = here.iter().chain(there).cloned().collect();
+                    all.sort();
+                    all.dedup();
+                    if all.len() > WORD_VALUES_MAX {
+                        Value::Unknown(Doubt::TooManyValues)
+                    } else {
+                        Value::Texts(all)
+                    }
+                }
+                _ => Value::Unknown(Doubt::Variable(name.clone())),
+            };
+            self.values.insert(name, merged);
+        }
+    }
+}

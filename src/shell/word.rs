@@ -1,0 +1,376 @@
+//! One word, read from its bytes: quotes, escapes, and what the shell computes in it.
+//!
+//! The parser's own reading of a word is used only for where nested constructs end ([`Spans`]);
+//! whether a `$`, a `*` or a brace is live is settled here, character by character. A construct
+//! that the parser did not see where this reader sees one makes the whole text unparsable.
+
+use super::ansi;
+use super::ir::{Piece, Script, Word};
+use super::spans::Spans;
+use super::vars::is_name;
+use crate::model::doubt::Doubt;
+use std::cell::Cell;
+
+/// How the characters of a text are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Outside quotes.
+    Plain,
+    /// Between double quotes, or in arithmetic.
+    Quoted,
+    /// In the body of an unquoted here-document.
+    Heredoc,
+}
+
+/// Reads words of one text.
+#[derive(Clone, Copy)]
+pub(super) struct WordReader<'a> {
+    pub(super) source: &'a str,
+    pub(super) depth: usize,
+    pub(super) budget: &'a Cell<usize>,
+}
+
+struct Cursor<'a, 's> {
+    reader: WordReader<'a>,
+    spans: &'s Spans,
+    at: usize,
+    end: usize,
+    pieces: Vec<Piece>,
+}
+
+fn lost(what: &str) -> Doubt {
+    Doubt::Unparsable(format!("{what} is not closed where it is opened"))
+}
+
+impl<'a> WordReader<'a> {
+    /// The bytes from `start` to `end` as one word.
+    pub(super) fn read(
+        self,
+        start: usize,
+        end: usize,
+        mode: Mode,
+        spans: &Spans,
+    ) -> Result<Word, Doubt> {
+        self.source.get(start..end).ok_or_else(|| lost("a word"))?;
+        let mut cursor = Cursor { reader: self, spans, at: start, end, pieces: Vec::new() };
+        match mode {
+            Mode::Plain => cursor.plain()?,
+            Mode::Quoted | Mode::Heredoc => cursor.quoted(mode, None)?,
+        }
+        Ok(Word { pieces: cursor.pieces })
+    }
+
+    /// The commands that run inside a construct that is not computed.
+    pub(super) fn scripts(
+        self,
+        start: usize,
+        end: usize,
+        spans: &Spans,
+    ) -> Result<Vec<Script>, Doubt> {
+        let text = self.source.get(start..end).ok_or_else(|| lost("an expansion"))?;
+        let mut scripts = Vec::new();
+        let mut skip_to = start;
+        let mut escaped = false;
+        for (offset, c) in text.char_indices() {
+            let at = start + offset;
+            if at < skip_to {
+                continue;
+            }
+            if std::mem::take(&mut escaped) {
+                continue;
+            }
+            let rest = self.source.get(at..end).unwrap_or_default();
+            let arithmetic = spans.is_arithmetic(at);
+            let opens = (rest.starts_with("$(") && !arithmetic)
+                || c == '`'
+                || (rest.starts_with("<(") || rest.starts_with(">(")) && spans.end_of(at).is_some();
+            if c == '\\' {
+                escaped = true;
+            } else if opens {
+                let close = spans.end_of(at).ok_or_else(|| lost("a substitution"))?;
+                scripts.push(self.nested(at, close, true)?);
+                skip_to = close;
+            }
+        }
+        Ok(scripts)
+    }
+
+    /// The script in `$(...)`, `<(...)` or back-ticks that stands at `start..end`.
+    fn nested(self, start: usize, end: usize, quoted: bool) -> Result<Script, Doubt> {
+        let text = self.source.get(start..end).ok_or_else(|| lost("a substitution"))?;
+        let depth = self.depth.saturating_sub(1);
+        if let Some(inner) = text.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) {
+            return super::parse_within(&unescape_ticks(inner, quoted), depth, self.budget);
+        }
+        let inner = ["$(", "<(", ">("]
+            .iter()
+            .find_map(|open| text.strip_prefix(open))
+            .and_then(|rest| rest.strip_suffix(')'))
+            .ok_or_else(|| lost("a substitution"))?;
+        super::parse_within(inner, depth, self.budget)
+    }
+}
+
+fn unescape_ticks(text: &str, quoted: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let next = chars.peek().copied();
+        if c == '\\' && matches!(next, Some('$' | '`' | '\\'))
+            || c == '\\' && quoted && next == Some('"')
+        {
+            out.extend(chars.next());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+impl<'a> Cursor<'a, '_> {
+    fn rest(&self) -> &'a str {
+        self.reader.source.get(self.at..self.end).unwrap_or_default()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.rest().chars().next()?;
+        self.at += c.len_utf8();
+        Some(c)
+    }
+
+    fn push(&mut self, c: char, quoted: bool) {
+        if let Some(Piece::Text { text, quoted: same }) = self.pieces.last_mut()
+            && *same == quoted
+        {
+            text.push(c);
+            return;
+        }
+        self.pieces.push(Piece::Text { text: c.to_string(), quoted });
+    }
+
+    /// Marks that quotes stood here: `""` is a word too.
+    fn push_quotes(&mut self) {
+        self.pieces.push(Piece::Text { text: String::new(), quoted: true });
+    }
+
+    fn plain(&mut self) -> Result<(), Doubt> {
+        while let Some(c) = self.rest().chars().next() {
+            match c {
+                '\\' => {
+                    self.next();
+                    match self.next() {
+                        Some('\n') => {}
+                        Some(escaped) => self.push(escaped, true),
+                        None => self.push('\\', true),
+                    }
+                }
+                '\'' => {
+                    self.next();
+                    let body = self.until_single_quote()?;
+                    self.push_quotes();
+                    body.chars().for_each(|c| self.push(c, true));
+                }
+                '"' => {
+                    self.next();
+                    self.push_quotes();
+                    self.quoted(Mode::Quoted, Some('"'))?;
+                }
+                '$' => self.dollar(false)?,
+                '`' => self.substitution(false)?,
+                '<' | '>' if self.rest().get(1..2) == Some("(") => self.process(c == '<')?,
+                '(' | ')' => {
+                    // Only an extended glob leaves these in a word.
+                    self.next();
+                    self.opaque(Doubt::Expansion("extended glob"), false, Vec::new());
+                }
+                _ => {
+                    self.next();
+                    self.push(c, false);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn until_single_quote(&mut self) -> Result<&'a str, Doubt> {
+        let (body, _) = self.rest().split_once('\'').ok_or_else(|| lost("a quote"))?;
+        self.at += body.len() + 1;
+        Ok(body)
+    }
+
+    /// Reads up to `close`, or to the end of the text if there is none to wait for.
+    fn quoted(&mut self, mode: Mode, close: Option<char>) -> Result<(), Doubt> {
+        while let Some(c) = self.rest().chars().next() {
+            if Some(c) == close {
+                self.next();
+                return Ok(());
+            }
+            match c {
+                '\\' => {
+                    self.next();
+                    match (self.rest().chars().next(), mode) {
+                        (Some('\n'), _) => {
+                            self.next();
+                        }
+                        (Some(c @ ('$' | '`' | '\\')), _) | (Some(c @ '"'), Mode::Quoted) => {
+                            self.next();
+                            self.push(c, true);
+                        }
+                        _ => self.push('\\', true),
+                    }
+                }
+                '$' => self.dollar(true)?,
+                '`' => self.substitution(true)?,
+                _ => {
+                    self.next();
+                    self.push(c, true);
+                }
+            }
+        }
+        if close.is_some() { Err(lost("a quote")) } else { Ok(()) }
+    }
+
+    fn opaque(&mut self, doubt: Doubt, quoted: bool, scripts: Vec<Script>) {
+        self.pieces.push(Piece::Opaque { doubt, quoted, scripts });
+    }
+
+    /// The end of the construct here, as the parser saw it.
+    fn close(&self) -> Result<usize, Doubt> {
+        let end = self.spans.end_of(self.at).ok_or_else(|| lost("an expansion"))?;
+        if end <= self.at || end > self.end { Err(lost("an expansion")) } else { Ok(end) }
+    }
+
+    fn substitution(&mut self, quoted: bool) -> Result<(), Doubt> {
+        let end = self.close()?;
+        let script = self.reader.nested(self.at, end, quoted)?;
+        self.pieces.push(Piece::Substitution { script, quoted });
+        self.at = end;
+        Ok(())
+    }
+
+    fn process(&mut self, output: bool) -> Result<(), Doubt> {
+        let end = self.close()?;
+        let script = self.reader.nested(self.at, end, false)?;
+        self.pieces.push(Piece::Process { script, output });
+        self.at = end;
+        Ok(())
+    }
+
+    fn dollar(&mut self, quoted: bool) -> Result<(), Doubt> {
+        let rest = self.rest();
+        let second = rest.chars().nth(1);
+        match second {
+            Some('(') if self.spans.is_arithmetic(self.at) => {
+                self.computed(Doubt::Expansion("arithmetic"), quoted)
+            }
+            Some('(') => self.substitution(quoted),
+            Some('[') => self.computed(Doubt::Expansion("arithmetic"), quoted),
+            Some('{') => self.parameter(quoted),
+            Some('\'') if !quoted => {
+                self.at += 2;
+                let start = self.at;
+                let body = self.until_ansi_quote(start)?;
+                self.push_quotes();
+                match ansi::decode(body) {
+                    Some(text) => text.chars().for_each(|c| self.push(c, true)),
+                    None => self.opaque(Doubt::Expansion("escape"), true, Vec::new()),
+                }
+                Ok(())
+            }
+            // `$"..."` is translated by locale: what it becomes is not in the text.
+            Some('"') if !quoted => {
+                self.at += 2;
+                self.push_quotes();
+                self.opaque(Doubt::Expansion("locale"), true, Vec::new());
+                self.quoted(Mode::Quoted, Some('"'))
+            }
+            Some(c) if c == '_' || c.is_ascii_alphabetic() => {
+                let name: String = rest
+                    .chars()
+                    .skip(1)
+                    .take_while(|c| *c == '_' || c.is_ascii_alphanumeric())
+                    .collect();
+                self.at += 1 + name.len();
+                self.pieces.push(Piece::Variable { name, quoted });
+                Ok(())
+            }
+            Some(c) if c.is_ascii_digit() || "@*#?-$!".contains(c) => {
+                self.at += 2;
+                self.pieces.push(Piece::Variable { name: c.to_string(), quoted });
+                Ok(())
+            }
+            _ => {
+                self.next();
+                self.push('$', quoted);
+                Ok(())
+            }
+        }
+    }
+
+    fn until_ansi_quote(&mut self, start: usize) -> Result<&'a str, Doubt> {
+        let mut escaped = false;
+        while let Some(c) = self.next() {
+            if std::mem::take(&mut escaped) {
+                continue;
+            }
+            match c {
+                '\\' => escaped = true,
+                '\'' => {
+                    return self
+                        .reader
+                        .source
+                        .get(start..self.at.saturating_sub(1))
+                        .ok_or_else(|| lost("a quote"));
+                }
+                _ => {}
+            }
+        }
+        Err(lost("a quote"))
+    }
+
+    fn computed(&mut self, doubt: Doubt, quoted: bool) -> Result<(), Doubt> {
+        let end = self.close()?;
+        let scripts = self.reader.scripts(self.at + 2, end, self.spans)?;
+        self.opaque(doubt, quoted, scripts);
+        self.at = end;
+        Ok(())
+    }
+
+    /// `${...}`: plain, with a default, or not computed.
+    fn parameter(&mut self, quoted: bool) -> Result<(), Doubt> {
+        let end = self.close()?;
+        let inner_end = end.saturating_sub(1);
+        let inner = self.reader.source.get(self.at + 2..inner_end).unwrap_or_default();
+        if self.reader.source.get(inner_end..end) != Some("}") {
+            return Err(lost("an expansion"));
+        }
+        let special = |text: &str| text.len() == 1 && "@*#?-$!0123456789".contains(text);
+        if is_name(inner) || special(inner) {
+            self.pieces.push(Piece::Variable { name: inner.to_owned(), quoted });
+            self.at = end;
+            return Ok(());
+        }
+        let name_length =
+            inner.bytes().take_while(|b| *b == b'_' || b.is_ascii_alphanumeric()).count();
+        let (name, operation) = inner.split_at_checked(name_length).unwrap_or_default();
+        let defaults = [(":-", false), ("-", false), (":=", true), ("=", true)];
+        let default = defaults.iter().find(|(operator, _)| operation.starts_with(operator));
+        if let Some((operator, assigns)) = default
+            && is_name(name)
+            && !(quoted && operation.contains(['"', '\'']))
+        {
+            let start = self.at + 2 + name_length + operator.len();
+            let mode = if quoted { Mode::Quoted } else { Mode::Plain };
+            let word = self.reader.read(start, inner_end, mode, self.spans)?;
+            let piece = Piece::Default { name: name.to_owned(), word, assigns: *assigns, quoted };
+            self.pieces.push(piece);
+            self.at = end;
+            return Ok(());
+        }
+        let scripts = self.reader.scripts(self.at + 2, inner_end, self.spans)?;
+        // `${x@P}` runs what the value holds; `${!x}` reads another variable.
+        self.opaque(Doubt::Expansion("parameter"), quoted, scripts);
+        self.at = end;
+        Ok(())
+    }
+}
