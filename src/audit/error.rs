@@ -26,7 +26,7 @@ pub enum AuditError {
     InUse(PathBuf),
     /// Other users could change the log.
     #[error(
-        "others may write to the audit directory `{}`; take that away with `chmod go-w`",
+        "others own or may write to the audit directory `{}`; use `chown` and `chmod go-w`",
         .0.display()
     )]
     Exposed(PathBuf),

@@ -61,7 +61,7 @@ impl Journal {
             .map_err(|why| AuditError::Thread(Arc::new(why)))?;
         let journal = Journal { queue: Some(queue), owner: Some(owner), shared, timeout, redactor };
         for record in std::iter::once(opening).chain(recovered) {
-            let _receipt = journal.append_blocking(record)?;
+            journal.append_blocking(record)?;
         }
         Ok(journal)
     }

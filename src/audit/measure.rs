@@ -39,7 +39,7 @@ pub fn durable_records_per_second(
     let write = || {
         let mut count = 0_u64;
         while began.elapsed() < time {
-            let _receipt = journal.append_blocking(sample(count))?;
+            journal.append_blocking(sample(count))?;
             count += 1;
         }
         Ok(count)

@@ -22,9 +22,19 @@ pub struct Head {
     pub hash: Hash,
 }
 
-/// Proof that a record stands in the log. Only the journal can make one, and only after it does.
+/// Proof that a record stands in the log. Only the journal can make one, and only after it does:
+///
+/// ```compile_fail,E0624
+/// fn forge(head: toolgate::audit::Head) -> toolgate::audit::Receipt {
+///     toolgate::audit::Receipt::new(head)
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// fn forge(head: toolgate::audit::Head) -> toolgate::audit::Receipt {
+///     toolgate::audit::Receipt { head }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
 pub struct Receipt {
     head: Head,
 }

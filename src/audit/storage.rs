@@ -57,7 +57,8 @@ impl Directory {
         let handle =
             File::open(path).map_err(AuditError::file("open the audit directory", path))?;
         let about = handle.metadata().map_err(AuditError::file("look at", path))?;
-        if about.mode() & 0o022 != 0 {
+        // An owner can always give itself the right to write.
+        if about.mode() & 0o022 != 0 || about.uid() != nix::unistd::geteuid().as_raw() {
             return Err(AuditError::Exposed(path.to_owned()));
         }
         match handle.try_lock() {

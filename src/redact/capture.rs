@@ -90,20 +90,18 @@ pub(super) fn push_step(pointer: &mut String, step: &str) -> usize {
     length
 }
 
-/// Length of the value's JSON text.
+/// Length of the value's JSON text, which is only counted.
 fn json_bytes(value: &Json) -> usize {
+    use std::fmt::Write;
     struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 = self.0.saturating_add(bytes.len());
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
+    impl Write for Count {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0 = self.0.saturating_add(text.len());
             Ok(())
         }
     }
     let mut count = Count(0);
-    match serde_json::to_writer(&mut count, value) {
+    match write!(count, "{value}") {
         Ok(()) => count.0,
         // A value that cannot be written counts as too long to keep.
         Err(_) => usize::MAX,

@@ -71,6 +71,10 @@ fn what_is_left_around_a_secret() {
         let (clean, _) = redactor.redact_text(&text).unwrap();
         assert_eq!(clean, expected);
     }
+    // JSON inside a text stays JSON.
+    let nested = r#"{\"password\":\"abcd-efgh-1234\"}"#;
+    let (clean, _) = redactor.redact_text(nested).unwrap();
+    assert_eq!(clean, r#"{\"password\":\"[redacted:quoted-assignment]\"}"#);
     for plain in ["", "cargo test", "A_TOKEN=[redacted:jwt]", "é🔑 sk-", "token = next_token()"]
     {
         assert_eq!(redactor.redact_text(plain), None, "{plain}");
