@@ -72,19 +72,12 @@ fn talk(text: &str, hue: Paint) {
     println!("{indent}{}", paint(&line, hue, colour));
 }
 
-/// The rule to name: the strictest that said yes; for an allow the one that says most.
+/// The rule to name: rules stand in the log with the strictest and most telling first.
 fn rule_of(decision: &WireDecision) -> String {
     let made = |rule: &&WireRule| !rule.shadow && rule.effect == decision.effect;
-    let mut rules = decision.rules.iter().filter(made);
-    let rule = match decision.effect.as_str() {
-        "allow" => rules.next_back(),
-        _ => rules.next(),
-    };
-    match (
-        rule.or_else(|| decision.rules.iter().find(|rule| !rule.shadow)),
-        decision.effect.as_str(),
-    ) {
-        (_, "defer") => "the runtime's own prompt decides".to_owned(),
+    let spoke = || decision.rules.iter().find(|rule| !rule.shadow);
+    match (decision.rules.iter().find(made).or_else(spoke), decision.effect.as_str()) {
+        (_, "defer") => "the runtime's own prompt".to_owned(),
         (Some(rule), _) => rule.id.clone(),
         (None, _) => format!("({})", decision.basis),
     }
