@@ -119,7 +119,7 @@ impl Reader<'_> {
         while self.at < self.words.len() {
             let given = usize::from(self.first_is_given(table, from));
             if let Some(position) = positional
-                && operands.len() + given >= position
+                && operands.len() + given >= least(table, position)
                 && self.starts_rest(options_end, table, position)
             {
                 self.place(table, &operands, &places, given);
@@ -275,7 +275,7 @@ impl Reader<'_> {
         let class = spec.map_or(OptionClass::Unknown, |spec| spec.class);
         let kind = spec.and_then(|spec| spec.value).unwrap_or(Kind::Text);
         let role = Role::Option { spellings, value: Some(Word::known(value)), class };
-        let arg = Arg { word: Word::known(text), role, path: None };
+        let arg = Arg { word: Word::known(format!("{key}=")), role, path: None };
         self.out.items.push(Item { arg, kind });
         true
     }
@@ -343,6 +343,11 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// How many operands must stand before the slot at `position`.
+fn least(table: &Program, position: usize) -> usize {
+    table.operands.iter().take(position).filter(|slot| !slot.many).count()
 }
 
 fn looks_like_option(word: &Word) -> bool {

@@ -204,13 +204,15 @@ impl Walker<'_> {
                 RedirectKind::Input(_) => {
                     self.redirected(&value, &[Verb::Read], state, &mut Vec::new());
                     if stdin {
-                        let piped = word.pieces.iter().any(|p| matches!(p, Piece::Process { .. }));
-                        let text =
-                            if piped { Fed::Unknown(Doubt::CommandOutput) } else { Fed::Files };
-                        input = Input {
-                            feeders,
-                            text: fed_by_process(word, self, state).unwrap_or(text),
+                        let process = |piece: &Piece| matches!(piece, Piece::Process { .. });
+                        let text = match fed_by_process(word, self, state) {
+                            Some(text) => text,
+                            None if word.pieces.iter().any(process) => {
+                                Fed::Unknown(Doubt::CommandOutput)
+                            }
+                            None => Fed::Files,
                         };
+                        input = Input { feeders, text };
                     }
                 }
                 RedirectKind::Output(_) => {
@@ -337,7 +339,9 @@ fn combine(words: &[Value]) -> Vec<Vec<Value>> {
         all = all
             .iter()
             .flat_map(|head| {
-                values.iter().map(move |value| [head.as_slice(), &[value.clone()]].concat())
+                values
+                    .iter()
+                    .map(move |value| [head.as_slice(), std::slice::from_ref(value)].concat())
             })
             .collect();
     }
