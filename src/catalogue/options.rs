@@ -3,7 +3,7 @@
 //! The reading follows the program's own: clusters, attached values, abbreviated long options,
 //! `--`. A word that is not known is never taken for an option's name, only for what stands there.
 
-use super::program::{Kind, OptionSpec, Program, Style};
+use super::program::{Kind, OptionSpec, Program, Slot, Style};
 use crate::model::access::{Arg, OptionClass, Role};
 use crate::model::doubt::Doubt;
 use crate::model::word::{Unknown, Word};
@@ -110,7 +110,6 @@ impl Reader<'_> {
     fn by_table(&mut self, table: &'static Program) {
         self.out.table = Some(table);
         let from = self.out.items.len();
-        let mut operands: Vec<Word> = Vec::new();
         let mut places: Vec<usize> = Vec::new();
         let mut options_end = false;
         let positional = table.operands.iter().position(|slot| {
@@ -119,10 +118,11 @@ impl Reader<'_> {
         while self.at < self.words.len() {
             let given = usize::from(self.first_is_given(table, from));
             if let Some(position) = positional
-                && operands.len() + given >= position
+                && places.len() + given >= least(table, position)
                 && self.starts_rest(options_end, table, position)
             {
-                self.place(table, &operands, &places, given);
+                let slots = table.operands.get(given..position).unwrap_or_default();
+                self.place(slots, &places);
                 return self.tail(table, position);
             }
             let Some(word) = self.next() else { break };
@@ -137,11 +137,13 @@ impl Reader<'_> {
             }
             options_end |= table.style == Style::Leading && positional.is_none();
             places.push(self.out.items.len());
-            operands.push(word.clone());
             self.out.items.push(Item::operand(word, Kind::Text));
         }
         let given = usize::from(self.first_is_given(table, from));
-        self.place(table, &operands, &places, given);
+        let items = self.out.items.get(from..).unwrap_or_default();
+        let last = items.iter().any(|item| item.is_any(&table.last_given_by));
+        let upto = table.operands.len() - usize::from(last && !table.operands.is_empty());
+        self.place(table.operands.get(given..upto).unwrap_or_default(), &places);
     }
 
     fn first_is_given(&self, table: &Program, from: usize) -> bool {
@@ -186,12 +188,11 @@ impl Reader<'_> {
     }
 
     /// Gives each operand the kind of its slot.
-    fn place(&mut self, table: &Program, operands: &[Word], places: &[usize], given: usize) {
-        let slots = table.operands.get(given..).unwrap_or_default();
+    fn place(&mut self, slots: &[Slot], places: &[usize]) {
         let many = slots.iter().position(|slot| slot.many);
         let after = many.map_or(0, |at| slots.len() - at - 1);
         for (nth, place) in places.iter().enumerate() {
-            let from_end = operands.len() - nth;
+            let from_end = places.len() - nth;
             let kind = match many {
                 Some(at) if nth >= at && from_end <= after => {
                     slots.get(slots.len() - from_end).map(|slot| slot.kind)
@@ -275,7 +276,7 @@ impl Reader<'_> {
         let class = spec.map_or(OptionClass::Unknown, |spec| spec.class);
         let kind = spec.and_then(|spec| spec.value).unwrap_or(Kind::Text);
         let role = Role::Option { spellings, value: Some(Word::known(value)), class };
-        let arg = Arg { word: Word::known(text), role, path: None };
+        let arg = Arg { word: Word::known(format!("{key}=")), role, path: None };
         self.out.items.push(Item { arg, kind });
         true
     }
@@ -343,6 +344,11 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// How many operands must stand before the slot at `position`.
+fn least(table: &Program, position: usize) -> usize {
+    table.operands.iter().take(position).filter(|slot| !slot.many).count()
 }
 
 fn looks_like_option(word: &Word) -> bool {

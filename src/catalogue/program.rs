@@ -133,6 +133,8 @@ pub struct Program {
     pub operands: Vec<Slot>,
     /// Options that stand for the first operand (`grep -e`).
     pub first_given_by: Vec<String>,
+    /// Options that stand for the last operand (`cp -t`).
+    pub last_given_by: Vec<String>,
     /// The options.
     pub options: Vec<OptionSpec>,
     /// What an option is that is not among them.
@@ -165,6 +167,7 @@ struct Written {
     also: Vec<String>,
     operands: Vec<String>,
     first_given_by: Vec<String>,
+    last_given_by: Vec<String>,
     harmless: Vec<String>,
     plain: Vec<String>,
     hazardous: Vec<String>,
@@ -248,6 +251,7 @@ fn compile(written: Written) -> Result<Program, String> {
     Ok(Program {
         operands: written.operands.iter().map(|text| slot(text)).collect::<Result<_, _>>()?,
         first_given_by: written.first_given_by,
+        last_given_by: written.last_given_by,
         options,
         others,
         style: written.style,

@@ -156,7 +156,7 @@ impl<'a> Fields<'a> {
         match piece {
             Piece::Text { text, quoted: true } => {
                 self.present = true;
-                self.append(&[text.clone()], true);
+                self.append(std::slice::from_ref(text), true);
             }
             Piece::Text { text, quoted: false } => {
                 self.present = true;
@@ -292,7 +292,7 @@ impl<'a> Fields<'a> {
 
     /// An unquoted value is split at blanks, and its parts are patterns again.
     fn split_in(&mut self, text: &str) {
-        if matches!(self.known.vars.get("IFS"), Some(_)) {
+        if self.known.vars.get("IFS").is_some() {
             self.doubt(Doubt::Variable("IFS".to_owned()), false);
             return;
         }

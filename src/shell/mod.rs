@@ -33,6 +33,10 @@ const FUEL: usize = 1_000_000;
 /// How deep a text may nest that stands in many others.
 const NESTED_DEPTH: usize = 8;
 
+/// What one substitution in another takes from the depth that is left. Each is read by a parser of
+/// its own, whose stack comes on top of those around it.
+const SUBSTITUTION_COST: usize = 6;
+
 /// Reads a shell text whole. `level` counts the texts it is nested in (`sh -c 'sh -c ...'`): the
 /// deeper a text lies, the less it may nest itself, for every level adds to one stack.
 ///

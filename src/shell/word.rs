@@ -98,7 +98,7 @@ impl<'a> WordReader<'a> {
     /// The script in `$(...)`, `<(...)` or back-ticks that stands at `start..end`.
     fn nested(self, start: usize, end: usize, quoted: bool) -> Result<Script, Doubt> {
         let text = self.source.get(start..end).ok_or_else(|| lost("a substitution"))?;
-        let depth = self.depth.saturating_sub(1);
+        let depth = self.depth.saturating_sub(super::SUBSTITUTION_COST);
         if let Some(inner) = text.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) {
             return super::parse_within(&unescape_ticks(inner, quoted), depth, self.budget);
         }

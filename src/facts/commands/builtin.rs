@@ -344,6 +344,6 @@ pub(super) fn first_doubt(words: &[Value]) -> Doubt {
 pub(super) fn doubt_of(input: &Input) -> Option<Doubt> {
     match &input.text {
         Fed::Unknown(doubt) => Some(doubt.clone()),
-        Fed::Nothing | Fed::Text(_) | Fed::Files => None,
+        Fed::Nothing | Fed::Text(_) | Fed::Files | Fed::Names(_) => None,
     }
 }

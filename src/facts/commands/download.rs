@@ -65,7 +65,7 @@ impl Walker<'_> {
             }
             return;
         };
-        for text in texts.to_vec() {
+        for text in texts {
             let path = match text.strip_prefix('@') {
                 Some(path) => Some(path.to_owned()),
                 None if form => text

@@ -60,6 +60,7 @@ impl Walker<'_> {
             }
             Fed::Text(text) => ShellText { text: Some(Some(text.clone())), doubt: None },
             Fed::Nothing | Fed::Files => ShellText::default(),
+            Fed::Names(_) => ShellText { text: Some(None), doubt: Some(Doubt::CommandOutput) },
             Fed::Unknown(doubt) => ShellText { text: Some(None), doubt: Some(doubt.clone()) },
         }
     }

@@ -28,13 +28,48 @@ use crate::shell;
 use state::{Input, State};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Texts up to this many bytes are walked on the caller's own stack.
+const SHORT_BYTES: usize = 256;
+/// The stack for longer ones: `SHELL_DEPTH_MAX` levels of parser, reader and walker, in a debug
+/// build, with room to spare. An overflow could not be caught and would end the sidecar.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+
 /// Adds everything that the shell text `text` would do, run from `cwd`, to a call's accesses.
 pub fn read(text: &str, cwd: Option<&AbsPath>, place: &Place<'_>, accesses: &mut Vec<Access>) {
-    let mut walker = Walker::new(place, accesses);
-    let mut state = State::at(cwd);
-    walker.text(text, &mut state, &Input::default(), false);
-    walker.uncalled(&state);
-    walker.close();
+    on_deep_stack(text.len(), place, accesses, |walker| {
+        let mut state = State::at(cwd);
+        walker.text(text, &mut state, &Input::default(), false);
+        walker.uncalled(&state);
+    });
+}
+
+fn on_deep_stack(
+    bytes: usize,
+    place: &Place<'_>,
+    accesses: &mut Vec<Access>,
+    walk: impl FnOnce(&mut Walker<'_>) + Send,
+) {
+    let run = |accesses: &mut Vec<Access>| {
+        let mut walker = Walker::new(place, accesses);
+        walk(&mut walker);
+        walker.close();
+    };
+    if bytes <= SHORT_BYTES {
+        return run(accesses);
+    }
+    let mut found = accesses.clone();
+    let done = std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
+        match builder.spawn_scoped(scope, || run(&mut found)) {
+            Ok(thread) => thread.join().is_ok(),
+            Err(_) => false,
+        }
+    });
+    if done {
+        *accesses = found;
+    } else {
+        Walker::new(place, accesses).everything(&Doubt::Limit("stack"));
+    }
 }
 
 /// Adds everything that running `argv` without a shell would do: its words are taken as they are.
@@ -44,16 +79,16 @@ pub fn read_argv(
     place: &Place<'_>,
     accesses: &mut Vec<Access>,
 ) {
-    let mut walker = Walker::new(place, accesses);
-    let mut state = State::at(cwd);
-    state.bare = true;
     let words: Vec<Word> = argv.iter().map(Word::known).collect();
-    if words.is_empty() {
-        walker.everything(&Doubt::Argument("argv".to_owned()));
-    } else {
-        walker.argv(&words, &mut state, &Input::default(), &[]);
-    }
-    walker.close();
+    on_deep_stack(argv.iter().map(String::len).sum(), place, accesses, |walker| {
+        let mut state = State::at(cwd);
+        state.bare = true;
+        if words.is_empty() {
+            walker.everything(&Doubt::Argument("argv".to_owned()));
+        } else {
+            walker.argv(&words, &mut state, &Input::default(), &[]);
+        }
+    });
 }
 
 /// Walks one call's texts and gathers its accesses.

@@ -5,7 +5,7 @@ use super::program::each_directory;
 use super::state::{Fed, Input, State};
 use super::tree::Filter;
 use crate::catalogue::options::{Item, Reading};
-use crate::catalogue::program::{Kind, Program, Walk};
+use crate::catalogue::program::{Interpreter, Kind, Program, Walk};
 use crate::facts::paths;
 use crate::model::access::{Access, Certainty, Role, Target, Verb};
 use crate::model::doubt::Doubt;
@@ -69,8 +69,17 @@ impl Walker<'_> {
     /// Everything that the words of a program come to.
     pub(super) fn effects(&mut self, base: &str, reading: &Reading, state: &State, input: &Input) {
         let Some(table) = reading.table else {
-            return self.suspects(reading, base, state);
+            return match base {
+                "." | "source" => {
+                    let file = reading.items.first().map(|item| item.arg.word.clone());
+                    file.iter().for_each(|file| self.word(Kind::Script, file, state, None));
+                }
+                _ if super::builtin::has_exec(base) => {}
+                _ => self.suspects(reading, base, state),
+            };
         };
+        let shell_text =
+            table.interpreter == Some(Interpreter::Shell) && reading.has(&["-c".to_owned()]);
         if !reading.doubts.is_empty() {
             self.suspects(reading, base, state);
         }
@@ -90,6 +99,7 @@ impl Walker<'_> {
             };
             let kind = match (item.kind, operand) {
                 (Kind::Read, true) if in_place => Kind::Update,
+                (Kind::Script, true) if shell_text => Kind::Text,
                 (Kind::Revision, true) if after_end => Kind::Read,
                 (Kind::Update, true) if base == "git" && !after_end => {
                     self.branch_or_path(word, reading, state)
@@ -114,6 +124,8 @@ impl Walker<'_> {
         }
         match base {
             "curl" => self.curl(reading, state),
+            "tar" => self.tar(reading, state),
+            "git" if reading.subcommand.as_deref() == Some("clone") => self.clones(reading, state),
             "wget" if !reading.has(&["-O".to_owned()]) => self.saves_by_name(reading, state),
             "wget" => self.fetched(reading, state, &["-O".to_owned()]),
             _ => {}
@@ -298,10 +310,8 @@ impl Walker<'_> {
         let destination = given.or_else(|| of_kind(&[Kind::Write, Kind::RemoteWrite]).pop());
         let Some(destination) = destination else { return };
         let Some(text) = destination.as_known() else { return };
-        if base == "scp" || base == "rsync" {
-            if host_before_path(text).is_some() {
-                return;
-            }
+        if matches!(base, "scp" | "rsync") && host_before_path(text).is_some() {
+            return;
         }
         for into in self.targets(text, state, &[]) {
             for source in &sources {
@@ -321,8 +331,8 @@ impl Walker<'_> {
             }
             return;
         };
-        for text in texts.to_vec() {
-            for from in self.targets(&text, state, &[]) {
+        for text in texts {
+            for from in self.targets(text, state, &[]) {
                 let name = from.written.name().map(str::to_owned);
                 let Some(name) = name else { continue };
                 let to =
@@ -344,6 +354,53 @@ impl Walker<'_> {
                 }
             }
         }
+    }
+
+    /// Unpacking fills a directory with names that only the archive knows; packing reads trees.
+    /// The archive is named from where the command stands, all else from `-C`.
+    fn tar(&mut self, reading: &Reading, state: &State) {
+        let any = |names: &[&str]| names.iter().any(|name| reading.has(&[(*name).to_owned()]));
+        let packs = any(&["-c", "-r", "-u"]);
+        for item in reading.items.iter().filter(|item| item.is_any(&["-f".to_owned()])) {
+            if let Role::Option { value: Some(value), .. } = &item.arg.role {
+                let kind = if packs { Kind::Write } else { Kind::Read };
+                self.word(kind, value, state, None);
+            }
+        }
+        let mut inside = state.clone();
+        self.options_directory(reading, &mut inside);
+        if any(&["-x"]) && !any(&["-O"]) {
+            for mut target in self.targets(".", &inside, &[Verb::Write]) {
+                target.extent = Extent::BelowUnknown(Doubt::TreeUnknown);
+                self.certain(Target::Write(target));
+            }
+        }
+        if packs {
+            let filter = Filter::default();
+            for item in reading.items.iter().filter(|item| item.arg.role == Role::Operand) {
+                self.word(Kind::Read, &item.arg.word, &inside, Some(&filter));
+            }
+        }
+    }
+
+    /// `git clone` without a directory makes one named as the repository.
+    fn clones(&mut self, reading: &Reading, state: &State) {
+        let named = |kind: Kind| {
+            let mut items = reading.items.iter();
+            items.find(|item| item.kind == kind && item.arg.role == Role::Operand)
+        };
+        if named(Kind::Write).is_some() {
+            return;
+        }
+        let Some(item) = named(Kind::Repository) else { return };
+        let Some(text) = item.arg.word.as_known() else {
+            let reason = super::builtin::first_doubt(std::slice::from_ref(&item.arg.word));
+            return self.unknown(Verb::Write, reason);
+        };
+        let text = text.trim_end_matches('/');
+        let name = text.rsplit(['/', ':']).next().unwrap_or_default();
+        let name = name.strip_suffix(".git").unwrap_or(name).to_owned();
+        self.word(Kind::Write, &Word::known(name), state, None);
     }
 
     fn find_deletes(&mut self, reading: &Reading, state: &State) {
@@ -455,7 +512,7 @@ impl Walker<'_> {
                 }
                 continue;
             };
-            for text in texts.to_vec() {
+            for text in texts.iter().cloned() {
                 let tail = text.split_once('=').map_or("", |(_, tail)| tail).to_owned();
                 for part in [text, tail] {
                     self.suspect(&part, state, &doubt);

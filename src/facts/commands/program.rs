@@ -5,7 +5,9 @@ use super::state::{Fed, Input, State};
 use crate::catalogue::options::{self, Item, Reading};
 use crate::catalogue::program::{self, Kind, Program, Wrapper};
 use crate::facts::paths;
-use crate::model::access::{Arg, Command, OptionClass, Program as Name, Role, Target, Verb};
+use crate::model::access::{
+    Arg, Certainty, Command, OptionClass, Program as Name, Role, Target, Verb,
+};
 use crate::model::doubt::Doubt;
 use crate::model::path::{AbsPath, PathTarget};
 use crate::model::word::Word;
@@ -59,12 +61,15 @@ impl Walker<'_> {
         let base = name.rsplit('/').next().unwrap_or(name);
         let (own, clauses) = match base {
             "find" => find_clauses(arguments),
+            "tar" => (dashed(arguments), Vec::new()),
             _ => (arguments.to_vec(), Vec::new()),
         };
         let table = program::find(base);
         let reading = options::read(base, table, &own);
         let mut at = state.clone();
-        self.options_directory(&reading, &mut at);
+        if base != "tar" {
+            self.options_directory(&reading, &mut at);
+        }
         let mut doubts = self.doubts_of(name, &reading, state);
         let shell = self.shell_input(base, table, &reading, input);
         doubts.extend(shell.doubt.clone());
@@ -75,35 +80,40 @@ impl Walker<'_> {
         self.feeds_of_files(name, &reading, &at, &mut fed_by);
         fed_by.sort_unstable();
         fed_by.dedup();
-        let pure = table.is_some_and(|table| table.wrapper == Some(Wrapper::Pure));
-        let deletes = reading.has(&["-delete".to_owned()]);
-        let runs = reading.rest.as_ref().is_some_and(|(_, words)| !words.is_empty());
-        let known_text = matches!(shell.text, Some(Some(_)));
-        let transparent =
-            pure && runs || known_text && shell.doubt.is_none() || !clauses.is_empty() && !deletes;
+        let transparent = is_transparent(table, &reading, &shell, !clauses.is_empty());
+        let command = Command {
+            program: Name {
+                word: first.clone(),
+                file: self.program_file(name, state),
+                known: table.is_some(),
+            },
+            args: Vec::new(),
+            fed_by,
+            doubts,
+            transparent,
+        };
+        self.executes(&command, &reading, &at);
+        self.effects(base, &reading, &at, input);
+        self.interpret(base, &reading, &at, input, shell);
+        self.wrapped(base, &reading, &at, input);
+        if table.is_none() && !super::builtin::has_exec(name) {
+            self.perhaps_wrapped(base, arguments, &at);
+        }
+        for clause in clauses {
+            self.find_clause(&clause, &own, &at);
+        }
+    }
+
+    /// The exec access, once for each directory in which its words mean something else.
+    fn executes(&mut self, command: &Command, reading: &Reading, state: &State) {
         let mut seen: Vec<Command> = Vec::new();
-        for directory in each_directory(&at) {
-            let command = Command {
-                program: Name {
-                    word: first.clone(),
-                    file: self.program_file(name, state),
-                    known: table.is_some(),
-                },
-                args: self.args_of(&reading, directory.as_ref()),
-                fed_by: fed_by.clone(),
-                doubts: doubts.clone(),
-                transparent,
-            };
+        for directory in each_directory(state) {
+            let args = self.args_of(reading, directory.as_ref());
+            let command = Command { args, ..command.clone() };
             if !seen.contains(&command) {
                 self.certain(Target::Exec(command.clone()));
                 seen.push(command);
             }
-        }
-        self.effects(base, &reading, &at, input);
-        self.interpret(base, &reading, &at, input, shell);
-        self.wrapped(base, &reading, &at, input);
-        for clause in clauses {
-            self.find_clause(&clause, &own, &at);
         }
     }
 
@@ -113,6 +123,12 @@ impl Walker<'_> {
             doubts.push(Doubt::Redefined(name.to_owned()));
         }
         doubts.extend(reading.doubts.iter().cloned());
+        // These run commands that their operands or the repository spell.
+        let runs = matches!(reading.subcommand.as_deref(), Some("submodule" | "bisect" | "config"));
+        if runs && name.ends_with("git") {
+            let option = reading.subcommand.clone().unwrap_or_default();
+            doubts.push(Doubt::HazardousOption { program: name.to_owned(), option });
+        }
         if !name.contains('/')
             && let Ok(Some(path)) = self.place.world.find_program(name)
             && (path.is_within(self.place.workspace) || path.is_within(self.place.tmp))
@@ -131,7 +147,7 @@ impl Walker<'_> {
     }
 
     /// `git -C`, `make -C`, `env -C`: what follows is relative to there.
-    fn options_directory(&self, reading: &Reading, state: &mut State) {
+    pub(super) fn options_directory(&self, reading: &Reading, state: &mut State) {
         for item in &reading.items {
             let (Kind::Directory, Role::Option { value: Some(value), .. }) =
                 (item.kind, &item.arg.role)
@@ -256,12 +272,50 @@ impl Walker<'_> {
         self.level -= 1;
     }
 
+    /// A program without a table may run what its words spell: suspected, so that a deny still
+    /// sees the `rm` of `watch rm x` or `parallel 'rm {}'`.
+    fn perhaps_wrapped(&mut self, base: &str, arguments: &[Word], state: &State) {
+        if self.level >= crate::limits::WRAPPER_DEPTH_MAX {
+            return;
+        }
+        let known = |text: &str| {
+            let name = text.rsplit('/').next().unwrap_or(text);
+            program::find(name).is_some() || super::builtin::has_exec(name)
+        };
+        let start = self.accesses.len();
+        self.level += 1;
+        for (at, word) in arguments.iter().enumerate() {
+            let Some(text) = word.as_known() else { continue };
+            let mut inner = state.clone();
+            if known(text) {
+                inner.bare = true;
+                let rest = arguments.get(at..).unwrap_or_default();
+                self.argv(rest, &mut inner, &Input::default(), &[]);
+                break;
+            }
+            let named = text.split_whitespace().next();
+            // Prose that starts like a command is no command if no shell could read it.
+            if named.is_some_and(|first| first != text && known(first))
+                && crate::shell::parse(text, self.level).is_ok()
+            {
+                self.text(text, &mut inner, &Input::default(), true);
+            }
+        }
+        self.level -= 1;
+        let doubt = Doubt::UnknownProgram(base.to_owned());
+        for access in self.accesses.iter_mut().skip(start) {
+            access.certainty = Certainty::Suspected(doubt.clone());
+        }
+    }
+
     fn wrapper_option(&mut self, base: &str, item: &Item, inner: &mut State, input: &Input) {
         match &item.arg.role {
             Role::Option { value: Some(value), .. } if item.kind == Kind::ShellText => {
                 match value.as_known() {
                     Some(text) => self.text(text, &mut inner.clone(), input, true),
-                    None => self.everything(&super::builtin::first_doubt(&[value.clone()])),
+                    None => {
+                        self.everything(&super::builtin::first_doubt(std::slice::from_ref(value)))
+                    }
                 }
             }
             Role::Option { class, .. } => {
@@ -289,14 +343,7 @@ impl Walker<'_> {
 
     /// `find ... -exec command {} ;`: the command runs on what is found below the roots.
     fn find_clause(&mut self, clause: &[Word], own: &[Word], state: &State) {
-        let roots: Vec<Word> = own
-            .iter()
-            .take_while(|word| {
-                word.as_known().is_none_or(|text| !text.starts_with(['-', '(', '!']))
-            })
-            .cloned()
-            .collect();
-        let roots = if roots.is_empty() { vec![Word::known(".")] } else { roots };
+        let roots = find_roots(own);
         let found = self.found(&roots, own, state);
         let mut words = Vec::new();
         for word in clause {
@@ -317,6 +364,23 @@ impl Walker<'_> {
         self.argv(&words, &mut inner, &Input::default(), &[]);
         self.level -= 1;
     }
+}
+
+/// Whether the command only runs what is judged on its own.
+fn is_transparent(
+    table: Option<&'static Program>,
+    reading: &Reading,
+    shell: &super::interpreter::ShellText,
+    clauses: bool,
+) -> bool {
+    let pure = table.is_some_and(|table| table.wrapper == Some(Wrapper::Pure));
+    let runs = reading.rest.as_ref().is_some_and(|(_, words)| !words.is_empty());
+    let shell_text = interprets(table) == Some(program::Interpreter::Shell)
+        && shell.doubt.is_none()
+        && matches!(shell.text, Some(Some(_)));
+    let writes = ["-delete", "-fprint", "-fprint0", "-fls", "-fprintf"];
+    let deletes = writes.iter().any(|name| reading.has(&[(*name).to_owned()]));
+    pure && runs || shell_text || clauses && !deletes
 }
 
 /// Every directory that the command may run in; nothing where none is known.
@@ -342,6 +406,25 @@ fn find_clauses(words: &[Word]) -> (Vec<Word>, Vec<Vec<Word>>) {
     (own, clauses)
 }
 
+/// The directories that `find` starts from.
+pub(super) fn find_roots(words: &[Word]) -> Vec<Word> {
+    let starts =
+        |word: &&Word| word.as_known().is_none_or(|text| !text.starts_with(['-', '(', '!']));
+    let roots: Vec<Word> = words.iter().take_while(starts).cloned().collect();
+    if roots.is_empty() { vec![Word::known(".")] } else { roots }
+}
+
+/// `tar xf a` is `tar -xf a`.
+fn dashed(words: &[Word]) -> Vec<Word> {
+    let mut words = words.to_vec();
+    if let Some(Word::Known(first)) = words.first_mut()
+        && !first.starts_with('-')
+    {
+        first.insert(0, '-');
+    }
+    words
+}
+
 /// The words that `xargs` makes from its input.
 fn fill(words: &[Word], reading: &Reading, input: &Input) -> Vec<Word> {
     let replaced = reading.items.iter().find_map(|item| match &item.arg.role {
@@ -356,6 +439,7 @@ fn fill(words: &[Word], reading: &Reading, input: &Input) -> Vec<Word> {
         Fed::Text(text) if !separated && !text.contains(['\'', '"', '\\']) => {
             text.split_whitespace().map(Word::known).collect()
         }
+        Fed::Names(names) => names.iter().map(Word::known).collect(),
         _ => vec![Word::unknown(reason.clone())],
     };
     if words.is_empty() {

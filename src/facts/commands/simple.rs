@@ -21,11 +21,11 @@ impl Walker<'_> {
         if !self.count() {
             return;
         }
-        let start = self.accesses.len();
+        let before_words = self.accesses.len();
         for word in &simple.words {
             self.substitutions(word, state, input);
         }
-        let inner_feeders = self.commands_since(start);
+        let inner_feeders = self.commands_since(before_words);
         let mut words = Vec::new();
         for word in &simple.words {
             words.extend(expand::fields(word, self.known(state)));
@@ -44,14 +44,45 @@ impl Walker<'_> {
         } else {
             // They hold for this command alone, but a `cd` or a definition stays.
             let before = state.clone();
+            // `IFS= read` splits what is read, nothing else: what it sets is unknown anyway.
+            let reads = words.first().and_then(Value::as_known) == Some("read");
             for assignment in &simple.assignments {
-                self.assign(assignment, state);
+                if reads && assignment.name == "IFS" {
+                    if let Assigned::Scalar(word) = &assignment.value {
+                        self.substitutions(word, state, &input);
+                    }
+                } else {
+                    self.assign(assignment, state);
+                }
             }
             self.expanded(words, state, &input, &inner_feeders);
             state.vars = before.vars;
             state.hazards = before.hazards;
         }
         self.holds(&outputs, start);
+        self.feeds_processes(simple, before_words, start);
+    }
+
+    /// `>(...)` runs beside the command and gets its output: what ran to make the words is fed by
+    /// what was then run.
+    fn feeds_processes(&mut self, simple: &Simple, from: usize, start: usize) {
+        let is_fed = |piece: &Piece| matches!(piece, Piece::Process { output: false, .. });
+        let in_words = simple.words.iter().any(|word| word.pieces.iter().any(is_fed));
+        let in_redirects = simple.redirects.iter().any(|redirect| match &redirect.kind {
+            RedirectKind::Output(word) | RedirectKind::Duplicate(word) => {
+                word.pieces.iter().any(is_fed)
+            }
+            RedirectKind::Input(_) | RedirectKind::Both(_) | RedirectKind::Text(_) => false,
+        });
+        if !in_words && !in_redirects {
+            return;
+        }
+        let feeders = self.commands_since(start);
+        for access in self.accesses.iter_mut().take(start).skip(from) {
+            if let Target::Exec(command) = &mut access.target {
+                command.fed_by.extend(&feeders);
+            }
+        }
     }
 
     fn expanded(&mut self, words: Vec<Value>, state: &mut State, input: &Input, inner: &[usize]) {
@@ -75,9 +106,16 @@ impl Walker<'_> {
 
     /// Walks every script that runs while `word` is made; each is a subshell.
     pub(super) fn substitutions(&mut self, word: &Word, state: &mut State, input: &Input) {
+        let fed = word.pieces.iter().any(|p| matches!(p, Piece::Process { output: false, .. }));
+        let inner = if fed {
+            // What it gets is the output of the command that the word belongs to.
+            let text = Fed::Unknown(Doubt::CommandOutput);
+            Input { feeders: input.feeders.clone(), text }
+        } else {
+            Input { feeders: Vec::new(), text: input.text.clone() }
+        };
         for script in word.scripts() {
-            let input = Input { feeders: Vec::new(), text: input.text.clone() };
-            self.script(script, &mut state.clone(), &input);
+            self.script(script, &mut state.clone(), &inner);
         }
         for piece in &word.pieces {
             if let Piece::Default { name, assigns: true, .. } = piece {
@@ -204,13 +242,15 @@ impl Walker<'_> {
                 RedirectKind::Input(_) => {
                     self.redirected(&value, &[Verb::Read], state, &mut Vec::new());
                     if stdin {
-                        let piped = word.pieces.iter().any(|p| matches!(p, Piece::Process { .. }));
-                        let text =
-                            if piped { Fed::Unknown(Doubt::CommandOutput) } else { Fed::Files };
-                        input = Input {
-                            feeders,
-                            text: fed_by_process(word, self, state).unwrap_or(text),
+                        let process = |piece: &Piece| matches!(piece, Piece::Process { .. });
+                        let text = match fed_by_process(word, self, state) {
+                            Some(text) => text,
+                            None if word.pieces.iter().any(process) => {
+                                Fed::Unknown(Doubt::CommandOutput)
+                            }
+                            None => Fed::Files,
                         };
+                        input = Input { feeders, text };
                     }
                 }
                 RedirectKind::Output(_) => {
@@ -337,7 +377,9 @@ fn combine(words: &[Value]) -> Vec<Vec<Value>> {
         all = all
             .iter()
             .flat_map(|head| {
-                values.iter().map(move |value| [head.as_slice(), &[value.clone()]].concat())
+                values
+                    .iter()
+                    .map(move |value| [head.as_slice(), std::slice::from_ref(value)].concat())
             })
             .collect();
     }

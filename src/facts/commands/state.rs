@@ -46,6 +46,8 @@ pub(super) enum Fed {
     Text(String),
     /// Local files, whole.
     Files,
+    /// The names of files that are there now.
+    Names(Vec<String>),
     /// Something else.
     Unknown(Doubt),
 }

@@ -83,6 +83,47 @@ fn every_text_does_what_the_table_says() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// `cargo test --lib facts::commands -- --ignored --nocapture` prints how long one text takes.
+#[test]
+#[ignore = "a measurement, not a promise"]
+fn time_per_text() {
+    let table: Table =
+        toml::from_str(include_str!("../../../tests/cases/commands/read.toml")).unwrap();
+    let files: Vec<AbsPath> = table.files.iter().map(|file| path(file)).collect();
+    let start = std::time::Instant::now();
+    for _ in 0..20 {
+        for case in &table.case {
+            accesses(&case.text, &files);
+        }
+    }
+    println!("{:?} per text", start.elapsed() / 20 / u32::try_from(table.case.len()).unwrap());
+}
+
+#[test]
+fn the_worst_texts_end_soon() {
+    let half = SHELL_BYTES_MAX / 2;
+    for text in [
+        "true && ".repeat(half / 8) + "true",
+        "{a,b}".repeat(half / 5),
+        "for i in {1..200}; do ".repeat(20) + "rm $i;" + &"done;".repeat(20),
+        "$(".repeat(90) + "ls" + &")".repeat(90),
+        "$(".repeat(80) + "ls" + &")".repeat(80),
+        "{ ".repeat(48) + "ls;" + &"};".repeat(48),
+        "( ".repeat(95) + "ls" + &")".repeat(95),
+        "if a;then ".repeat(95) + "ls" + &";fi".repeat(95),
+        (0..400).map(|n| format!("f{n}() {{ f{}; }};", n + 1)).collect::<String>() + "f0",
+        "sh -c '".repeat(50),
+        "x=$x$x;".repeat(half / 7),
+        "a() { a; a; }; b() { a; a; b; b; }; c() { b; b; c; }; c; c".to_owned(),
+        "cd a; ".repeat(500) + "cat x",
+        "*/".repeat(1000),
+    ] {
+        let start = std::time::Instant::now();
+        accesses(&text, &[path("/work/a/b")]);
+        assert!(start.elapsed().as_secs() < 10, "{:?} {:.30}", start.elapsed(), text);
+    }
+}
+
 #[test]
 fn a_text_over_a_limit_is_an_unknown_access_of_every_verb() {
     let long = "a".repeat(SHELL_BYTES_MAX + 1);

@@ -140,7 +140,7 @@ impl Walker<'_> {
             let text = match printed {
                 Some(text) => Fed::Text(text),
                 None if files => Fed::Files,
-                None => Fed::Unknown(Doubt::CommandOutput),
+                None => self.prints_names(stage, state),
             };
             fed = Input { feeders, text };
         }
@@ -154,6 +154,36 @@ impl Walker<'_> {
             && assignments.is_empty()
             && redirects.is_empty()
             && words.iter().all(|word| word.scripts().is_empty())
+    }
+
+    /// `find` with tests alone prints the names it finds.
+    fn prints_names(&mut self, stage: &Node, state: &State) -> Fed {
+        let unknown = Fed::Unknown(Doubt::CommandOutput);
+        let Node::Simple(Simple { assignments, words, redirects }) = stage else { return unknown };
+        let quiet = redirects.iter().all(|redirect| redirect.fd == Some(2));
+        if words.first().is_none_or(|word| *word != plain("find"))
+            || !assignments.is_empty()
+            || !quiet
+        {
+            return unknown;
+        }
+        let known = self.known(state);
+        let own: Vec<Value> =
+            words.iter().skip(1).flat_map(|word| expand::fields(word, known)).collect();
+        let acts = |word: &Value| {
+            word.as_known().is_none_or(|text| {
+                ["-exec", "-ok", "-delete", "-printf", "-fprint", "-ls"]
+                    .iter()
+                    .any(|act| text.starts_with(act))
+            })
+        };
+        if own.iter().any(acts) {
+            return unknown;
+        }
+        let found = self.found(&super::program::find_roots(&own), &own, state);
+        let names: Option<Vec<String>> =
+            found.iter().map(|word| word.as_known().map(str::to_owned)).collect();
+        names.map_or(unknown, Fed::Names)
     }
 
     fn condition(
@@ -239,6 +269,10 @@ impl Walker<'_> {
         let Some(function) = self.functions.get(name).cloned() else { return false };
         self.called.insert(name.to_owned());
         if self.calling.iter().any(|inner| inner == name) {
+            return function.certain;
+        }
+        if self.calling.len() >= crate::limits::WRAPPER_DEPTH_MAX {
+            self.everything(&Doubt::Limit("function calls"));
             return function.certain;
         }
         self.calling.push(name.to_owned());
