@@ -1,7 +1,10 @@
 //! The real sidecar in a scratch directory of its own, and the real client.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -41,7 +44,10 @@ impl Sidecar {
         let mut sidecar = Sidecar { child, scratch };
         until("the sidecar listens", || {
             assert!(sidecar.is_alive(), "the sidecar did not start");
-            UnixStream::connect(sidecar.socket()).ok()
+            let mut stream = UnixStream::connect(sidecar.socket()).ok()?;
+            // Its answer to nothing, so that the record of it is not mistaken for another's.
+            stream.shutdown(Shutdown::Write).ok()?;
+            stream.read_to_end(&mut Vec::new()).ok()
         });
         sidecar
     }
@@ -75,11 +81,14 @@ impl Sidecar {
         whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    }
+
     /// Stops it in good order and holds its log against itself.
     pub fn stop(mut self) {
-        let id = i32::try_from(self.child.id()).unwrap();
-        let id = nix::unistd::Pid::from_raw(id);
-        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+        kill(self.pid(), Signal::SIGTERM).unwrap();
         let status = until("the sidecar stops", || self.child.try_wait().unwrap());
         assert!(status.success(), "{status}");
         verify(&self.path("audit"));
