@@ -51,7 +51,8 @@ pub const LIST_DEPTH_MAX: usize = 16;
 
 /// One record line in the log, in bytes; larger arguments are written as digest and length.
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
-/// Records waiting for the journal. Full means the disk is far behind: the gate waits, then refuses.
+/// Records waiting for the journal. Full means the disk is far behind: the gate waits, then
+/// refuses.
 pub const JOURNAL_QUEUE_MAX: usize = 4_096;
 /// How long an answer that need not be durable may stay unsynced.
 pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);

@@ -2,7 +2,8 @@
 //!
 //! ```compile_fail
 //! // No plane can make one: its fields are private and it has no constructor.
-//! let permit = toolgate::gate::permit::Permit { terms: todo!(), decision: todo!(), receipt: todo!() };
+//! use toolgate::gate::permit::Permit;
+//! let permit = Permit { terms: todo!(), decision: todo!(), receipt: todo!() };
 //! ```
 
 use crate::audit::{AuditError, Receipt};

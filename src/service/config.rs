@@ -121,7 +121,8 @@ impl Hook {
             self.mounts.iter().map(|mount| absolute(mount)).collect::<Result<Vec<_>, _>>()?;
         match (self.world, mounts.is_empty()) {
             (Some(WorldName::Mounted), true) => Err(ConfigError::Value(
-                "`world = \"mounted\"` needs `mounts`: the directories that are the same on both sides"
+                "`world = \"mounted\"` needs `mounts`: the directories that are the same on both \
+                 sides"
                     .to_owned(),
             )),
             (Some(WorldName::Mounted), false) => Ok(Arc::new(Mounted { mounts, home })),

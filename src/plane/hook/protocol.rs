@@ -18,7 +18,7 @@ pub const HEAD_BYTES_MAX: usize = 64;
 /// What the client prints and how it ends: the runtime's own answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// The exit code.
+    /// The exit code: 0 to go on, 2 to hold back.
     pub code: u8,
     /// Everything on standard output: one JSON object, or nothing.
     pub stdout: Vec<u8>,
@@ -72,7 +72,12 @@ impl Reply {
         if magic != MAGIC || !whole {
             return Err(BadHead);
         }
-        let code = u8::try_from(number(code)?).map_err(|_| BadHead)?;
+        // Any other exit code means to a runtime that its hook failed, and then the tool runs.
+        let code = match code {
+            "0" => 0,
+            "2" => 2,
+            _ => return Err(BadHead),
+        };
         let (stdout, stderr) = body.split_at_checked(stdout).ok_or(BadHead)?;
         Ok(Reply { code, stdout: stdout.to_vec(), stderr: stderr.to_vec() })
     }
@@ -114,10 +119,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_reply_that_ends_otherwise_than_with_0_or_2_is_none() {
+        for code in ["1", "3", "00", "02", "101", "255", "256", "-2", ""] {
+            let bytes = format!("{MAGIC} {code} 0 0\n");
+            assert_eq!(Reply::parse(bytes.as_bytes()), Err(BadHead), "{code}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
-        fn a_reply_is_read_whole_or_not_at_all(code: u8, out: Vec<u8>, err: Vec<u8>, cut in 0usize..80) {
-            let reply = Reply { code, stdout: out, stderr: err };
+        fn a_reply_is_read_whole_or_not_at_all(
+            held: bool, stdout: Vec<u8>, stderr: Vec<u8>, cut in 0usize..80,
+        ) {
+            let reply = Reply { code: if held { 2 } else { 0 }, stdout, stderr };
             let bytes = reply.to_bytes();
             proptest::prop_assert_eq!(Reply::parse(&bytes), Ok(reply));
             let shorter = &bytes[..bytes.len().saturating_sub(cut + 1)];

@@ -26,8 +26,10 @@ impl OutputPattern {
             Ok(regex) => Ok(OutputPattern::Regex(regex)),
             Err(error) => {
                 let first = error.to_string().lines().last().unwrap_or_default().to_owned();
-                Err(PatternError::new(format!("this regular expression cannot be used: {first}"))
-                    .help("the syntax is that of Rust's regex crate: no look-around, no back-references"))
+                let message = format!("this regular expression cannot be used: {first}");
+                Err(PatternError::new(message).help(
+                    "the syntax is that of Rust's regex crate: no look-around, no back-references",
+                ))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod claude;
 mod codex;
+mod salvage;
 
 use super::protocol::Reply;
 use crate::gate::permit::Passage;
@@ -9,6 +10,7 @@ use crate::model::call::{CallId, ToolCall, ToolName};
 use crate::model::json::{self, Json};
 use crate::model::path::AbsPath;
 use crate::model::principal::{Agent, Principal, Runtime, Sender};
+use salvage::Salvage;
 
 /// One event of a runtime, read.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,11 +97,10 @@ pub fn denial(event: Option<&str>, reason: &str) -> Reply {
 /// has already brought back, nothing of it.
 #[must_use]
 pub fn failure(event: &[u8], reason: &str) -> Reply {
-    let Ok(mut body) = json::parse(event) else { return denial(None, reason) };
-    let name = body.get("hook_event_name").and_then(Json::as_str).map(str::to_owned);
-    match (name.as_deref(), body.get_mut("tool_response").map(Json::take)) {
+    let Some(told) = Salvage::read(event) else { return denial(None, reason) };
+    match (told.hook_event_name.as_deref(), told.output()) {
         (Some("PostToolUse"), Some(output)) => {
-            let tool = body.get("tool_name").and_then(Json::as_str).unwrap_or_default();
+            let tool = told.tool_name.as_deref().unwrap_or_default();
             claude::withheld(&ToolName::parse(tool), output, reason)
         }
         (name, _) => denial(name, reason),
