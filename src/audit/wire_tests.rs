@@ -57,6 +57,7 @@ fn fired(id: &str) -> Fired {
     Fired {
         id: id.to_owned(),
         effect: Effect::Deny,
+        verb: None,
         truth: Truth::Maybe,
         file: "p.toml".to_owned(),
         line: 31,
