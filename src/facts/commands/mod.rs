@@ -8,6 +8,7 @@
 mod builtin;
 mod code;
 mod download;
+mod hosts;
 mod interpreter;
 mod operands;
 mod program;

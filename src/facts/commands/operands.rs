@@ -9,9 +9,7 @@ use crate::catalogue::program::{Interpreter, Kind, Program, Walk};
 use crate::facts::paths;
 use crate::model::access::{Access, Certainty, Role, Target, Verb};
 use crate::model::doubt::Doubt;
-use crate::model::host::Authority;
 use crate::model::path::{AbsPath, Extent, PathTarget};
-use crate::model::url::{Destination, Network, default_port};
 use crate::model::word::Word;
 use crate::world::FileKind;
 
@@ -243,7 +241,13 @@ impl Walker<'_> {
         all
     }
 
-    fn paths(&mut self, text: &str, state: &State, verbs: &[Verb], tree: Option<&Filter>) {
+    pub(super) fn paths(
+        &mut self,
+        text: &str,
+        state: &State,
+        verbs: &[Verb],
+        tree: Option<&Filter>,
+    ) {
         if is_no_access(text) {
             return;
         }
@@ -310,7 +314,7 @@ impl Walker<'_> {
         let destination = given.or_else(|| of_kind(&[Kind::Write, Kind::RemoteWrite]).pop());
         let Some(destination) = destination else { return };
         let Some(text) = destination.as_known() else { return };
-        if matches!(base, "scp" | "rsync") && host_before_path(text).is_some() {
+        if matches!(base, "scp" | "rsync") && super::hosts::host_before_path(text).is_some() {
             return;
         }
         for into in self.targets(text, state, &[]) {
@@ -421,80 +425,6 @@ impl Walker<'_> {
         }
     }
 
-    pub(super) fn connect(&mut self, network: Network) {
-        self.certain(Target::Connect(Destination::Network(network)));
-    }
-
-    fn url(&mut self, text: &str, method: Option<&str>, state: &State) {
-        if let Some(path) = text.strip_prefix("file://") {
-            return self.paths(path, state, &[Verb::Read], None);
-        }
-        match Network::parse_url(text) {
-            Ok(mut network) => {
-                network.method = method.map(str::to_owned);
-                self.connect(network);
-            }
-            Err(error) => self.unknown(Verb::Connect, Doubt::Other(error.to_string())),
-        }
-    }
-
-    pub(super) fn web_address(&mut self, text: &str, method: Option<&str>, state: &State) {
-        if text.contains("://") {
-            self.url(text, method, state);
-        } else {
-            self.url(&format!("http://{text}"), method, state);
-        }
-    }
-
-    fn host(&mut self, text: &str) {
-        if text.contains("://") {
-            return match text.split_once('@') {
-                Some((_, rest)) => self.ssh(rest.split('/').next().unwrap_or_default()),
-                None => self.ssh(text.split("://").nth(1).unwrap_or_default()),
-            };
-        }
-        self.ssh(text.rsplit('@').next().unwrap_or_default());
-    }
-
-    fn ssh(&mut self, host: &str) {
-        match Authority::parse(host) {
-            Ok(authority) => {
-                let mut network = Network::from_authority(authority);
-                network.scheme = Some("ssh".to_owned());
-                network.port = network.port.or_else(|| default_port("ssh"));
-                self.connect(network);
-            }
-            Err(error) => self.unknown(Verb::Connect, Doubt::Other(error.to_string())),
-        }
-    }
-
-    fn remote(&mut self, text: &str, state: &State, verb: Verb, tree: Option<&Filter>) {
-        match host_before_path(text) {
-            Some(host) => self.host(host),
-            None if text.contains("://") => self.url(text, None, state),
-            None => self.paths(text, state, &[verb], tree),
-        }
-    }
-
-    /// A git repository. A bare name is a remote whose address the text does not tell.
-    fn repository(&mut self, text: &str, state: &State) {
-        if text.contains("::") {
-            let doubt = Doubt::Other("a git remote helper runs".to_owned());
-            self.unknown(Verb::Exec, doubt.clone());
-            self.unknown(Verb::Connect, doubt);
-        } else if text.contains("://") {
-            match text.split_once("://") {
-                Some(("ssh", _)) => self.host(text),
-                _ => self.url(text, None, state),
-            }
-        } else if let Some(host) = host_before_path(text) {
-            self.host(host);
-        } else if text.contains('/') || text.starts_with('.') {
-            let filter = Filter::default();
-            self.paths(text, state, &[Verb::Read], Some(&filter));
-        }
-    }
-
     /// Words of a program that no table describes: what looks like a path may be one.
     pub(super) fn suspects(&mut self, reading: &Reading, base: &str, state: &State) {
         let doubt = Doubt::UnknownProgram(base.to_owned());
@@ -542,12 +472,6 @@ impl Walker<'_> {
             }
         }
     }
-}
-
-/// The `[user@]host` of `host:path`.
-fn host_before_path(text: &str) -> Option<&str> {
-    let (host, _) = text.split_once(':')?;
-    (!host.is_empty() && !host.contains('/') && !text.contains("://")).then_some(host)
 }
 
 fn moved(below: &[AbsPath], from: &AbsPath, to: &AbsPath) -> Vec<AbsPath> {

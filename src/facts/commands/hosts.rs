@@ -1,0 +1,94 @@
+//! Hosts that a program's words name: URLs, `user@host`, `host:path`, git repositories.
+//!
+//! Hosts are read by `model::url` and `model::host` and nowhere else; what they refuse is a
+//! connection to somewhere unknown, never none.
+
+use super::Walker;
+use super::state::State;
+use super::tree::Filter;
+use crate::model::access::{Target, Verb};
+use crate::model::doubt::Doubt;
+use crate::model::host::Authority;
+use crate::model::url::{Destination, Network, default_port};
+
+impl Walker<'_> {
+    pub(super) fn connect(&mut self, network: Network) {
+        self.certain(Target::Connect(Destination::Network(network)));
+    }
+
+    pub(super) fn url(&mut self, text: &str, method: Option<&str>, state: &State) {
+        if let Some(path) = text.strip_prefix("file://") {
+            return self.paths(path, state, &[Verb::Read], None);
+        }
+        match Network::parse_url(text) {
+            Ok(mut network) => {
+                network.method = method.map(str::to_owned);
+                self.connect(network);
+            }
+            Err(error) => self.unknown(Verb::Connect, Doubt::Other(error.to_string())),
+        }
+    }
+
+    pub(super) fn web_address(&mut self, text: &str, method: Option<&str>, state: &State) {
+        if text.contains("://") {
+            self.url(text, method, state);
+        } else {
+            self.url(&format!("http://{text}"), method, state);
+        }
+    }
+
+    pub(super) fn host(&mut self, text: &str) {
+        if text.contains("://") {
+            return match text.split_once('@') {
+                Some((_, rest)) => self.ssh(rest.split('/').next().unwrap_or_default()),
+                None => self.ssh(text.split("://").nth(1).unwrap_or_default()),
+            };
+        }
+        self.ssh(text.rsplit('@').next().unwrap_or_default());
+    }
+
+    fn ssh(&mut self, host: &str) {
+        match Authority::parse(host) {
+            Ok(authority) => {
+                let mut network = Network::from_authority(authority);
+                network.scheme = Some("ssh".to_owned());
+                network.port = network.port.or_else(|| default_port("ssh"));
+                self.connect(network);
+            }
+            Err(error) => self.unknown(Verb::Connect, Doubt::Other(error.to_string())),
+        }
+    }
+
+    pub(super) fn remote(&mut self, text: &str, state: &State, verb: Verb, tree: Option<&Filter>) {
+        match host_before_path(text) {
+            Some(host) => self.host(host),
+            None if text.contains("://") => self.url(text, None, state),
+            None => self.paths(text, state, &[verb], tree),
+        }
+    }
+
+    /// A git repository. A bare name is a remote whose address the text does not tell.
+    pub(super) fn repository(&mut self, text: &str, state: &State) {
+        if text.contains("::") {
+            let doubt = Doubt::Other("a git remote helper runs".to_owned());
+            self.unknown(Verb::Exec, doubt.clone());
+            self.unknown(Verb::Connect, doubt);
+        } else if text.contains("://") {
+            match text.split_once("://") {
+                Some(("ssh", _)) => self.host(text),
+                _ => self.url(text, None, state),
+            }
+        } else if let Some(host) = host_before_path(text) {
+            self.host(host);
+        } else if text.contains('/') || text.starts_with('.') {
+            let filter = Filter::default();
+            self.paths(text, state, &[Verb::Read], Some(&filter));
+        }
+    }
+}
+
+/// The `[user@]host` of `host:path`.
+pub(super) fn host_before_path(text: &str) -> Option<&str> {
+    let (host, _) = text.split_once(':')?;
+    (!host.is_empty() && !host.contains('/') && !text.contains("://")).then_some(host)
+}
