@@ -83,22 +83,6 @@ fn every_text_does_what_the_table_says() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// `cargo test --lib facts::commands -- --ignored --nocapture` prints how long one text takes.
-#[test]
-#[ignore = "a measurement, not a promise"]
-fn time_per_text() {
-    let table: Table =
-        toml::from_str(include_str!("../../../tests/cases/commands/read.toml")).unwrap();
-    let files: Vec<AbsPath> = table.files.iter().map(|file| path(file)).collect();
-    let start = std::time::Instant::now();
-    for _ in 0..20 {
-        for case in &table.case {
-            accesses(&case.text, &files);
-        }
-    }
-    println!("{:?} per text", start.elapsed() / 20 / u32::try_from(table.case.len()).unwrap());
-}
-
 #[test]
 fn the_worst_texts_end_soon() {
     let half = SHELL_BYTES_MAX / 2;
