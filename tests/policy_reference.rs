@@ -1,0 +1,83 @@
+//! The examples of the language reference and the shipped policies load, and hold their own tests.
+
+use std::path::{Path, PathBuf};
+use toolgate::author::check::{Checked, check, check_packs};
+use toolgate::policy::Source;
+use toolgate::policy::builtin::Protected;
+use toolgate::policy::pattern::Anchors;
+use toolgate::redact::Redactor;
+use toolgate::service::load::render;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Loads a policy and returns how many examples and tests it ran.
+fn loads(name: &str, text: &str) -> usize {
+    let sources = [Source { name: name.to_owned(), text: text.to_owned() }];
+    let redactor = Redactor::shipped().unwrap();
+    let Checked { policy, diagnostics, ran } =
+        check(&sources, &Anchors::frozen(None), &Protected::default(), &redactor);
+    assert!(policy.is_some(), "{name}:\n{}", render(&diagnostics, &sources, false));
+    ran
+}
+
+#[test]
+fn every_example_of_the_reference_loads() {
+    let reference = text(&root().join("policies/README.md"));
+    let blocks: Vec<&str> = reference
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(blocks.len() >= 2);
+    for (index, block) in blocks.iter().enumerate() {
+        assert!(loads(&format!("block {index}"), block) >= 2, "block {index} runs nothing");
+    }
+}
+
+#[test]
+fn the_reference_tells_every_code() {
+    let reference = text(&root().join("policies/README.md"));
+    let mut told = 0;
+    for file in ["src/policy", "src/author"].iter().flat_map(|dir| sources_below(&root().join(dir))) {
+        for piece in text(&file).split("\"P0").skip(1) {
+            let code = format!("P0{}", piece.split('"').next().unwrap());
+            // P000 is a code of the tests.
+            assert!(code == "P000" || reference.contains(&format!("| {code} |")), "{code}");
+            told += 1;
+        }
+    }
+    assert!(told > 10);
+}
+
+fn sources_below(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources_below(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn the_shipped_policy_loads_and_holds() {
+    assert!(loads("default.toml", &text(&root().join("policies/default.toml"))) >= 6);
+}
+
+#[test]
+fn every_pack_loads_and_holds() {
+    let redactor = Redactor::shipped().unwrap();
+    for (name, Checked { policy, diagnostics, ran }) in check_packs(&redactor) {
+        assert!(policy.is_some(), "{name}: {diagnostics:?}");
+        assert!(ran >= 3, "{name}");
+    }
+}
