@@ -44,7 +44,8 @@ fn every_example_of_the_reference_loads() {
 fn the_reference_tells_every_code() {
     let reference = text(&root().join("policies/README.md"));
     let mut told = 0;
-    for file in ["src/policy", "src/author"].iter().flat_map(|dir| sources_below(&root().join(dir))) {
+    for file in ["src/policy", "src/author"].iter().flat_map(|dir| sources_below(&root().join(dir)))
+    {
         for piece in text(&file).split("\"P0").skip(1) {
             let code = format!("P0{}", piece.split('"').next().unwrap());
             // P000 is a code of the tests.

@@ -84,6 +84,7 @@ impl Walker<'_> {
         let filter = filter_of(base, table, reading);
         let tree = (table.tree || reading.has(&table.tree_options)).then_some(&filter);
         let in_place = reading.has(&table.in_place);
+        let only_told = base == "git" && reading.has(&["--dry-run".to_owned()]);
         let mut after_end = false;
         for item in &reading.items {
             let (word, operand) = match &item.arg.role {
@@ -96,6 +97,7 @@ impl Walker<'_> {
                 Role::Option { value: None, .. } => continue,
             };
             let kind = match (item.kind, operand) {
+                (Kind::Delete, true) if only_told => Kind::List,
                 (Kind::Read, true) if in_place => Kind::Update,
                 (Kind::Script, true) if shell_text => Kind::Text,
                 (Kind::Revision, true) if after_end => Kind::Read,
@@ -110,7 +112,11 @@ impl Walker<'_> {
         let reads = |item: &Item| item.kind == Kind::Read && item.arg.role == Role::Operand;
         let searches = table.here || matches!(base, "grep" | "egrep" | "fgrep") && tree.is_some();
         if searches && input.text == Fed::Nothing && !reading.items.iter().any(reads) {
-            let kind = if base == "git" { Kind::Delete } else { Kind::Read };
+            let kind = match (base, only_told) {
+                ("git", true) => Kind::List,
+                ("git", false) => Kind::Delete,
+                (_, _) => Kind::Read,
+            };
             self.word(kind, &Word::known("."), state, tree);
         }
         if base == "find" && reading.has(&["-delete".to_owned()]) {
@@ -407,22 +413,23 @@ impl Walker<'_> {
         self.word(Kind::Write, &Word::known(name), state, None);
     }
 
+    /// `find -delete` removes the names that its tests leave; each is judged as one.
     fn find_deletes(&mut self, reading: &Reading, state: &State) {
-        let filter = Filter::default();
-        let mut any = false;
-        let roots: Vec<Word> = reading
-            .items
-            .iter()
-            .take_while(|item| item.arg.role == Role::Operand)
-            .map(|item| item.arg.word.clone())
-            .collect();
-        for root in &roots {
-            any = true;
-            self.word(Kind::Delete, root, state, Some(&filter));
+        let mut own = Vec::new();
+        for item in &reading.items {
+            own.push(item.arg.word.clone());
+            if let Role::Option { value: Some(value), .. } = &item.arg.role {
+                own.push(value.clone());
+            }
         }
-        if !any {
-            self.word(Kind::Delete, &Word::known("."), state, Some(&filter));
+        let roots = super::program::find_roots(&own);
+        let found = self.found(&roots, &own, state);
+        if found.iter().all(|word| word.as_known().is_some()) {
+            found.iter().for_each(|path| self.word(Kind::Delete, path, state, None));
+            return;
         }
+        let everything = Filter::default();
+        roots.iter().for_each(|root| self.word(Kind::Delete, root, state, Some(&everything)));
     }
 
     /// Words of a program that no table describes: what looks like a path may be one.
@@ -494,7 +501,9 @@ fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
     let hidden = reading.has(&["--hidden".to_owned(), "-u".to_owned()]) && base == "rg";
     let walk = if hidden { Walk::All } else { table.walk };
     if !matches!(base, "grep" | "egrep" | "fgrep") {
-        return Filter { walk, ..Filter::default() };
+        // git's own directory is never part of the work tree that it changes.
+        let exclude_directories = if base == "git" { vec![".git".to_owned()] } else { Vec::new() };
+        return Filter { walk, exclude_directories, ..Filter::default() };
     }
     Filter {
         walk,
