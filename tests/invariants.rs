@@ -444,7 +444,10 @@ fn essence(decision: &Decision) -> (Verdict, Verdict, String, Vec<(String, Strin
     (decision.verdict, decision.attended_verdict, rest, rules)
 }
 
-fn numbered(rules: Vec<Draft>) -> Vec<(usize, Draft)> {
+/// Rules, each with a number that stays with it.
+type Numbered = Vec<(usize, Draft)>;
+
+fn numbered(rules: Vec<Draft>) -> Numbered {
     rules.into_iter().enumerate().collect()
 }
 
@@ -505,7 +508,7 @@ proptest::proptest! {
 }
 
 /// The same rules in two orders.
-fn orders() -> impl Strategy<Value = (Vec<(usize, Draft)>, Vec<(usize, Draft)>)> {
+fn orders() -> impl Strategy<Value = (Numbered, Numbered)> {
     let both = |rules: Vec<_>| (Just(rules.clone()), Just(rules).prop_shuffle());
     rules().prop_map(numbered).prop_flat_map(both)
 }

@@ -126,7 +126,7 @@ mod tests {
         let text = hash.to_string();
         assert_eq!(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(Hash::parse(&text), Some(hash));
-        for bad in ["", "00", &text.to_uppercase(), &format!("+{}", &text[1..]), &"é".repeat(32)] {
+        for bad in ["", "00", &text.to_uppercase(), &text.replacen('b', "+", 1), &"é".repeat(32)] {
             assert_eq!(Hash::parse(bad), None, "{bad}");
         }
     }
