@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// One hook event, in bytes. A real `Write` of 4.8 MB was seen; anything above this is refused.
 pub const EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Events being read or judged at once, in bytes together: an agent that sends many large ones
+/// waits, and the sidecar keeps its memory.
+pub const EVENT_BYTES_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;
 /// Nesting of one JSON event. Real tools stay under ten; a parser's stack must not be the limit.
 pub const JSON_DEPTH_MAX: usize = 64;
 /// How long a client may take to send its event once it has connected.

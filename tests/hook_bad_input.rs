@@ -219,7 +219,10 @@ fn an_output_in_an_event_that_cannot_be_read_is_withheld() {
         ("no session", whole.replace("session_id", "sessionid")),
         ("no input", whole.replace("tool_input", "toolinput")),
     ];
-    for (name, bytes) in cases {
+    let cases = cases.map(|(name, text)| (name, text.into_bytes()));
+    let latin = whole.replace("secret", "secret @").into_bytes();
+    let latin = latin.into_iter().map(|b| if b == b'@' { 0xe9 } else { b }).collect();
+    for (name, bytes) in cases.into_iter().chain([("no utf-8", latin)]) {
         let before = bad_inputs(&sidecar).len();
         withheld(&sidecar.hook(&bytes), name);
         assert_eq!(bad_inputs(&sidecar).len(), before + 1, "{name}");
@@ -252,8 +255,11 @@ fn a_path_that_no_file_can_have_is_not_allowed() {
     sidecar.stop();
 }
 
+/// Fails, with the context, unless this is the right answer.
+type Holds = fn(&Output, &str);
+
 /// Events of each kind, and whether what the client says when it fails is right.
-fn kinds() -> Vec<(Vec<u8>, fn(&Output, &str))> {
+fn kinds() -> Vec<(Vec<u8>, Holds)> {
     let bash = json!({"stdout": "s", "stderr": "", "interrupted": false, "isImage": false});
     let call = json!({"tool_name": "Bash", "tool_input": {"command": "x"}});
     let nothing = |output: &Output, context: &str| {
@@ -330,8 +336,11 @@ fn hang(stream: &mut UnixStream) {
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
+/// What a server does with one connection, before it closes it.
+type Serve = fn(&mut UnixStream);
+
 /// Servers that do not answer as they should.
-fn servers() -> Vec<(&'static str, fn(&mut UnixStream))> {
+fn servers() -> Vec<(&'static str, Serve)> {
     fn say(stream: &mut UnixStream, bytes: &[u8]) {
         take_request(stream);
         // It may have heard enough before the end.

@@ -66,7 +66,10 @@ fn held_back(decision: &Decision) -> String {
 }
 
 fn describe(access: &Access) -> String {
-    let mut target: String = access.target.to_string().chars().take(TARGET_CHARS_MAX).collect();
+    // The agent wrote the target, and this text may end up on a terminal.
+    let shown = access.target.to_string();
+    let shown = shown.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    let mut target: String = shown.take(TARGET_CHARS_MAX).collect();
     if target.chars().count() == TARGET_CHARS_MAX {
         target.push('…');
     }

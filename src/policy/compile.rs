@@ -51,7 +51,7 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
     let mut writable =
         Writable { roots: vec![anchors.workspace.clone(), anchors.tmp.clone()], patterns: vec![] };
     for source in sources {
-        feed(&mut digest, &source.name, &source.text);
+        feed(&mut digest, &source.text);
         let (document, found) = document::read(&source.name, &source.text);
         diagnostics.extend(found);
         names.push(full_name(&document));
@@ -82,10 +82,9 @@ fn tool_row(text: &ToolText) -> ToolRow {
     }
 }
 
-/// Length before content, so that no two lists of files have one digest.
-fn feed(digest: &mut Sha256, name: &str, text: &str) {
-    digest.update((name.len() as u64).to_be_bytes());
-    digest.update(name);
+/// Length before content, so that no two lists of texts have one digest. Where a file lies is no
+/// part of the policy.
+fn feed(digest: &mut Sha256, text: &str) {
     digest.update((text.len() as u64).to_be_bytes());
     digest.update(text);
 }
@@ -177,7 +176,7 @@ impl<'a> Compiler<'a> {
                 continue;
             };
             let pack = Source { name: name.value.clone(), text: text.to_owned() };
-            feed(digest, &pack.name, &pack.text);
+            feed(digest, &pack.text);
             let (inner, found) = document::read(&pack.name, &pack.text);
             let mut compiler = Compiler::new(&pack, &inner, self.anchors);
             rules.extend(inner.rules.iter().map(|rule| compiler.rule(rule)));

@@ -7,8 +7,10 @@ use super::protocol::{HEAD_BYTES_MAX, Reply, parse_request_head};
 use super::runtime::{self, Event, answer, denial, failure, no_opinion};
 use crate::gate::Gate;
 use crate::gate::permit::Passage;
-use crate::limits::{EVENT_BYTES_MAX, EVENT_READ_TIMEOUT, HOOK_CONNECTIONS_MAX};
-use crate::model::call::{CallId, Phase};
+use crate::limits::{
+    EVENT_BYTES_IN_FLIGHT_MAX, EVENT_BYTES_MAX, EVENT_READ_TIMEOUT, HOOK_CONNECTIONS_MAX,
+};
+use crate::model::call::{CallId, Phase, ToolCall};
 use crate::model::principal::{Principal, Runtime};
 use crate::model::record::{Durability, Kind, Record};
 use crate::world::World;
@@ -25,13 +27,21 @@ pub struct Server {
     allow_uid: Vec<u32>,
     /// One place for each connection served; all are free when the server is idle.
     places: Arc<Semaphore>,
+    /// Room for events in memory, in KiB; an event holds its room until it is answered.
+    room: Semaphore,
 }
 
 impl Server {
     /// Serves the agents whose files are in `world` and whose user is one of `allow_uid`.
     #[must_use]
     pub fn new(gate: Arc<Gate>, world: Arc<dyn World>, allow_uid: Vec<u32>) -> Server {
-        Server { gate, world, allow_uid, places: Arc::new(Semaphore::new(HOOK_CONNECTIONS_MAX)) }
+        Server {
+            gate,
+            world,
+            allow_uid,
+            places: Arc::new(Semaphore::new(HOOK_CONNECTIONS_MAX)),
+            room: Semaphore::new(kib(EVENT_BYTES_IN_FLIGHT_MAX) as usize),
+        }
     }
 
     /// Waits until no connection is being served.
@@ -78,41 +88,48 @@ impl Server {
     }
 
     async fn request(&self, stream: &mut UnixStream, uid: u32) -> Reply {
-        let read = tokio::time::timeout(EVENT_READ_TIMEOUT, read_request(stream)).await;
-        let (runtime, bytes) = match read {
-            Ok(Ok(request)) => request,
-            Ok(Err(why)) => {
-                self.bad_input(None, &why, &[], uid).await;
-                return denial(None, &why);
-            }
-            Err(_) => {
-                let why = "the event did not arrive in time";
-                self.bad_input(None, why, &[], uid).await;
-                return denial(None, why);
-            }
+        let (runtime, length) = match in_time(read_head(stream)).await {
+            Ok(head) => head,
+            Err(why) => return self.unreadable(&why, uid).await,
         };
+        // Held until the answer is made: events of all connections share this much memory.
+        let Ok(_room) = self.room.acquire_many(kib(length)).await else {
+            return denial(None, "the guard is closing");
+        };
+        match in_time(read_event(stream, length)).await {
+            Ok(bytes) => self.event(runtime, &bytes, uid).await,
+            Err(why) => self.unreadable(&why, uid).await,
+        }
+    }
+
+    async fn unreadable(&self, why: &str, uid: u32) -> Reply {
+        self.bad_input(None, why, &[], uid).await;
+        denial(None, why)
+    }
+
+    async fn event(&self, runtime: Runtime, bytes: &[u8], uid: u32) -> Reply {
         let id = CallId(uuid::Uuid::now_v7().to_string());
-        match runtime::read(runtime, &bytes, uid, id) {
-            Ok(Event::Call(call)) => {
-                let event = match call.phase {
-                    Phase::Pre => "PreToolUse",
-                    Phase::Post { failed: true, .. } => "PostToolUseFailure",
-                    Phase::Post { failed: false, .. } => "PostToolUse",
-                };
-                let tool = call.tool.clone();
-                match self.gate.judge(*call, Arc::clone(&self.world)).await {
-                    Passage::Refusal(refusal) if event == "PostToolUse" => {
-                        failure(&bytes, refusal.reason())
-                    }
-                    passage => answer(runtime, event, &tool, &passage),
-                }
-            }
+        match runtime::read(runtime, bytes, uid, id) {
+            Ok(Event::Call(call)) => self.call(runtime, *call, bytes).await,
             Ok(Event::Other { name, principal, .. }) => self.told(&name, *principal).await,
             Err(error) => {
                 let why = error.to_string();
-                self.bad_input(Some(runtime), &why, &bytes, uid).await;
-                failure(&bytes, &format!("the guard cannot read this event: {why}"))
+                self.bad_input(Some(runtime), &why, bytes, uid).await;
+                failure(bytes, &format!("the guard cannot read this event: {why}"))
             }
+        }
+    }
+
+    async fn call(&self, runtime: Runtime, call: ToolCall, bytes: &[u8]) -> Reply {
+        let event = match call.phase {
+            Phase::Pre => "PreToolUse",
+            Phase::Post { failed: true, .. } => "PostToolUseFailure",
+            Phase::Post { failed: false, .. } => "PostToolUse",
+        };
+        let tool = call.tool.clone();
+        match self.gate.judge(call, Arc::clone(&self.world)).await {
+            Passage::Refusal(refusal) if event == "PostToolUse" => failure(bytes, refusal.reason()),
+            passage => answer(runtime, event, &tool, &passage),
         }
     }
 
@@ -152,29 +169,44 @@ impl Server {
     }
 }
 
-async fn read_request(stream: &mut UnixStream) -> Result<(Runtime, Vec<u8>), String> {
-    let head = read_head(stream).await?;
-    let (runtime, length) = parse_request_head(&head).map_err(|error| error.to_string())?;
-    if length > EVENT_BYTES_MAX {
-        let size = EVENT_BYTES_MAX / (1024 * 1024);
-        return Err(format!("the event is larger than {size} MiB"));
+/// What must have arrived before the sender counts as hung.
+async fn in_time<T>(reading: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    match tokio::time::timeout(EVENT_READ_TIMEOUT, reading).await {
+        Ok(read) => read,
+        Err(_) => Err("the event did not arrive in time".to_owned()),
     }
-    let mut bytes = vec![0u8; length];
-    let read = stream.read_exact(&mut bytes).await;
-    read.map_err(|_| "the event is cut short".to_owned())?;
-    Ok((runtime, bytes))
 }
 
-async fn read_head(stream: &mut UnixStream) -> Result<String, String> {
+async fn read_head(stream: &mut UnixStream) -> Result<(Runtime, usize), String> {
     let mut head = Vec::with_capacity(HEAD_BYTES_MAX);
-    while head.len() < HEAD_BYTES_MAX {
+    loop {
         match stream.read_u8().await {
-            Ok(b'\n') => {
-                return String::from_utf8(head).map_err(|_| "the request is no text".to_owned());
+            Ok(b'\n') => break,
+            Ok(_) if head.len() >= HEAD_BYTES_MAX => {
+                return Err("the request does not begin as this protocol does".to_owned());
             }
             Ok(byte) => head.push(byte),
             Err(_) => return Err("the request is cut short".to_owned()),
         }
     }
-    Err("the request does not begin as this protocol does".to_owned())
+    let head = std::str::from_utf8(&head).map_err(|_| "the request is no text".to_owned())?;
+    let (runtime, length) = parse_request_head(head).map_err(|error| error.to_string())?;
+    if length > EVENT_BYTES_MAX {
+        let size = EVENT_BYTES_MAX / (1024 * 1024);
+        return Err(format!("the event is larger than {size} MiB"));
+    }
+    Ok((runtime, length))
+}
+
+async fn read_event(stream: &mut UnixStream, length: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = vec![0u8; length];
+    match stream.read_exact(&mut bytes).await {
+        Ok(_) => Ok(bytes),
+        Err(_) => Err("the event is cut short".to_owned()),
+    }
+}
+
+/// A number of bytes as places of the room for events.
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX)
 }

@@ -97,7 +97,8 @@ pub fn denial(event: Option<&str>, reason: &str) -> Reply {
 /// has already brought back, nothing of it.
 #[must_use]
 pub fn failure(event: &[u8], reason: &str) -> Reply {
-    let Some(told) = Salvage::read(event) else { return denial(None, reason) };
+    let event = String::from_utf8_lossy(event);
+    let Some(told) = Salvage::read(&event) else { return denial(None, reason) };
     match (told.hook_event_name.as_deref(), told.output()) {
         (Some("PostToolUse"), Some(output)) => {
             let tool = told.tool_name.as_deref().unwrap_or_default();

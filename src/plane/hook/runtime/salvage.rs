@@ -25,8 +25,8 @@ pub(super) struct Salvage<'a> {
 
 impl<'a> Salvage<'a> {
     /// Looks at an event; nothing if it is no JSON object, or says two things of these parts.
-    pub(super) fn read(event: &'a [u8]) -> Option<Salvage<'a>> {
-        serde_json::from_slice(event).ok()
+    pub(super) fn read(event: &'a str) -> Option<Salvage<'a>> {
+        serde_json::from_str(event).ok()
     }
 
     /// What the tool brought back, if there is anything: in its own shape, or, where that cannot
@@ -95,8 +95,8 @@ mod tests {
     #[test]
     fn what_says_two_things_tells_nothing() {
         for text in ["", "[]", r#"{"tool_name":1}"#, r#"{"tool_name":"a","tool_n\u0061me":"b"}"#] {
-            assert!(Salvage::read(text.as_bytes()).is_none(), "{text}");
+            assert!(Salvage::read(text).is_none(), "{text}");
         }
-        assert!(Salvage::read(br#"{"tool_response":null,"x":1,"x":2}"#).is_some());
+        assert!(Salvage::read(r#"{"tool_response":null,"x":1,"x":2}"#).is_some());
     }
 }

@@ -1,0 +1,47 @@
+//! Every input that the fuzz targets are known by, held again by each `cargo test`.
+#![cfg(test)]
+
+#[path = "../fuzz/targets_shared/event_reader.rs"]
+mod event_reader;
+#[path = "../fuzz/targets_shared/host.rs"]
+mod host;
+#[path = "../fuzz/targets_shared/policy_reader.rs"]
+mod policy_reader;
+#[path = "../fuzz/targets_shared/reply.rs"]
+mod reply;
+
+use std::path::Path;
+
+fn replay(target: &str, hold: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let entries = std::fs::read_dir(corpus).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 15, "{target} has only {} inputs", files.len());
+    for file in files {
+        let bytes = std::fs::read(&file).unwrap();
+        // Which one, should it panic: output is shown only then.
+        println!("{}", file.display());
+        hold(&bytes);
+    }
+}
+
+#[test]
+fn every_known_event_holds() {
+    replay("event_reader", event_reader::hold);
+}
+
+#[test]
+fn every_known_policy_holds() {
+    replay("policy_reader", policy_reader::hold);
+}
+
+#[test]
+fn every_known_host_holds() {
+    replay("host", host::hold);
+}
+
+#[test]
+fn every_known_reply_holds() {
+    replay("reply", reply::hold);
+}
