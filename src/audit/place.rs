@@ -22,9 +22,19 @@ pub struct Head {
     pub hash: Hash,
 }
 
-/// Proof that a record stands in the log. Only the journal can make one, and only after it does.
+/// Proof that a record stands in the log. Only the journal can make one, and only after it does:
+///
+/// ```compile_fail,E0624
+/// fn forge(head: toolgate::audit::Head) -> toolgate::audit::Receipt {
+///     toolgate::audit::Receipt::new(head)
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// fn forge(head: toolgate::audit::Head) -> toolgate::audit::Receipt {
+///     toolgate::audit::Receipt { head }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
 pub struct Receipt {
     head: Head,
 }
@@ -126,7 +136,13 @@ mod tests {
         let text = hash.to_string();
         assert_eq!(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(Hash::parse(&text), Some(hash));
-        for bad in ["", "00", &text.to_uppercase(), &text.replacen('b', "+", 1), &"é".repeat(32)] {
+        for bad in [
+            "",
+            "00",
+            &text.to_uppercase(),
+            &format!("+{}", text.get(1..).unwrap()),
+            &"é".repeat(32),
+        ] {
             assert_eq!(Hash::parse(bad), None, "{bad}");
         }
     }
