@@ -40,13 +40,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &["limits"]),
     ("catalogue", &["model"]),
     ("policy", &["limits", "model"]),
+    ("shell", &["limits", "model"]),
     ("redact", &["limits", "model"]),
     // redact: what must be replaced in an output is part of the decision, so that it is recorded
     // before it is done.
     ("engine", &["limits", "model", "policy", "redact"]),
     ("world", &["limits", "model"]),
     // policy: a policy may teach the arguments of tools that no catalogue has (`[tool]`).
-    ("facts", &["catalogue", "limits", "model", "policy", "world"]),
+    ("facts", &["catalogue", "limits", "model", "policy", "shell", "world"]),
     // redact: texts of a record that nobody redacted before are redacted as they are written.
     ("audit", &["limits", "model", "redact"]),
     ("gate", &["audit", "engine", "facts", "limits", "model", "policy", "redact", "world"]),
@@ -61,9 +62,13 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["audit", "author", "gate", "limits", "model", "plane", "policy", "redact", "world"],
     ),
     // gate, redact, world: `policy eval` asks as the sidecar would; it has no way through.
+    // plane: the demo plays a session through the hook client's own code.
     (
         "cli",
-        &["audit", "author", "gate", "limits", "model", "policy", "redact", "service", "world"],
+        &[
+            "audit", "author", "gate", "limits", "model", "plane", "policy", "redact", "service",
+            "world",
+        ],
     ),
 ];
 

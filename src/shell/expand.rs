@@ -43,7 +43,8 @@ pub fn single(word: &Read, known: Known<'_>) -> Word {
     }
 }
 
-/// What the script prints, if the text alone settles it: `cat` of a here-document, `echo`, `printf`.
+/// What the script prints, if the text alone settles it: `cat` of a here-document, `echo` or
+/// `printf`.
 #[must_use]
 pub fn constant(script: &Script, known: Known<'_>) -> Option<String> {
     let [Node::Simple(Simple { assignments, words, redirects })] = script.nodes.as_slice() else {
@@ -83,7 +84,8 @@ pub fn echo(arguments: &[String]) -> Option<String> {
     (!option && !strange).then(|| rest.join(" ") + newline)
 }
 
-/// What `printf` prints, for formats of plain text, `%s`, `%%` and `\n` that use each argument once.
+/// What `printf` prints, for formats of plain text, `%s`, `%%` and `\n` that use each argument
+/// once.
 #[must_use]
 pub fn printf(arguments: &[String]) -> Option<String> {
     let (format, arguments) = arguments.split_first()?;

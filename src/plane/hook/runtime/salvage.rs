@@ -65,7 +65,7 @@ fn mend(text: &str) -> String {
     mended
 }
 
-/// The UTF-16 unit of an escape `uXXXX`, given without its backslash.
+/// The UTF-16 unit of an escape `u` and four digits, given without its backslash.
 fn unit(escape: &str) -> Option<u16> {
     let digits = escape.strip_prefix('u')?.get(..4)?;
     let hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
