@@ -180,11 +180,11 @@ async fn in_time<T>(reading: impl Future<Output = Result<T, String>>) -> Result<
 async fn read_head(stream: &mut UnixStream) -> Result<(Runtime, usize), String> {
     let mut head = Vec::with_capacity(HEAD_BYTES_MAX);
     loop {
+        if head.len() >= HEAD_BYTES_MAX {
+            return Err("the request does not begin as this protocol does".to_owned());
+        }
         match stream.read_u8().await {
             Ok(b'\n') => break,
-            Ok(_) if head.len() >= HEAD_BYTES_MAX => {
-                return Err("the request does not begin as this protocol does".to_owned());
-            }
             Ok(byte) => head.push(byte),
             Err(_) => return Err("the request is cut short".to_owned()),
         }
