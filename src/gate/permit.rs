@@ -1,6 +1,6 @@
 //! The only way through: made from a decision and the receipt of its record, and from nothing else.
 //!
-//! ```compile_fail
+//! ```compile_fail,E0451
 //! // No plane can make one: its fields are private and it has no constructor.
 //! use toolgate::gate::permit::Permit;
 //! let permit = Permit { terms: todo!(), decision: todo!(), receipt: todo!() };

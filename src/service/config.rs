@@ -2,7 +2,7 @@
 
 use crate::limits::HOOK_SOCKET;
 use crate::model::path::AbsPath;
-use crate::world::{Mounted, Nowhere, Same, World};
+use crate::world::{Mounted, Nowhere, Reported, Same, World};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub enum WorldName {
     Same,
     /// Only the declared mounts are the same on both sides.
     Mounted,
+    /// The hook client reports links from the agent's side; they may only tighten.
+    Client,
 }
 
 /// `[policy]`
@@ -129,6 +131,7 @@ impl Hook {
             (_, false) => Err(ConfigError::Value(
                 "`mounts` stands only with `world = \"mounted\"`".to_owned(),
             )),
+            (Some(WorldName::Client), true) => Ok(Arc::new(Reported::default())),
             (Some(WorldName::Same), true) => Ok(Arc::new(Same { home, path: None })),
             (None, true) => Ok(Arc::new(Nowhere)),
         }

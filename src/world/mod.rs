@@ -7,11 +7,13 @@
 mod frozen;
 mod mounted;
 mod nowhere;
+mod reported;
 mod resolve;
 
 pub use frozen::Frozen;
 pub use mounted::{Mounted, Same};
 pub use nowhere::Nowhere;
+pub use reported::Reported;
 
 use crate::model::doubt::Doubt;
 use crate::model::path::{AbsPath, Real};
