@@ -35,19 +35,14 @@ fn held_back(decision: &Decision) -> String {
         return "the call holds nothing that could be judged".to_owned();
     };
     let what = describe(&judged.access);
-    let strictest = match decision.attended_verdict {
-        Verdict::Deny => Some(Effect::Deny),
-        Verdict::Ask => None,
-        Verdict::Allow | Verdict::Defer => Some(Effect::Allow),
-    };
-    let rule = enforced(decision).find(|fired| match strictest {
-        Some(effect) => fired.effect == effect && fired.truth == Truth::Yes,
-        None => fired.effect != Effect::Allow,
-    });
+    let rule = spoke(decision);
     let mut text = match (decision.attended_verdict, rule) {
         (Verdict::Deny, Some(rule)) => format!("denied by rule `{}`: {what}", rule.id),
         (Verdict::Deny, None) => format!("no rule allows it: {what}"),
-        (Verdict::Ask, Some(rule)) => format!("rule `{}` wants to be asked: {what}", rule.id),
+        (Verdict::Ask, Some(rule)) if rule.truth == Truth::Yes => {
+            format!("rule `{}` wants to be asked: {what}", rule.id)
+        }
+        (Verdict::Ask, Some(rule)) => format!("rule `{}` may speak of it: {what}", rule.id),
         (Verdict::Ask, None) => format!("a person must be asked: {what}"),
         (Verdict::Allow | Verdict::Defer, _) => format!("no rule speaks of it: {what}"),
     };
@@ -58,11 +53,24 @@ fn held_back(decision: &Decision) -> String {
     if decision.basis == Basis::Unattended {
         text.push_str("; nobody is there to be asked");
     }
-    if let Some(why) = rule.and_then(|rule| rule.why.as_deref()) {
+    if let Some(why) = rule.filter(|_| sure).and_then(|rule| rule.why.as_deref()) {
         text.push_str(". ");
         text.push_str(why);
     }
     text
+}
+
+/// The rule to name for a call that is held back: one that is sure before one that is not, and the
+/// author's before the floor's, which may speak of every path that is not known.
+fn spoke(decision: &Decision) -> Option<&Fired> {
+    let holds_back = |fired: &&Fired| match decision.attended_verdict {
+        Verdict::Deny => fired.effect == Effect::Deny && fired.truth == Truth::Yes,
+        Verdict::Ask => fired.effect != Effect::Allow,
+        Verdict::Allow | Verdict::Defer => false,
+    };
+    enforced(decision)
+        .filter(holds_back)
+        .min_by_key(|fired| (std::cmp::Reverse(fired.truth), fired.line == 0))
 }
 
 fn describe(access: &Access) -> String {
