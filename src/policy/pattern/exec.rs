@@ -51,7 +51,9 @@ enum ProgramPattern {
 enum Item {
     /// `-x`, `--long`, `--long*`; `?` at its end says it may be absent.
     Option { name: TextPattern, cluster: Vec<TextPattern>, optional: bool },
-    /// A word, or `key=...`.
+    /// `key=value`, as `dd of=/dev/*` has it; stands anywhere, like an option.
+    KeyValue { key: String, value: ValuePattern },
+    /// A word.
     Operand(TextPattern),
     /// A word that is a path.
     Path(PathPattern),
@@ -59,6 +61,13 @@ enum Item {
     EndOfOptions,
     /// `...`: any tokens of this one command.
     Rest,
+}
+
+/// What follows the `=` of a `key=value`.
+#[derive(Debug, Clone)]
+enum ValuePattern {
+    Text(TextPattern),
+    Path(PathPattern),
 }
 
 impl ExecPattern {
@@ -277,13 +286,18 @@ impl Item {
                 optional,
             });
         }
-        let path = match token.split_once('=') {
-            // `of=/dev/*`: the value is the path, and the table gives the argument's path.
-            Some((key, value)) if path_token(value, anchors).is_some() && !key.contains('/') => {
-                return Ok(Item::Operand(TextPattern::parse(token)));
-            }
-            _ => path_token(token, anchors),
-        };
+        if let Some((key, value)) = token.split_once('=')
+            && !key.is_empty()
+            && !key.contains('/')
+        {
+            // `key=value` counts as an option, and its value may be a path (§11.15).
+            let value = match path_token(value, anchors) {
+                Some(path) => ValuePattern::Path(PathPattern::parse(&path, anchors, stance)?),
+                None => ValuePattern::Text(TextPattern::parse(value)),
+            };
+            return Ok(Item::KeyValue { key: format!("{key}="), value });
+        }
+        let path = path_token(token, anchors);
         match path {
             Some(path) => Ok(Item::Path(PathPattern::parse(&path, anchors, stance)?)),
             None => Ok(Item::Operand(TextPattern::parse(token))),

@@ -2,8 +2,9 @@
 //!
 //! Operands are matched in order, with `...` for any run of them; options are a set beside them.
 
-use super::Item;
+use super::{Item, ValuePattern};
 use crate::model::access::{Arg, Command, OptionClass, Role};
+use crate::model::path::{AbsPath, PathTarget};
 use crate::model::truth::Truth;
 use crate::model::word::Word;
 use crate::policy::pattern::Stance;
@@ -19,9 +20,9 @@ pub(super) fn matches(items: &[Item], command: &Command, stance: Stance) -> Trut
     }
     let wanted: Vec<&Item> = items
         .iter()
-        .filter(|item| !matches!(item, Item::Option { .. } | Item::EndOfOptions))
+        .filter(|item| matches!(item, Item::Operand(_) | Item::Path(_) | Item::Rest))
         .collect();
-    options.and(operands(&wanted, &operands_of(command), stance, command.program.known))
+    options.and(operands(&wanted, &operands_of(command, &used), stance, command.program.known))
 }
 
 /// One operand, and whether it could as well be the value of an option before it.
@@ -30,12 +31,14 @@ struct Operand<'a> {
     may_be_value: bool,
 }
 
-/// The operands in order. After an option that no table knows, the next word may be its value.
-fn operands_of(command: &Command) -> Vec<Operand<'_>> {
+/// The operands in order, less the `key=value`s that the pattern names. After an option that no
+/// table knows, the next word may be its value.
+fn operands_of<'a>(command: &'a Command, used: &[usize]) -> Vec<Operand<'a>> {
     let mut operands = Vec::new();
     let mut after_unknown = false;
-    for arg in &command.args {
+    for (index, arg) in command.args.iter().enumerate() {
         match &arg.role {
+            Role::Operand if used.contains(&index) => after_unknown = false,
             Role::Operand => {
                 operands.push(Operand { arg, may_be_value: after_unknown });
                 after_unknown = false;
@@ -54,6 +57,9 @@ fn options_named(items: &[Item], command: &Command) -> (Truth, Vec<usize>) {
     let mut answer = Truth::Yes;
     let mut used = Vec::new();
     for item in items {
+        if let Item::KeyValue { key, value } = item {
+            answer = answer.and(find_value(key, value, command, &mut used));
+        }
         let Item::Option { name, cluster, optional } = item else { continue };
         let found = find_options(name, command, &mut used);
         let found = found
@@ -66,6 +72,40 @@ fn options_named(items: &[Item], command: &Command) -> (Truth, Vec<usize>) {
         }
     }
     (answer, used)
+}
+
+/// Whether some `key=value` among the arguments has this key and such a value.
+fn find_value(key: &str, value: &ValuePattern, command: &Command, used: &mut Vec<usize>) -> Truth {
+    let mut answer = Truth::No;
+    for (index, arg) in command.args.iter().enumerate() {
+        let (given, path) = match &arg.role {
+            Role::Option { spellings, value: Some(given), .. }
+                if spellings.iter().any(|spelling| spelling == key) =>
+            {
+                (given.clone(), arg.path.as_ref())
+            }
+            // A program without a table: the word is whole.
+            Role::Operand => match arg.word.as_known().and_then(|text| text.strip_prefix(key)) {
+                Some(text) => (Word::known(text), None),
+                None => continue,
+            },
+            Role::Option { .. } | Role::EndOfOptions => continue,
+        };
+        let matched = match (value, path, given.as_known()) {
+            (ValuePattern::Path(pattern), Some(path), _) => pattern.matches(path),
+            (ValuePattern::Path(pattern), None, Some(text)) => match AbsPath::parse(text) {
+                Ok(path) => pattern.matches(&PathTarget::plain(path)).doubted(),
+                Err(_) => Truth::Maybe,
+            },
+            (ValuePattern::Text(pattern), _, Some(text)) => Truth::from(pattern.matches(text)),
+            (_, _, None) => Truth::Maybe,
+        };
+        if matched.possible() {
+            used.push(index);
+        }
+        answer = answer.or(matched);
+    }
+    answer
 }
 
 fn find_options(name: &TextPattern, command: &Command, used: &mut Vec<usize>) -> bool {
@@ -139,7 +179,7 @@ fn operands(wanted: &[&Item], given: &[Operand<'_>], stance: Stance, known: bool
                 Item::Operand(_) | Item::Path(_) => {
                     raise(&mut next, at + 1, here.and(operand_matches(item, operand.arg, stance)));
                 }
-                Item::Option { .. } | Item::EndOfOptions => {}
+                Item::Option { .. } | Item::KeyValue { .. } | Item::EndOfOptions => {}
             }
         }
         stay_put(operand, stance, known, &reach, &mut next);
@@ -221,6 +261,6 @@ fn operand_matches(item: &Item, arg: &Arg, stance: Stance) -> Truth {
             (None, Word::Unknown(_) | Word::OneOf(_)) => Truth::Maybe,
             (None, Word::Known(_)) => Truth::No,
         },
-        Item::Option { .. } | Item::EndOfOptions | Item::Rest => Truth::No,
+        Item::Option { .. } | Item::KeyValue { .. } | Item::EndOfOptions | Item::Rest => Truth::No,
     }
 }
