@@ -35,7 +35,7 @@ use toolgate::policy::builtin::Protected;
 use toolgate::policy::pattern::Anchors;
 use toolgate::policy::{Policy, Source, compile};
 use toolgate::redact::Redactor;
-use toolgate::world::{Entry, Frozen, Nowhere, Resolution, World};
+use toolgate::world::{Entry, Frozen, Reported, Resolution, World};
 
 /// Allows whatever can be allowed at all.
 const EVERYTHING: &str = r#"
@@ -305,7 +305,7 @@ fn invariant_2_what_is_not_understood_is_never_allowed() {
     // The same call is allowed where everything about it is known, and is not where nothing is.
     let known = judge(&policy, write("/work/a"), &Frozen::default());
     assert_eq!(known.verdict, Verdict::Allow);
-    let nowhere = judge(&policy, write("/work/a"), &Nowhere);
+    let nowhere = judge(&policy, write("/work/a"), &Reported::default());
     assert!(matches!(nowhere.verdict, Verdict::Ask | Verdict::Deny));
 }
 
@@ -417,7 +417,7 @@ fn facts() -> impl Strategy<Value = Facts> {
         |(path, url, tool, known, attended)| {
             let input = json!({"file_path": path, "path": path, "url": url, "command": "true"});
             let frozen = Frozen::with_files(&[at("/work/a/b.txt"), at("/work/.env")]);
-            let world: &dyn World = if known { &frozen } else { &Nowhere };
+            let world: &dyn World = if known { &frozen } else { &Reported::default() };
             let place = Place { world, workspace: &at("/work"), tmp: &at("/tmp") };
             gather(call(tool, input, attended), &[], &place)
         },

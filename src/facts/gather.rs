@@ -2,26 +2,15 @@
 
 use super::commands;
 use super::paths;
+use super::place::Place;
 use crate::catalogue::tool::{Absent, Tool, tool};
 use crate::model::access::{Access, Target, Verb};
 use crate::model::call::{Phase, ToolCall};
 use crate::model::doubt::Doubt;
 use crate::model::facts::Facts;
 use crate::model::json::Json;
-use crate::model::path::AbsPath;
 use crate::model::url::{Destination, Network};
 use crate::policy::rule::ToolRow;
-use crate::world::World;
-
-/// Where a call is judged: the agent's world and the names that stand for places in it.
-pub struct Place<'a> {
-    /// The agent's files and programs.
-    pub world: &'a dyn World,
-    /// The directory that `$workspace` stands for.
-    pub workspace: &'a AbsPath,
-    /// The directory that `$tmp` stands for.
-    pub tmp: &'a AbsPath,
-}
 
 /// Everything that `call` would do, seen from `place`; `taught` are the policy's `[tool]` rows.
 #[must_use]

@@ -6,5 +6,7 @@
 pub mod commands;
 pub mod gather;
 pub mod paths;
+mod place;
 
-pub use gather::{Place, gather};
+pub use gather::gather;
+pub use place::Place;

@@ -1,6 +1,6 @@
 //! Paths of calls and commands, looked at as written and as they are.
 
-use super::gather::Place;
+use crate::facts::Place;
 use crate::limits::TREE_ENTRIES_MAX;
 use crate::model::doubt::Doubt;
 use crate::model::path::{AbsPath, Extent, PathError, PathTarget, Real};

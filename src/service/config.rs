@@ -2,7 +2,7 @@
 
 use crate::limits::HOOK_SOCKET;
 use crate::model::path::AbsPath;
-use crate::world::{Mounted, Nowhere, Reported, Same, World};
+use crate::world::{Mounted, Reported, Same, World};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -133,7 +133,8 @@ impl Hook {
             )),
             (Some(WorldName::Client), true) => Ok(Arc::new(Reported::default())),
             (Some(WorldName::Same), true) => Ok(Arc::new(Same { home, path: None })),
-            (None, true) => Ok(Arc::new(Nowhere)),
+            // Nothing was said: a client's world of which nothing was reported either.
+            (None, true) => Ok(Arc::new(Reported::default())),
         }
     }
 

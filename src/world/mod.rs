@@ -6,13 +6,11 @@
 
 mod frozen;
 mod mounted;
-mod nowhere;
 mod reported;
 mod resolve;
 
 pub use frozen::Frozen;
 pub use mounted::{Mounted, Same};
-pub use nowhere::Nowhere;
 pub use reported::Reported;
 
 use crate::model::doubt::Doubt;

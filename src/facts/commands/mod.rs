@@ -19,7 +19,7 @@ mod tests;
 mod tree;
 mod walk;
 
-use super::gather::Place;
+use crate::facts::Place;
 use crate::limits::{ACCESSES_MAX, SHELL_COMMANDS_MAX, TREE_ENTRIES_MAX, WRAPPER_DEPTH_MAX};
 use crate::model::access::{Access, Certainty, Target, Verb};
 use crate::model::doubt::Doubt;

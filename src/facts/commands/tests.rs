@@ -1,7 +1,7 @@
 //! The table `tests/cases/commands/read.toml`: a text, and everything it would do.
 
 use super::{read, read_argv};
-use crate::facts::gather::Place;
+use crate::facts::Place;
 use crate::limits::SHELL_BYTES_MAX;
 use crate::model::access::{Access, Certainty, Target, Verb};
 use crate::model::path::{AbsPath, Extent};
