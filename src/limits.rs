@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// One hook event, in bytes. A real `Write` of 4.8 MB was seen; anything above this is refused.
 pub const EVENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What the hook client reads at most. More than it may send: so that the output of a tool in an
+/// event that is too large to be judged can still be withheld in its own shape.
+pub const EVENT_BYTES_READ_MAX: usize = 128 * 1024 * 1024;
 /// Events being read or judged at once, in bytes together: an agent that sends many large ones
 /// waits, and the sidecar keeps its memory.
 pub const EVENT_BYTES_IN_FLIGHT_MAX: usize = 64 * 1024 * 1024;

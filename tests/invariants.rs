@@ -28,7 +28,7 @@ use toolgate::model::decision::Decision;
 use toolgate::model::doubt::Doubt;
 use toolgate::model::effect::Verdict;
 use toolgate::model::facts::Facts;
-use toolgate::model::path::{AbsPath, Extent, PathTarget};
+use toolgate::model::path::{AbsPath, Extent, PathTarget, Route};
 use toolgate::model::principal::{Agent, Principal, Runtime, Sender};
 use toolgate::model::url::Destination;
 use toolgate::policy::builtin::Protected;
@@ -226,9 +226,9 @@ fn invariant_1_without_a_log_there_is_no_sidecar() {
 struct Broken<F>(F);
 
 impl<F: Fn() + Send + Sync> World for Broken<F> {
-    fn resolve(&self, path: &AbsPath) -> Resolution {
+    fn walk(&self, route: &Route) -> Resolution {
         (self.0)();
-        Frozen::default().resolve(path)
+        Frozen::default().walk(route)
     }
 
     fn list(&self, directory: &AbsPath) -> Result<Vec<Entry>, Doubt> {

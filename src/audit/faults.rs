@@ -98,7 +98,7 @@ impl SegmentFile for FaultyFile {
         self.inner.sync()
     }
 
-    fn is_in_place(&self) -> io::Result<bool> {
-        self.inner.is_in_place()
+    fn is_in_place(&self, bytes: u64) -> io::Result<bool> {
+        self.inner.is_in_place(bytes)
     }
 }

@@ -274,7 +274,12 @@ impl<S: Storage> Owner<S> {
     fn check_place(&mut self) -> Result<(), AuditError> {
         self.checked = Instant::now();
         let path = &self.open.path;
-        match self.open.file.is_in_place().map_err(AuditError::file("look at", path))? {
+        match self
+            .open
+            .file
+            .is_in_place(self.open.bytes)
+            .map_err(AuditError::file("look at", path))?
+        {
             true => Ok(()),
             false => Err(AuditError::Replaced(path.clone())),
         }

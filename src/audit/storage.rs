@@ -26,8 +26,8 @@ pub(super) trait SegmentFile: Send + 'static {
     /// Waits until all written bytes are on the disk.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Whether its name still leads to it.
-    fn is_in_place(&self) -> io::Result<bool>;
+    /// Whether its name still leads to it, and it holds the `bytes` that were written, no fewer.
+    fn is_in_place(&self, bytes: u64) -> io::Result<bool>;
 }
 
 /// A directory of the real file system.
@@ -101,11 +101,12 @@ impl SegmentFile for RealFile {
         self.file.sync_data()
     }
 
-    fn is_in_place(&self) -> io::Result<bool> {
+    fn is_in_place(&self, bytes: u64) -> io::Result<bool> {
         let open = self.file.metadata()?;
         match std::fs::symlink_metadata(&self.path) {
             Ok(named) => {
-                Ok(open.nlink() > 0 && (open.dev(), open.ino()) == (named.dev(), named.ino()))
+                let same = (open.dev(), open.ino()) == (named.dev(), named.ino());
+                Ok(open.nlink() > 0 && same && open.len() == bytes)
             }
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(why) => Err(why),

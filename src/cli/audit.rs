@@ -239,6 +239,11 @@ fn check(arguments: &Verify) -> Result<Outcome, String> {
     } else {
         human(&report, &directory);
     }
+    if report.records == 0 {
+        // A log that was emptied looks like one that never was.
+        eprintln!("error: there is no record in `{}`", directory.display());
+        return Ok(Outcome::Findings);
+    }
     Ok(if state == State::Broken { Outcome::Findings } else { Outcome::Fine })
 }
 

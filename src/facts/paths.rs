@@ -3,7 +3,7 @@
 use crate::facts::Place;
 use crate::limits::TREE_ENTRIES_MAX;
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Extent, PathError, PathTarget, Real};
+use crate::model::path::{AbsPath, Extent, PathError, PathTarget, Real, Route};
 use crate::world::FileKind;
 
 /// The target that `text` names when used from `cwd`; a leading `~` is the agent's home only where
@@ -12,13 +12,18 @@ use crate::world::FileKind;
 /// # Errors
 /// A doubt, if `text` is no path, or is relative and `cwd` is not known.
 pub fn target(text: &str, cwd: Option<&AbsPath>, place: &Place<'_>) -> Result<PathTarget, Doubt> {
-    let written = match (text.starts_with('/'), cwd) {
-        (true, _) => AbsPath::parse(text),
-        (false, Some(cwd)) => cwd.join(text),
-        (false, None) => return Err(Doubt::DirectoryUnknown),
-    };
-    let written = written.map_err(|error: PathError| Doubt::Unresolved(error.to_string()))?;
-    Ok(look_at(written, place))
+    if !text.starts_with('/') && cwd.is_none() {
+        return Err(Doubt::DirectoryUnknown);
+    }
+    let route =
+        Route::parse(cwd, text).map_err(|error: PathError| Doubt::Unresolved(error.to_string()))?;
+    let resolution = place.world.walk(&route);
+    Ok(PathTarget {
+        written: route.folded().clone(),
+        real: resolution.real,
+        hops: resolution.hops,
+        extent: Extent::Itself,
+    })
 }
 
 /// A path as written, with what it really is.

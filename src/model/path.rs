@@ -97,6 +97,53 @@ impl AbsPath {
     }
 }
 
+/// An absolute path as the kernel walks it: `..` is still in it, and is taken after the links
+/// before it. Folding it as text first would name another file wherever a link comes before `..`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    components: Vec<String>,
+    folded: AbsPath,
+}
+
+impl Route {
+    /// The way to `text` from `base`; an absolute `text` starts at the root.
+    ///
+    /// # Errors
+    /// As [`AbsPath::parse`]; a relative `text` needs a `base`.
+    pub fn parse(base: Option<&AbsPath>, text: &str) -> Result<Route, PathError> {
+        let folded = match base {
+            Some(base) => base.join(text)?,
+            None => AbsPath::parse(text)?,
+        };
+        let start = base.filter(|_| !text.starts_with('/'));
+        let before = start.into_iter().flat_map(AbsPath::components);
+        let own = text.split('/').filter(|part| !part.is_empty() && *part != ".");
+        let components: Vec<String> = before.chain(own).map(str::to_owned).collect();
+        if components.len() > PATH_DEPTH_MAX {
+            return Err(PathError::TooLong);
+        }
+        Ok(Route { components, folded })
+    }
+
+    /// The components, `..` among them, outermost first.
+    #[must_use]
+    pub fn components(&self) -> &[String] {
+        &self.components
+    }
+
+    /// The path as text alone says it.
+    #[must_use]
+    pub fn folded(&self) -> &AbsPath {
+        &self.folded
+    }
+}
+
+impl From<&AbsPath> for Route {
+    fn from(path: &AbsPath) -> Route {
+        Route { components: path.components().map(str::to_owned).collect(), folded: path.clone() }
+    }
+}
+
 impl std::fmt::Display for AbsPath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
@@ -203,6 +250,17 @@ mod tests {
             assert_eq!(AbsPath::parse(path).unwrap().is_within(&root), inside, "{path}");
         }
         assert!(root.is_within(&AbsPath::root()));
+    }
+
+    #[test]
+    fn a_route_keeps_what_folding_loses() {
+        let base = AbsPath::parse("/work/link").unwrap();
+        let route = Route::parse(Some(&base), "../x").unwrap();
+        assert_eq!(route.components(), ["work", "link", "..", "x"]);
+        assert_eq!(route.folded().as_str(), "/work/x");
+        let route = Route::parse(Some(&base), "/a//./../b").unwrap();
+        assert_eq!(route.components(), ["a", "..", "b"]);
+        assert!(Route::parse(None, "a").is_err());
     }
 
     proptest::proptest! {

@@ -2,7 +2,7 @@
 
 use super::{Entry, FileKind, Resolution, World};
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Real};
+use crate::model::path::{AbsPath, Real, Route};
 use std::collections::BTreeMap;
 
 /// A world without links in which every bare program lies in `/usr/bin`.
@@ -29,7 +29,9 @@ impl Frozen {
 }
 
 impl World for Frozen {
-    fn resolve(&self, path: &AbsPath) -> Resolution {
+    fn walk(&self, route: &Route) -> Resolution {
+        // Without links, folding as text is what the kernel does.
+        let path = route.folded();
         Resolution {
             real: Real::At(path.clone()),
             hops: Vec::new(),

@@ -14,12 +14,17 @@ pub use mounted::{Mounted, Same};
 pub use reported::Reported;
 
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Real};
+use crate::model::path::{AbsPath, Real, Route};
 
 /// The agent's world.
 pub trait World: Send + Sync {
-    /// Follows every link on the way to `path`.
-    fn resolve(&self, path: &AbsPath) -> Resolution;
+    /// Follows every link on the way, and takes `..` where it stands.
+    fn walk(&self, route: &Route) -> Resolution;
+
+    /// Follows every link on the way to `path`, which has no `..`.
+    fn resolve(&self, path: &AbsPath) -> Resolution {
+        self.walk(&Route::from(path))
+    }
 
     /// The names in a directory.
     ///

@@ -1,9 +1,9 @@
 //! The real file system, whole (`same`) or within declared mounts (`mounted`).
 
-use super::resolve::{list_directory, resolve_path};
+use super::resolve::{list_directory, resolve_route};
 use super::{Entry, Resolution, World};
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Real};
+use crate::model::path::{AbsPath, Real, Route};
 
 /// The agent and the sidecar share one mount namespace: every path means the same to both.
 #[derive(Debug, Clone)]
@@ -24,8 +24,8 @@ pub struct Mounted {
 }
 
 impl World for Same {
-    fn resolve(&self, path: &AbsPath) -> Resolution {
-        resolve_path(path)
+    fn walk(&self, route: &Route) -> Resolution {
+        resolve_route(route)
     }
 
     fn list(&self, directory: &AbsPath) -> Result<Vec<Entry>, Doubt> {
@@ -36,7 +36,7 @@ impl World for Same {
         let Some(path) = &self.path else { return Err(Doubt::Variable("PATH".to_owned())) };
         let candidates = path.iter().filter_map(|directory| directory.join(name).ok());
         for candidate in candidates {
-            if resolve_path(&candidate).kind? == super::FileKind::File {
+            if self.resolve(&candidate).kind? == super::FileKind::File {
                 return Ok(Some(candidate));
             }
         }
@@ -55,15 +55,15 @@ impl Mounted {
 }
 
 impl World for Mounted {
-    fn resolve(&self, path: &AbsPath) -> Resolution {
-        if !self.covers(path) {
+    fn walk(&self, route: &Route) -> Resolution {
+        if !self.covers(route.folded()) {
             return Resolution {
                 real: Real::Unknown(Doubt::OutsideMounts),
                 hops: Vec::new(),
                 kind: Err(Doubt::OutsideMounts),
             };
         }
-        let mut found = resolve_path(path);
+        let mut found = resolve_route(route);
         let inside = match &found.real {
             Real::At(real) => self.covers(real) && found.hops.iter().all(|hop| self.covers(hop)),
             Real::Unknown(_) => true,

@@ -5,7 +5,7 @@
 
 use super::{Entry, Resolution, World};
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Real};
+use crate::model::path::{AbsPath, Real, Route};
 use std::collections::BTreeMap;
 
 /// The links that a client reported with its event, by the path they lie on the way of.
@@ -25,10 +25,10 @@ impl Reported {
 }
 
 impl World for Reported {
-    fn resolve(&self, path: &AbsPath) -> Resolution {
+    fn walk(&self, route: &Route) -> Resolution {
         Resolution {
             real: Real::Unknown(Doubt::NoWorld),
-            hops: self.hops.get(path).cloned().unwrap_or_default(),
+            hops: self.hops.get(route.folded()).cloned().unwrap_or_default(),
             kind: Err(Doubt::NoWorld),
         }
     }

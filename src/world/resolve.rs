@@ -7,16 +7,16 @@
 use super::{Entry, FileKind, Resolution};
 use crate::limits::{PATH_DEPTH_MAX, PATH_LINKS_MAX, TREE_ENTRIES_MAX};
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Real};
+use crate::model::path::{AbsPath, Real, Route};
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{Error, ErrorKind};
 
-/// Follows every link on the way to `path` in this process's own mount namespace.
-pub(super) fn resolve_path(path: &AbsPath) -> Resolution {
+/// Follows every link on the way in this process's own mount namespace.
+pub(super) fn resolve_route(route: &Route) -> Resolution {
     let mut walk = Walk {
         at: AbsPath::root(),
-        ahead: path.components().map(str::to_owned).collect(),
+        ahead: route.components().iter().cloned().collect(),
         links: 0,
         hops: Vec::new(),
     };
@@ -40,7 +40,7 @@ impl Walk {
         let mut kind = FileKind::Directory;
         while let Some(component) = self.ahead.pop_front() {
             if component == ".." {
-                // Only a link's own text can hold one here: the path itself is already folded.
+                // Taken here, after the links before it, as the kernel does.
                 self.at = self.at.parent().unwrap_or_else(AbsPath::root);
                 kind = FileKind::Directory;
                 continue;

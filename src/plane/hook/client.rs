@@ -6,7 +6,7 @@
 
 use super::protocol::{Reply, request_head};
 use super::runtime::{denial, failure};
-use crate::limits::{EVENT_BYTES_MAX, HOOK_DEADLINE};
+use crate::limits::{EVENT_BYTES_MAX, EVENT_BYTES_READ_MAX, HOOK_DEADLINE};
 use crate::model::principal::Runtime;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -107,17 +107,24 @@ fn read_event(event: &mut Vec<u8>, until: Instant) -> Result<(), String> {
     loop {
         wait(&std::io::stdin(), PollFlags::POLLIN, until, "the runtime sent no whole event")?;
         let read = match stdin.read(&mut chunk) {
-            Ok(0) => return Ok(()),
+            Ok(0) => return fits(event),
             Ok(read) => read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(format!("the event cannot be read: {error}")),
         };
         event.extend_from_slice(chunk.get(..read).unwrap_or_default());
-        if event.len() > EVENT_BYTES_MAX {
-            let size = EVENT_BYTES_MAX / (1024 * 1024);
-            return Err(format!("the event is larger than {size} MiB"));
+        if event.len() > EVENT_BYTES_READ_MAX {
+            return Err("the event is far too large".to_owned());
         }
     }
+}
+
+fn fits(event: &[u8]) -> Result<(), String> {
+    if event.len() > EVENT_BYTES_MAX {
+        let size = EVENT_BYTES_MAX / (1024 * 1024);
+        return Err(format!("the event is larger than {size} MiB"));
+    }
+    Ok(())
 }
 
 /// Asks the sidecar.

@@ -5,7 +5,7 @@ use crate::gate::permit::{Passage, Permit, Terms};
 use crate::model::call::{CallId, Phase, ToolCall, ToolName};
 use crate::model::decision::Obligation;
 use crate::model::json::Json;
-use crate::model::principal::Runtime;
+use crate::model::principal::{Principal, Runtime};
 use crate::plane::hook::protocol::Reply;
 use crate::redact::withhold::withhold;
 use serde_json::json;
@@ -29,7 +29,12 @@ pub(super) fn read(
         "PreToolUse" => None,
         "PostToolUse" => Some("tool_response"),
         "PostToolUseFailure" => Some(FAILURE_OUTPUT),
-        _ => return Ok(Event::Other { name, principal: Box::new(principal), body }),
+        "PermissionRequest" | "PermissionDenied" => return Ok(other(name, principal, body)),
+        // Any other event with a tool's input is a call by a name that is not understood.
+        _ if body.get("tool_input").is_some() => {
+            return Err(EventError::Field("hook_event_name"));
+        }
+        _ => return Ok(other(name, principal, body)),
     };
     let tool = text("tool_name").ok_or(EventError::Field("tool_name"))?;
     let permission_mode = text("permission_mode");
@@ -58,6 +63,10 @@ pub(super) fn read(
         permission_mode,
         attended,
     })))
+}
+
+fn other(name: String, principal: Principal, body: Json) -> Event {
+    Event::Other { name, principal: Box::new(principal), body }
 }
 
 /// The modes in which the runtime asks a person, or refuses where there is none (`-p`). Under
