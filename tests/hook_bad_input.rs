@@ -218,6 +218,7 @@ fn an_output_in_an_event_that_cannot_be_read_is_withheld() {
         ("deep nesting", format!("{open},\"x\":{}{}}}", "[".repeat(9_000), "]".repeat(9_000))),
         ("no session", whole.replace("session_id", "sessionid")),
         ("no input", whole.replace("tool_input", "toolinput")),
+        ("too large", whole.replace("secret", &format!("secret {}", "x".repeat(17 * MIB)))),
     ];
     let cases = cases.map(|(name, text)| (name, text.into_bytes()));
     let latin = whole.replace("secret", "secret @").into_bytes();
