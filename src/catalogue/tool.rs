@@ -28,6 +28,9 @@ pub struct Tool {
     /// The paths are read with everything below them.
     #[serde(default)]
     pub tree: bool,
+    /// Arguments that with this value take the tool where its own calls are not judged.
+    #[serde(default)]
+    pub unjudged: BTreeMap<String, String>,
     /// Arguments that may be absent, and what stands for them then.
     #[serde(default)]
     pub optional: BTreeMap<String, Absent>,

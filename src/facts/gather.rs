@@ -48,6 +48,15 @@ struct Gatherer<'a> {
 
 impl Gatherer<'_> {
     fn tool(&mut self, tool: &Tool) {
+        for (name, value) in &tool.unjudged {
+            let given = self.call.input.get(name).and_then(Json::as_str);
+            if given.is_some_and(|given| given.eq_ignore_ascii_case(value)) {
+                let reason = Doubt::Other(format!("with `{name} = {value}` it runs unseen"));
+                for verb in [Verb::Read, Verb::Write, Verb::Exec, Verb::Connect] {
+                    self.accesses.push(Access::unknown(verb, reason.clone()));
+                }
+            }
+        }
         for (verb, name) in tool.arguments() {
             self.argument(verb, name, tool.optional.get(name).copied(), tool.tree);
         }
