@@ -28,14 +28,16 @@ fn enforced(decision: &Decision) -> impl Iterator<Item = &Fired> {
 }
 
 fn held_back(decision: &Decision) -> String {
-    // The first access as strict as the whole is the one to speak of.
-    let Some(judged) =
-        decision.accesses.iter().find(|judged| judged.verdict == decision.attended_verdict)
-    else {
+    let rule = spoke(decision);
+    // An access as strict as the whole is the one to speak of: the rule's own, if there is one.
+    let as_strict =
+        || decision.accesses.iter().filter(|judged| judged.verdict == decision.attended_verdict);
+    let of_rule =
+        |judged: &&Judged| rule.is_some_and(|rule| rule.verb == Some(judged.access.target.verb()));
+    let Some(judged) = as_strict().find(of_rule).or_else(|| as_strict().next()) else {
         return "the call holds nothing that could be judged".to_owned();
     };
     let what = describe(&judged.access);
-    let rule = spoke(decision);
     let mut text = match (decision.attended_verdict, rule) {
         (Verdict::Deny, Some(rule)) => format!("denied by rule `{}`: {what}", rule.id),
         (Verdict::Deny, None) => format!("no rule allows it: {what}"),
