@@ -88,15 +88,16 @@ impl Server {
     }
 
     async fn request(&self, stream: &mut UnixStream, uid: u32) -> Reply {
-        let (runtime, length) = match in_time(read_head(stream)).await {
+        let head = match in_time(read_head(stream)).await {
             Ok(head) => head,
             Err(why) => return self.unreadable(&why, uid).await,
         };
         // Held until the answer is made: events of all connections share this much memory.
-        let Ok(_room) = self.room.acquire_many(kib(length)).await else {
+        let runtime = head.runtime;
+        let Ok(_room) = self.room.acquire_many(kib(head.length)).await else {
             return denial(None, "the guard is closing");
         };
-        match in_time(read_event(stream, length)).await {
+        match in_time(read_event(stream, head)).await {
             Ok(bytes) => self.event(runtime, &bytes, uid).await,
             Err(why) => self.unreadable(&why, uid).await,
         }
@@ -177,32 +178,50 @@ async fn in_time<T>(reading: impl Future<Output = Result<T, String>>) -> Result<
     }
 }
 
-async fn read_head(stream: &mut UnixStream) -> Result<(Runtime, usize), String> {
-    let mut head = Vec::with_capacity(HEAD_BYTES_MAX);
-    loop {
-        if head.len() >= HEAD_BYTES_MAX {
+/// The first line of a request, and as much of its event as came with it.
+struct Head {
+    runtime: Runtime,
+    length: usize,
+    rest: Vec<u8>,
+}
+
+/// Most requests come whole in the first read, so that is taken at once.
+const FIRST_READ_BYTES: usize = 16 * 1024;
+
+async fn read_head(stream: &mut UnixStream) -> Result<Head, String> {
+    let mut read = Vec::with_capacity(FIRST_READ_BYTES);
+    let end = loop {
+        if let Some(end) = read.iter().take(HEAD_BYTES_MAX).position(|b| *b == b'\n') {
+            break end;
+        }
+        if read.len() >= HEAD_BYTES_MAX {
             return Err("the request does not begin as this protocol does".to_owned());
         }
-        match stream.read_u8().await {
-            Ok(b'\n') => break,
-            Ok(byte) => head.push(byte),
-            Err(_) => return Err("the request is cut short".to_owned()),
+        if !matches!(stream.read_buf(&mut read).await, Ok(1..)) {
+            return Err("the request is cut short".to_owned());
         }
-    }
-    let head = std::str::from_utf8(&head).map_err(|_| "the request is no text".to_owned())?;
-    let (runtime, length) = parse_request_head(head).map_err(|error| error.to_string())?;
+    };
+    let rest = read.split_off(end + 1);
+    read.truncate(end);
+    let head = String::from_utf8(read).map_err(|_| "the request is no text".to_owned())?;
+    let (runtime, length) = parse_request_head(&head).map_err(|error| error.to_string())?;
     if length > EVENT_BYTES_MAX {
         let size = EVENT_BYTES_MAX / (1024 * 1024);
         return Err(format!("the event is larger than {size} MiB"));
     }
-    Ok((runtime, length))
+    Ok(Head { runtime, length, rest })
 }
 
-async fn read_event(stream: &mut UnixStream, length: usize) -> Result<Vec<u8>, String> {
-    let mut bytes = vec![0u8; length];
-    match stream.read_exact(&mut bytes).await {
-        Ok(_) => Ok(bytes),
-        Err(_) => Err("the event is cut short".to_owned()),
+async fn read_event(stream: &mut UnixStream, head: Head) -> Result<Vec<u8>, String> {
+    let mut bytes = head.rest;
+    let Some(missing) = head.length.checked_sub(bytes.len()) else {
+        return Err("the event is longer than its head says".to_owned());
+    };
+    bytes.reserve_exact(missing);
+    let wanted = u64::try_from(missing).unwrap_or(u64::MAX);
+    match stream.take(wanted).read_to_end(&mut bytes).await {
+        Ok(read) if read == missing => Ok(bytes),
+        Ok(_) | Err(_) => Err("the event is cut short".to_owned()),
     }
 }
 
