@@ -43,6 +43,12 @@ pub const WRAPPER_DEPTH_MAX: usize = 10;
 /// Values that one word may stand for before it counts as unknown.
 pub const WORD_VALUES_MAX: usize = 256;
 
+/// Bytes of one word or variable, all its values together: a text is no longer than this, and what
+/// doubles itself (`x=$x$x`) must not grow beyond what a text could spell.
+pub const WORD_BYTES_MAX: usize = 64 * 1024;
+/// Bytes made while one call's texts are expanded: bounds time and memory whatever the words do.
+pub const EXPANSION_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Accesses of one call. More cannot be reviewed, so the call is refused.
 pub const ACCESSES_MAX: usize = 8_192;
 

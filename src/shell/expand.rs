@@ -8,9 +8,11 @@
 use super::braces;
 use super::ir::{Node, Piece, RedirectKind, Script, Simple, Word as Read};
 use super::vars::{Value, Vars, is_name};
-use crate::limits::WORD_VALUES_MAX;
+use crate::limits::{EXPANSION_BYTES_MAX, WORD_BYTES_MAX, WORD_VALUES_MAX};
 use crate::model::doubt::Doubt;
 use crate::model::word::{Unknown, Word};
+use std::cell::Cell;
+use std::collections::BTreeSet;
 
 /// What is known where a word is expanded.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +23,10 @@ pub struct Known<'a> {
     pub home: Option<&'a str>,
     /// The working directory, if there is only one it can be.
     pub directory: Option<&'a str>,
+    /// Names that the text gives another meaning: what these print is not known.
+    pub redefined: &'a BTreeSet<String>,
+    /// Bytes that the whole call's expansions have made.
+    pub made: &'a Cell<usize>,
 }
 
 /// The words that `word` becomes: none, one or several.
@@ -43,6 +49,17 @@ pub fn single(word: &Read, known: Known<'_>) -> Word {
     }
 }
 
+/// The file of a redirection: expanded like any word, but more than one is an error of the shell.
+#[must_use]
+pub fn target(word: &Read, known: Known<'_>) -> Word {
+    let mut fields = fields(word, known);
+    match (fields.pop(), fields.is_empty()) {
+        (Some(only), true) => only,
+        (None, _) => Word::known(""),
+        (Some(_), false) => Word::unknown(Doubt::Expansion("redirection")),
+    }
+}
+
 /// What the script prints, if the text alone settles it: `cat` of a here-document, `echo` or
 /// `printf`.
 #[must_use]
@@ -58,6 +75,9 @@ pub fn constant(script: &Script, known: Known<'_>) -> Option<String> {
         texts.push(word.as_known()?.to_owned());
     }
     let (name, arguments) = texts.split_first()?;
+    if known.redefined.contains(name) {
+        return None;
+    }
     match (name.as_str(), redirects.as_slice()) {
         ("cat", [redirect]) if arguments.is_empty() => match &redirect.kind {
             RedirectKind::Text(text) if redirect.fd.is_none_or(|fd| fd == 0) => {
@@ -117,6 +137,43 @@ pub fn printf(arguments: &[String]) -> Option<String> {
 /// True for a text in which a shell would look for file names.
 fn has_glob(text: &str) -> bool {
     text.contains(['*', '?', '['])
+}
+
+/// Variables whose value the shell itself gives and changes: what the text says of them is no fact.
+fn is_set_by_shell(name: &str) -> bool {
+    const NAMES: [&str; 29] = [
+        "_",
+        "REPLY",
+        "OPTARG",
+        "OPTIND",
+        "MAPFILE",
+        "RANDOM",
+        "SRANDOM",
+        "PIPESTATUS",
+        "SECONDS",
+        "LINENO",
+        "EPOCHSECONDS",
+        "EPOCHREALTIME",
+        "FUNCNAME",
+        "DIRSTACK",
+        "GROUPS",
+        "COPROC",
+        "COLUMNS",
+        "LINES",
+        "HISTCMD",
+        "PPID",
+        "UID",
+        "EUID",
+        "OLDPWD",
+        "SHLVL",
+        "SHELLOPTS",
+        "HOSTNAME",
+        "HOSTTYPE",
+        "OSTYPE",
+        "MACHTYPE",
+    ];
+    NAMES.contains(&name)
+        || ["BASH", "COMP_", "READLINE_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Fields in the making.
@@ -232,6 +289,10 @@ impl<'a> Fields<'a> {
 
     fn variable(&self, name: &str) -> Part {
         let unknown = |reason: Doubt| Part::Unknown { reason, single: !matches!(name, "@" | "*") };
+        // `$PWD` that this text has set is the shell's again after the next `cd`.
+        if is_set_by_shell(name) || name == "PWD" && self.known.vars.get(name).is_some() {
+            return unknown(Doubt::Variable(name.to_owned()));
+        }
         match self.known.vars.get(name) {
             Some(Value::Texts(texts)) => Part::Texts(texts.clone()),
             Some(Value::Array(texts)) => {
@@ -319,6 +380,17 @@ impl<'a> Fields<'a> {
             self.doubt(Doubt::TooManyValues, quoted);
             return;
         }
+        let heads: usize = self.values.iter().map(|(plain, _)| plain.len()).sum();
+        let tails: usize = texts.iter().map(String::len).sum();
+        let bytes = heads
+            .saturating_mul(texts.len())
+            .saturating_add(tails.saturating_mul(self.values.len()));
+        let made = self.known.made.get().saturating_add(bytes);
+        self.known.made.set(made);
+        if bytes > WORD_BYTES_MAX || made > EXPANSION_BYTES_MAX {
+            self.doubt(Doubt::Limit("expanded bytes"), quoted);
+            return;
+        }
         self.glob |= !quoted && texts.iter().any(|text| has_glob(text));
         let mut all = Vec::with_capacity(self.values.len() * texts.len());
         for (plain, pattern) in &self.values {
@@ -364,7 +436,10 @@ impl<'a> Fields<'a> {
 fn glob_word(pattern: &str) -> Word {
     let end = pattern.find(['*', '?', '[', '\\']).unwrap_or(pattern.len());
     let prefix = pattern.get(..end).unwrap_or_default().to_owned();
-    let reason = Doubt::Glob(pattern.to_owned());
+    // What a class names depends on the locale, and where its bracket ends on the class.
+    let class = ["[:", "[.", "[="].iter().any(|open| pattern.contains(open));
+    let reason =
+        if class { Doubt::Expansion("glob class") } else { Doubt::Glob(pattern.to_owned()) };
     Word::Unknown(Unknown { reason, prefix, single: false })
 }
 

@@ -31,6 +31,22 @@ pub(super) fn check_bounds(text: &str) -> Result<(), Doubt> {
     Ok(())
 }
 
+/// Refuses a continued line in the midst of an operator, which the parser reads as two.
+pub(super) fn check_operators(text: &str, quoted: &[Range<usize>]) -> Result<(), Doubt> {
+    let operator = |c: Option<char>| c.is_some_and(|c| "<>&|;()$`".contains(c));
+    for (at, _) in text.match_indices("\\\n") {
+        let before = text.get(..at).unwrap_or_default().trim_end_matches("\\\n");
+        let after = text.get(at..).unwrap_or_default().trim_start_matches("\\\n");
+        if operator(before.chars().next_back())
+            && operator(after.chars().next())
+            && !quoted.iter().any(|body| body.contains(&at))
+        {
+            return Err(super::word::continued());
+        }
+    }
+    Ok(())
+}
+
 /// Refuses strange characters outside `quoted`, the bodies of quoted here-documents.
 pub(super) fn check_characters(text: &str, quoted: &[Range<usize>]) -> Result<(), Doubt> {
     for (at, c) in text.char_indices() {

@@ -242,6 +242,9 @@ impl<'a> Lowering<'a> {
         let mut words = vec![self.word(&command.word)?];
         let mut arms = Vec::new();
         for item in &command.cases {
+            if item.terminator != ast::CaseTerminator::Break {
+                return Err(unsupported("a `case` that falls through"));
+            }
             for pattern in &item.patterns {
                 words.push(self.pattern(pattern)?);
             }
@@ -405,8 +408,46 @@ impl<'a> Lowering<'a> {
         Ok(Word::quoted(&text))
     }
 
+    /// Where a here-document ends is found after continued lines are joined: in its delimiter
+    /// always, in its body unless that is quoted.
+    fn check_delimiter(&self, heredoc: &ast::Heredoc) -> Result<(), Doubt> {
+        let (start, end) =
+            (heredoc.delimiter.span.start.offset(), heredoc.delimiter.span.end.offset());
+        let line = self.source.get(..start).unwrap_or_default();
+        let operator = line.rfind("<<").unwrap_or_default();
+        let after = self.source.get(end..).unwrap_or_default();
+        let joined = after.starts_with("\\\n")
+            && !after.trim_start_matches("\\\n").starts_with([' ', '\t', '\n']);
+        if joined || self.source.get(operator..end).unwrap_or_default().contains("\\\n") {
+            return Err(super::word::continued());
+        }
+        if !heredoc.delimiter.expands_body {
+            return Ok(());
+        }
+        let span = heredoc.body.span;
+        let body = self.source.get(span.start.offset()..span.end.offset()).unwrap_or_default();
+        if !body.contains("\\\n") {
+            return Ok(());
+        }
+        let whole = body.replace("\\\n", "");
+        let ends = whole
+            .lines()
+            .any(|line| line.trim_start_matches('\t') == heredoc.delimiter.cooked.as_str());
+        let in_token = body.match_indices("\\\n").any(|(at, _)| {
+            let before = body.get(..at).unwrap_or_default();
+            let word = before.trim_end_matches(|c: char| c == '_' || c.is_ascii_alphanumeric());
+            word.ends_with(['$', '{', '('])
+        });
+        if ends || in_token || body.ends_with("\\\n") {
+            Err(super::word::continued())
+        } else {
+            Ok(())
+        }
+    }
+
     fn heredoc(&self, heredoc: &ast::Heredoc) -> Result<Word, Doubt> {
         let body = &heredoc.body;
+        self.check_delimiter(heredoc)?;
         if !heredoc.delimiter.expands_body {
             self.quoted.borrow_mut().push(body.span.start.offset()..body.span.end.offset());
             return Ok(Word::quoted(&body.render(self.source)));

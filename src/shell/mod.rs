@@ -68,6 +68,7 @@ fn parse_within(text: &str, depth: usize, budget: &Cell<usize>) -> Result<Script
     }
     let lowering = lower::Lowering::new(text, depth, budget);
     let script = lowering.sequence(&parsed.file.body)?;
+    hygiene::check_operators(text, &lowering.quoted_bodies())?;
     hygiene::check_characters(text, &lowering.quoted_bodies())?;
     Ok(script)
 }

@@ -12,7 +12,13 @@ fn words(text: &str) -> String {
     let mut vars = Vars::default();
     vars.set("x", Value::Texts(vec!["v w".to_owned()]));
     vars.set("d", Value::Texts(vec!["a".to_owned(), "b".to_owned()]));
-    let known = Known { vars: &vars, home: Some("/home/agent"), directory: Some("/work") };
+    let known = Known {
+        vars: &vars,
+        home: Some("/home/agent"),
+        directory: Some("/work"),
+        redefined: &std::collections::BTreeSet::new(),
+        made: &std::cell::Cell::new(0),
+    };
     let Script { nodes } = script;
     match nodes.first() {
         Some(Node::Simple(simple)) => {
@@ -27,7 +33,7 @@ fn words(text: &str) -> String {
 fn words_are_what_bash_makes_of_them() {
     for (text, expected) in [
         (r#"a\ b"x\"\$y\n"'q'"#, r#"<a bx"$y\nq>"#),
-        ("cu\\\nrl \"a\\\nb\"", "<curl><ab>"),
+        ("curl \\\n  \"a\\\nb\" \\\nc", "<curl><ab><c>"),
         (r"$'\x41b\'c' $'\101'", "<Ab'c><A>"),
         (
             "{a,b}c {1..3} \"{a,b}\" {a,\"b c\"} a{b}c {a,{b,c}}d",

@@ -45,6 +45,14 @@ impl Vars {
         self.values.insert(name.to_owned(), value);
     }
 
+    /// Gives `name` back what it held, or nothing.
+    pub fn restore(&mut self, name: &str, value: Option<&Value>) {
+        match value {
+            Some(value) => self.values.insert(name.to_owned(), value.clone()),
+            None => self.values.remove(name),
+        };
+    }
+
     /// Forgets everything: what follows may be run with other values.
     pub fn forget(&mut self, names: impl IntoIterator<Item = String>, doubt: &Doubt) {
         for name in names {

@@ -38,6 +38,12 @@ struct Cursor<'a, 's> {
     pieces: Vec<Piece>,
 }
 
+/// The shell takes a backslash and the end of its line away before it forms a token. The parser
+/// does not, so one that stands in the midst of a token would be read otherwise.
+pub(super) fn continued() -> Doubt {
+    Doubt::Unparsable("a line is continued in the midst of a token".to_owned())
+}
+
 fn lost(what: &str) -> Doubt {
     Doubt::Unparsable(format!("{what} is not closed where it is opened"))
 }
@@ -84,6 +90,9 @@ impl<'a> WordReader<'a> {
             let opens = (rest.starts_with("$(") && !arithmetic)
                 || c == '`'
                 || (rest.starts_with("<(") || rest.starts_with(">(")) && spans.end_of(at).is_some();
+            if rest.starts_with("$\\\n") || rest.starts_with("\\\n") {
+                return Err(continued());
+            }
             if c == '\\' {
                 escaped = true;
             } else if opens {
@@ -148,6 +157,14 @@ impl<'a> Cursor<'a, '_> {
         self.pieces.push(Piece::Text { text: c.to_string(), quoted });
     }
 
+    /// Whether the continued line at `start` stands in the midst of a word.
+    fn is_glued(&self, start: usize) -> bool {
+        let before = self.reader.source.get(..start).and_then(|text| text.chars().next_back());
+        let after = self.reader.source.get(self.at..).and_then(|text| text.chars().next());
+        let inside = |c: Option<char>| c.is_some_and(|c| !" \t\n;&|()".contains(c));
+        inside(before) && inside(after)
+    }
+
     /// Marks that quotes stood here: `""` is a word too.
     fn push_quotes(&mut self) {
         self.pieces.push(Piece::Text { text: String::new(), quoted: true });
@@ -157,8 +174,10 @@ impl<'a> Cursor<'a, '_> {
         while let Some(c) = self.rest().chars().next() {
             match c {
                 '\\' => {
+                    let start = self.at;
                     self.next();
                     match self.next() {
+                        Some('\n') if self.is_glued(start) => return Err(continued()),
                         Some('\n') => {}
                         Some(escaped) => self.push(escaped, true),
                         None => self.push('\\', true),
@@ -259,6 +278,9 @@ impl<'a> Cursor<'a, '_> {
     fn dollar(&mut self, quoted: bool) -> Result<(), Doubt> {
         let rest = self.rest();
         let second = rest.chars().nth(1);
+        if rest.starts_with("$\\\n") {
+            return Err(continued());
+        }
         match second {
             Some('(') if self.spans.is_arithmetic(self.at) => {
                 self.computed(Doubt::Expansion("arithmetic"), quoted)
@@ -291,6 +313,12 @@ impl<'a> Cursor<'a, '_> {
                     .take_while(|c| *c == '_' || c.is_ascii_alphanumeric())
                     .collect();
                 self.at += 1 + name.len();
+                if self.rest().starts_with("\\\n") {
+                    let after = self.rest().trim_start_matches("\\\n").chars().next();
+                    if after.is_some_and(|c| c == '_' || c.is_ascii_alphanumeric()) {
+                        return Err(continued());
+                    }
+                }
                 self.pieces.push(Piece::Variable { name, quoted });
                 Ok(())
             }
@@ -343,6 +371,9 @@ impl<'a> Cursor<'a, '_> {
         let inner = self.reader.source.get(self.at + 2..inner_end).unwrap_or_default();
         if self.reader.source.get(inner_end..end) != Some("}") {
             return Err(lost("an expansion"));
+        }
+        if inner.contains("\\\n") {
+            return Err(continued());
         }
         let special = |text: &str| text.len() == 1 && "@*#?-$!0123456789".contains(text);
         if is_name(inner) || special(inner) {

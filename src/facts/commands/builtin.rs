@@ -9,7 +9,7 @@ use crate::facts::paths;
 use crate::model::doubt::Doubt;
 use crate::model::word::Word as Value;
 use crate::shell::expand;
-use crate::shell::ir::{Assignment, Word};
+use crate::shell::ir::{Assignment, Piece, Word};
 use crate::shell::vars;
 use crate::world::FileKind;
 
@@ -79,13 +79,27 @@ impl Walker<'_> {
         match name {
             _ if SILENT.contains(&name) => {}
             "echo" => {}
-            "printf" => {
-                if arguments.first().and_then(Value::as_known) == Some("-v") {
-                    self.forget(arguments.get(1..2).unwrap_or_default(), state);
+            "printf" => match arguments.first().and_then(Value::as_known) {
+                Some("-v") => self.forget(arguments.get(1..2).unwrap_or_default(), state),
+                Some(text) if text.starts_with("-v") => {
+                    let name = text.trim_start_matches("-v");
+                    self.forget(&[Value::known(name)], state);
                 }
-            }
+                _ => {}
+            },
             "cd" | "pushd" | "popd" => self.change_directory(name, arguments, state),
-            "read" | "mapfile" | "readarray" | "getopts" | "let" | "shift" | "unset" => {
+            "unset" => {
+                for word in arguments {
+                    match word.as_known() {
+                        Some(text) => {
+                            state.functions.remove(text);
+                        }
+                        None => state.functions.clear(),
+                    }
+                }
+                self.forget(arguments, state);
+            }
+            "read" | "mapfile" | "readarray" | "getopts" | "let" | "shift" => {
                 self.forget(arguments, state);
             }
             "set" => {
@@ -115,9 +129,11 @@ impl Walker<'_> {
         match arguments.first().and_then(Value::as_known) {
             Some("-v" | "-V") => true,
             Some(first) if !first.starts_with('-') && name == "command" => {
-                let functions = std::mem::take(&mut self.functions);
+                let bodies = self.functions.remove(first);
                 self.argv(arguments, state, input, &[]);
-                self.functions = functions;
+                if let Some(bodies) = bodies {
+                    self.functions.entry(first.to_owned()).or_default().extend(bodies);
+                }
                 true
             }
             Some(first) if !first.starts_with('-') => {
@@ -250,8 +266,42 @@ impl Walker<'_> {
                 }
             }
         }
+        // Attributes change what is assigned: letters, numbers, references.
+        let changes = words.iter().any(|word| match word.pieces.as_slice() {
+            [Piece::Text { text, .. }] => {
+                text.starts_with(['-', '+']) && text.contains(['l', 'u', 'c', 'i', 'n', 'r'])
+            }
+            _ => false,
+        });
         for assignment in assignments {
+            let before = state.vars.clone();
             self.assign(assignment, state);
+            let name = &assignment.name;
+            if changes {
+                let doubt = Doubt::Variable(name.clone());
+                state.vars.set(name, vars::Value::Unknown(doubt));
+            }
+            if self.calling.is_empty() && builtin == "local" {
+                // Outside a function it fails, and the variable keeps its value.
+                let mut kept = before;
+                kept.join(&state.vars);
+                state.vars = kept;
+            }
+        }
+        let mut names: Vec<String> =
+            assignments.iter().map(|assignment| assignment.name.clone()).collect();
+        names.extend(words.iter().filter_map(|word| match word.pieces.as_slice() {
+            [Piece::Text { text, .. }] if vars::is_name(text) => Some(text.clone()),
+            _ => None,
+        }));
+        if builtin == "readonly" || changes {
+            // What cannot be assigned keeps its value, what has an attribute gets another.
+            state.readonly.extend(names.iter().cloned());
+        }
+        if matches!(builtin, "local" | "declare" | "typeset")
+            && let Some(own) = self.locals.last_mut()
+        {
+            own.extend(names);
         }
     }
 

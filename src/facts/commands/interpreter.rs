@@ -28,6 +28,23 @@ impl Walker<'_> {
         reading: &Reading,
         input: &Input,
     ) -> ShellText {
+        let mut shell = self.shell_text(base, table, reading, input);
+        if interprets(table) == Some(Interpreter::Shell)
+            && matches!(shell.text, Some(Some(_)))
+            && !reads_bash(base)
+        {
+            shell.doubt = Some(Doubt::InlineCode(base.to_owned()));
+        }
+        shell
+    }
+
+    fn shell_text(
+        &self,
+        base: &str,
+        table: Option<&'static Program>,
+        reading: &Reading,
+        input: &Input,
+    ) -> ShellText {
         let Some(kind) = interprets(table) else { return ShellText::default() };
         let operand = first_operand(reading);
         if kind == Interpreter::Shell && reading.has(&["-c".to_owned()]) {
@@ -105,7 +122,16 @@ impl Walker<'_> {
                 let inner_input =
                     if reading.has(&["-c".to_owned()]) { input.clone() } else { Input::default() };
                 let functions = std::mem::take(&mut self.functions);
+                inner.globs |= reading.items.iter().any(|item| {
+                    item.arg
+                        .word
+                        .as_known()
+                        .is_none_or(|text| text.starts_with(['-', '+']) && text.contains('O'))
+                });
                 self.text(&text, &mut inner, &inner_input, true);
+                if !reads_bash(base) {
+                    self.opaque_code(base);
+                }
                 self.uncalled(&inner);
                 self.functions = functions;
             }
@@ -124,6 +150,12 @@ impl Walker<'_> {
             self.unknown(verb, doubt.clone());
         }
     }
+}
+
+/// Whether the shell reads its text as it is read here; zsh, ksh and the others have a grammar of
+/// their own, so that theirs is judged as if it were bash and is a doubt besides.
+fn reads_bash(base: &str) -> bool {
+    matches!(base, "sh" | "bash" | "dash")
 }
 
 fn first_operand(reading: &Reading) -> Option<&Word> {

@@ -107,10 +107,17 @@ struct Walker<'a> {
     written: BTreeMap<AbsPath, Vec<usize>>,
     /// Names made in this text: they count as being there.
     made: BTreeSet<AbsPath>,
-    functions: BTreeMap<String, walk::Function>,
+    /// Every body that a name was given: which of them runs is not followed.
+    functions: BTreeMap<String, Vec<crate::shell::ir::Node>>,
     /// Functions being called.
     calling: Vec<String>,
     called: BTreeSet<String>,
+    /// Every name that this text makes a function, anywhere in it.
+    defined: BTreeSet<String>,
+    /// For each function being called, the names it has made its own.
+    locals: Vec<BTreeSet<String>>,
+    /// Bytes that expansions have made.
+    made_bytes: std::cell::Cell<usize>,
     full: Option<&'static str>,
 }
 
@@ -128,6 +135,9 @@ impl<'a> Walker<'a> {
             functions: BTreeMap::new(),
             calling: Vec::new(),
             called: BTreeSet::new(),
+            defined: BTreeSet::new(),
+            locals: Vec::new(),
+            made_bytes: std::cell::Cell::new(0),
             full: None,
         }
     }
@@ -139,7 +149,10 @@ impl<'a> Walker<'a> {
         }
         self.level += usize::from(nested);
         match shell::parse(text, self.level) {
-            Ok(script) => self.script(&script, state, input),
+            Ok(script) => {
+                walk::define(&script, &mut self.defined);
+                self.script(&script, state, input);
+            }
             Err(doubt) => self.everything(&doubt),
         }
         self.level -= usize::from(nested);

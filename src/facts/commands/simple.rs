@@ -13,6 +13,12 @@ use crate::shell::expand::{self, constant};
 use crate::shell::ir::{Assigned, Assignment, Piece, Redirect, RedirectKind, Simple, Word};
 use crate::shell::vars;
 
+/// Builtins before which an assignment stays, where the shell is a POSIX one.
+const SPECIAL: [&str; 15] = [
+    ":", ".", "source", "eval", "exec", "exit", "export", "readonly", "return", "set", "shift",
+    "times", "trap", "unset", "command",
+];
+
 /// Values of several words are tried together up to this many combinations.
 const COMBINATIONS_MAX: usize = 64;
 
@@ -55,9 +61,27 @@ impl Walker<'_> {
                     self.assign(assignment, state);
                 }
             }
+            let set = state.clone();
+            let special = words
+                .first()
+                .and_then(Value::as_known)
+                .is_none_or(|name| SPECIAL.contains(&name) || self.functions.contains_key(name));
             self.expanded(words, state, &input, &inner_feeders);
-            state.vars = before.vars;
-            state.hazards = before.hazards;
+            for assignment in &simple.assignments {
+                let name = assignment.name.as_str();
+                if special || state.vars.get(name) != set.vars.get(name) {
+                    // A special builtin keeps it in `sh`; a builtin may have set the name itself.
+                    let doubt = Doubt::Variable(name.to_owned());
+                    state.vars.set(name, vars::Value::Unknown(doubt));
+                } else {
+                    state.vars.restore(name, before.vars.get(name));
+                }
+            }
+            if !special {
+                let passing =
+                    |doubt: &Doubt| set.hazards.contains(doubt) && !before.hazards.contains(doubt);
+                state.hazards.retain(|doubt| !passing(doubt));
+            }
         }
         self.holds(&outputs, start);
         self.feeds_processes(simple, before_words, start);
@@ -86,7 +110,7 @@ impl Walker<'_> {
     }
 
     fn expanded(&mut self, words: Vec<Value>, state: &mut State, input: &Input, inner: &[usize]) {
-        let words = self.expand_globs(words, state);
+        let words = self.globbed(words, state);
         let combinations = combine(&words);
         if let [only] = combinations.as_slice() {
             return self.argv(only, state, input, inner);
@@ -157,6 +181,11 @@ impl Walker<'_> {
         } else {
             value
         };
+        let value = if state.readonly.contains(name) {
+            vars::Value::Unknown(Doubt::Variable(name.to_owned()))
+        } else {
+            value
+        };
         self.note_hazard(name, &value, state);
         state.vars.set(name, value);
     }
@@ -176,7 +205,13 @@ impl Walker<'_> {
                 for head in before {
                     all.extend(after.iter().map(|tail| format!("{head}{tail}")));
                 }
-                vars::Value::Texts(all)
+                let bytes: usize = all.iter().map(String::len).sum();
+                self.made_bytes.set(self.made_bytes.get().saturating_add(bytes));
+                if bytes > crate::limits::WORD_BYTES_MAX {
+                    vars::Value::Unknown(Doubt::Limit("expanded bytes"))
+                } else {
+                    vars::Value::Texts(all)
+                }
             }
             _ => vars::Value::Unknown(Doubt::Variable(name.to_owned())),
         }
@@ -236,7 +271,10 @@ impl Walker<'_> {
             let start = self.accesses.len();
             self.substitutions(word, state, &Input::default());
             let feeders = self.commands_since(start);
-            let value = expand::single(word, self.known(state));
+            let value = match &redirect.kind {
+                RedirectKind::Text(_) => expand::single(word, self.known(state)),
+                _ => self.redirect_target(word, state),
+            };
             let stdin = redirect.fd.is_none_or(|fd| fd == 0);
             match &redirect.kind {
                 RedirectKind::Input(_) => {
@@ -280,6 +318,19 @@ impl Walker<'_> {
             }
         }
         (input, outputs)
+    }
+
+    /// The file that a redirection names; a pattern is expanded there too.
+    fn redirect_target(&mut self, word: &Word, state: &State) -> Value {
+        let target = expand::target(word, self.known(state));
+        let names = self.globbed(vec![target], state);
+        let known: Option<Vec<String>> =
+            names.iter().map(|name| name.as_known().map(str::to_owned)).collect();
+        match (known, names.as_slice()) {
+            (_, [only]) => only.clone(),
+            (Some(names), _) => Value::one_of(names),
+            (None, _) => Value::unknown(Doubt::TooManyValues),
+        }
     }
 
     fn redirected(

@@ -23,6 +23,12 @@ pub(super) struct State {
     pub(super) stops: bool,
     /// True where what runs may not have run: in a branch.
     pub(super) branch: bool,
+    /// Names that are surely functions here.
+    pub(super) functions: BTreeSet<String>,
+    /// Variables that an assignment may fail to change.
+    pub(super) readonly: BTreeSet<String>,
+    /// True where an option may change what a file name pattern names.
+    pub(super) globs: bool,
     /// True where words are no shell's: no builtins, no functions.
     pub(super) bare: bool,
 }
@@ -89,6 +95,9 @@ impl State {
             self.hazard(hazard);
         }
         self.redefined.extend(other.redefined);
+        self.functions.retain(|name| other.functions.contains(name));
+        self.readonly.extend(other.readonly);
+        self.globs |= other.globs;
         self.stops &= other.stops;
     }
 

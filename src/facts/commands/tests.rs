@@ -98,6 +98,12 @@ fn the_worst_texts_end_soon() {
         (0..400).map(|n| format!("f{n}() {{ f{}; }};", n + 1)).collect::<String>() + "f0",
         "sh -c '".repeat(50),
         "x=$x$x;".repeat(half / 7),
+        "x=a; ".to_owned() + &"x=$x$x; ".repeat(40) + "cat $x",
+        "x=a; ".to_owned() + &"x+=$x; ".repeat(40) + "cat $x",
+        "x=a; ".to_owned() + &"x=$x$x; ".repeat(16) + &"y=$x; ls; ".repeat(1900) + "cat $y",
+        "x=a; ".to_owned()
+            + &"x=$x$x; ".repeat(15)
+            + &(0..1900).map(|n| format!("y{n}=$x ls; ")).collect::<String>(),
         "a() { a; a; }; b() { a; a; b; b; }; c() { b; b; c; }; c; c".to_owned(),
         "cd a; ".repeat(500) + "cat x",
         "*/".repeat(1000),

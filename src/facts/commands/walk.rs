@@ -5,16 +5,9 @@ use super::state::{Fed, Input, State};
 use crate::model::doubt::Doubt;
 use crate::model::word::Word as Value;
 use crate::shell::expand::{self, Known};
-use crate::shell::ir::{Assignment, Link, Node, Script, Simple, Word};
+use crate::shell::ir::{Assignment, Link, Node, Piece, Script, Simple, Word};
 use crate::shell::vars;
-
-/// A function that this text defines.
-#[derive(Debug, Clone)]
-pub(super) struct Function {
-    body: Node,
-    /// Whether it is defined on every way to what follows.
-    certain: bool,
-}
+use std::collections::BTreeSet;
 
 impl Walker<'_> {
     pub(super) fn script(&mut self, script: &Script, state: &mut State, input: &Input) {
@@ -63,11 +56,16 @@ impl Walker<'_> {
                 }
             }
             Node::Function { name, body } => {
-                let certain = !state.branch;
-                let body = (**body).clone();
-                self.functions.insert(name.clone(), Function { body, certain });
-                if !certain {
-                    state.redefined.insert(name.clone());
+                self.defined.insert(name.clone());
+                state.functions.insert(name.clone());
+                let bodies = self.functions.entry(name.clone()).or_default();
+                if !bodies.contains(body) {
+                    bodies.push((**body).clone());
+                    // What was called may be called again, in a loop, with this body.
+                    if self.called.remove(name) {
+                        self.call(name, &mut state.clone(), &Input::default());
+                        self.called.remove(name);
+                    }
                 }
             }
             Node::Test(words) => self.expressions(words, state, input),
@@ -88,29 +86,38 @@ impl Walker<'_> {
     }
 
     fn chain(&mut self, first: &Node, rest: &[(Link, Node)], state: &mut State, input: &Input) {
-        let before = state.clone();
-        let mut last_stops = false;
+        // Every state in which the chain may have been left so far.
+        let mut left = state.clone();
+        let mut ended = false;
         let stops = state.stops;
         // In a chain the failure of a `cd` keeps what `&&` joins to it from running.
-        state.stops |= rest.first().is_some_and(|(link, right)| stops_after(*link, right));
+        state.stops |= rest.first().is_some_and(|(link, right)| self.stops_after(*link, right));
         self.node(first, state, input);
         for (at, (link, node)) in rest.iter().enumerate() {
-            let next = rest.get(at + 1);
+            if self.full.is_some() {
+                break;
+            }
             match link {
                 Link::And => {
+                    if at > 0 || assigns(first) {
+                        left.join(State { hazards: Vec::new(), ..state.clone() });
+                    }
+                    ended = false;
+                    let next = rest.get(at + 1);
                     state.stops =
-                        stops || next.is_some_and(|(link, node)| stops_after(*link, node));
+                        stops || next.is_some_and(|(link, node)| self.stops_after(*link, node));
                     self.node(node, state, input);
                 }
                 Link::Or => {
-                    let mut failed = before.clone();
+                    let mut failed = left.clone();
                     failed.also_in(state.directories.clone());
                     failed.vars.join(&state.vars);
                     failed.branch = true;
                     self.node(node, &mut failed, input);
-                    failed.branch = before.branch;
-                    if ends(node) {
-                        last_stops = true;
+                    failed.branch = left.branch;
+                    if self.ends(node) {
+                        ended = true;
+                        left = state.clone();
                     } else {
                         state.join(failed);
                     }
@@ -118,10 +125,11 @@ impl Walker<'_> {
             }
         }
         state.stops = stops;
-        // What follows the chain runs whether or not the chain went through.
+        // What follows the chain runs whether or not the chain went through: `set -e` does not end
+        // a script for what fails before the last `&&`.
         let joined = rest.iter().any(|(link, _)| *link == Link::And);
-        if joined && !last_stops && !stops {
-            state.join(State { hazards: Vec::new(), ..before });
+        if joined && !ended {
+            state.join(State { hazards: Vec::new(), stops, ..left });
         }
     }
 
@@ -149,7 +157,8 @@ impl Walker<'_> {
     /// `cat` of files and nothing else prints those files.
     fn prints_files(&self, stage: &Node) -> bool {
         let Node::Simple(Simple { assignments, words, redirects }) = stage else { return false };
-        let name = words.first().is_some_and(|word| *word == plain("cat"));
+        let name = words.first().is_some_and(|word| *word == plain("cat"))
+            && !self.defined.contains("cat");
         name && words.len() > 1
             && assignments.is_empty()
             && redirects.is_empty()
@@ -162,6 +171,7 @@ impl Walker<'_> {
         let Node::Simple(Simple { assignments, words, redirects }) = stage else { return unknown };
         let quiet = redirects.iter().all(|redirect| redirect.fd == Some(2));
         if words.first().is_none_or(|word| *word != plain("find"))
+            || self.defined.contains("find")
             || !assignments.is_empty()
             || !quiet
         {
@@ -246,6 +256,7 @@ impl Walker<'_> {
         state: &mut State,
         input: &Input,
     ) {
+        let mut runs = false;
         let value = match words {
             None => vars::Value::Unknown(Doubt::Variable("@".to_owned())),
             Some(words) => {
@@ -254,31 +265,83 @@ impl Walker<'_> {
                     self.substitutions(word, state, input);
                     all.extend(expand::fields(word, self.known(state)));
                 }
-                let all = self.expand_globs(all, state);
+                let all = self.globbed(all, state);
+                runs = all.iter().any(|word| !matches!(word, Value::Unknown(_)));
                 values_of(&all)
             }
         };
+        // Over nothing it is not set at all.
+        let before = (!runs).then(|| state.clone());
         let mut names = assigned_in(&[body]);
         names.retain(|name| name != variable);
         state.vars.set(variable, value);
         self.rounds(names, state, |walker, inner| walker.script(body, inner, input));
+        if let Some(before) = before {
+            state.join(before);
+        }
     }
 
-    /// Calls a function of this text; false if there is none of that name.
+    /// Replaces file name patterns by the names they fit, if no option changes what they fit.
+    pub(super) fn globbed(&mut self, words: Vec<Value>, state: &State) -> Vec<Value> {
+        if !state.globs {
+            return self.expand_globs(words, state);
+        }
+        words
+            .into_iter()
+            .map(|word| match word {
+                Value::Unknown(mut unknown) if matches!(unknown.reason, Doubt::Glob(_)) => {
+                    unknown.reason = Doubt::Expansion("glob option");
+                    Value::Unknown(unknown)
+                }
+                word => word,
+            })
+            .collect()
+    }
+
+    /// Calls a function of this text; false if the name may mean something else besides.
     pub(super) fn call(&mut self, name: &str, state: &mut State, input: &Input) -> bool {
-        let Some(function) = self.functions.get(name).cloned() else { return false };
+        let Some(bodies) = self.functions.get(name).cloned() else { return false };
+        let certain = state.functions.contains(name);
         self.called.insert(name.to_owned());
-        if self.calling.iter().any(|inner| inner == name) {
-            return function.certain;
+        let nested = self.calling.iter().filter(|inner| *inner == name).count();
+        if nested > 1 || self.full.is_some() {
+            return certain;
         }
         if self.calling.len() >= crate::limits::WRAPPER_DEPTH_MAX {
             self.everything(&Doubt::Limit("function calls"));
-            return function.certain;
+            return certain;
+        }
+        let scripts: Vec<Script> =
+            bodies.into_iter().map(|body| Script { nodes: vec![body] }).collect();
+        let assigned = assigned_in(&scripts.iter().collect::<Vec<_>>());
+        if nested == 1 {
+            // It calls itself: any number of its rounds lie before this one.
+            state.vars.forget(assigned.clone(), &Doubt::Expansion("loop"));
         }
         self.calling.push(name.to_owned());
-        self.node(&function.body, state, input);
+        let before = state.clone();
+        let mut after: Option<State> = None;
+        let mut own = BTreeSet::new();
+        for script in &scripts {
+            let mut inner = before.clone();
+            self.locals.push(BTreeSet::new());
+            self.script(script, &mut inner, input);
+            own.extend(self.locals.pop().unwrap_or_default());
+            if returns_early(script) {
+                own.extend(assigned.iter().cloned());
+            }
+            match &mut after {
+                Some(after) => after.join(inner),
+                None => after = Some(inner),
+            }
+        }
         self.calling.pop();
-        function.certain
+        *state = after.unwrap_or(before);
+        for name in own {
+            let value = vars::Value::Unknown(Doubt::Variable(name.clone()));
+            state.vars.set(&name, value);
+        }
+        certain
     }
 
     /// A function that was never called by its plain name may still be: judged as if it were.
@@ -297,34 +360,106 @@ impl Walker<'_> {
             vars: &state.vars,
             home: self.home.as_deref(),
             directory: state.directory().map(crate::model::path::AbsPath::as_str),
+            redefined: &self.defined,
+            made: &self.made_bytes,
+        }
+    }
+
+    /// Whether the failure of what stands before keeps what follows from running.
+    fn stops_after(&self, link: Link, right: &Node) -> bool {
+        match link {
+            Link::And => true,
+            Link::Or => self.ends(right),
+        }
+    }
+
+    /// `exit` ends what it stands in, `return` a function, if nothing about them can fail.
+    fn ends(&self, node: &Node) -> bool {
+        match node {
+            Node::Simple(simple) => {
+                let is = |name: &str| {
+                    simple.words.first().is_some_and(|word| *word == Word::quoted(name))
+                        && !self.defined.contains(name)
+                };
+                let plain_status = match simple.words.get(1..) {
+                    Some([] | [Word { .. }]) => simple.words.iter().skip(1).all(|word| {
+                        matches!(word.pieces.as_slice(), [Piece::Text { text, .. }]
+                            if text.bytes().all(|b| b.is_ascii_digit()))
+                            || matches!(word.pieces.as_slice(), [Piece::Variable { name, .. }]
+                            if name == "?")
+                    }),
+                    _ => false,
+                };
+                simple.redirects.is_empty()
+                    && plain_status
+                    && (is("exit") || is("return") && !self.calling.is_empty())
+            }
+            Node::Group(script) => script.nodes.last().is_some_and(|node| self.ends(node)),
+            _ => false,
         }
     }
 }
 
-/// Whether the failure of what stands before keeps what follows from running.
-fn stops_after(link: Link, right: &Node) -> bool {
-    match link {
-        Link::And => true,
-        Link::Or => ends(right),
-    }
-}
-
-/// `exit` and `return` end what they stand in.
-fn ends(node: &Node) -> bool {
+/// Whether a command may change what is followed of the shell: not a plain program's.
+fn assigns(node: &Node) -> bool {
     match node {
         Node::Simple(simple) => {
             let name = simple.words.first();
-            name.is_some_and(|word| {
-                *word == Word::quoted("exit") || *word == Word::quoted("return")
-            })
+            name.is_none_or(|word| *word != plain("cd") && *word != plain("pushd"))
         }
-        Node::Group(script) => script.nodes.last().is_some_and(ends),
-        _ => false,
+        _ => true,
+    }
+}
+
+/// Whether a `return` may leave the function before its end.
+fn returns_early(script: &Script) -> bool {
+    let mut open: Vec<&Node> = script.nodes.iter().collect();
+    while let Some(node) = open.pop() {
+        if let Node::Simple(simple) = node
+            && simple.words.first().is_some_and(|word| *word == Word::quoted("return"))
+        {
+            return true;
+        }
+        open.extend(inner_nodes(node));
+    }
+    false
+}
+
+/// The names that a script makes functions, in the shell itself or in a subshell of it.
+pub(super) fn define(script: &Script, names: &mut BTreeSet<String>) {
+    let mut open: Vec<&Node> = script.nodes.iter().collect();
+    while let Some(node) = open.pop() {
+        if let Node::Function { name, .. } = node {
+            names.insert(name.clone());
+        }
+        open.extend(inner_nodes(node));
+    }
+}
+
+/// The commands that stand in a command.
+fn inner_nodes(node: &Node) -> Vec<&Node> {
+    match node {
+        Node::Simple(_) | Node::Declare { .. } | Node::Test(_) => Vec::new(),
+        Node::Chain { first, rest } => {
+            std::iter::once(&**first).chain(rest.iter().map(|(_, node)| node)).collect()
+        }
+        Node::Pipe(nodes) => nodes.iter().collect(),
+        Node::Background(node)
+        | Node::Not(node)
+        | Node::Redirected { node, .. }
+        | Node::Function { body: node, .. } => vec![&**node],
+        Node::Subshell(script) | Node::Group(script) => script.nodes.iter().collect(),
+        Node::If { arms, otherwise } => {
+            let arms = arms.iter().flat_map(|(condition, body)| [condition, body]);
+            arms.chain(otherwise).flat_map(|script| &script.nodes).collect()
+        }
+        Node::Loop { condition, body } => condition.nodes.iter().chain(&body.nodes).collect(),
+        Node::For { body, .. } => body.nodes.iter().collect(),
+        Node::Case { arms, .. } => arms.iter().flat_map(|arm| &arm.nodes).collect(),
     }
 }
 
 fn plain(text: &str) -> Word {
-    use crate::shell::ir::Piece;
     Word { pieces: vec![Piece::Text { text: text.to_owned(), quoted: false }] }
 }
 
@@ -353,42 +488,22 @@ fn assigned_in(scripts: &[&Script]) -> Vec<String> {
         match node {
             Node::Simple(simple) => {
                 assigned(&simple.assignments, &mut names);
-                // `read x`, `printf -v x`, `mapfile x`: any word may be a variable's name.
+                // `read x`, `printf -vx`, `mapfile x`: any word may be a variable's name.
                 for word in &simple.words {
-                    if let [crate::shell::ir::Piece::Text { text, .. }] = word.pieces.as_slice()
-                        && vars::is_name(text)
-                    {
-                        names.push(text.clone());
+                    if let [Piece::Text { text, .. }] = word.pieces.as_slice() {
+                        let text = text.strip_prefix("-v").unwrap_or(text);
+                        let text = text.split(['=', '[']).next().unwrap_or_default();
+                        if vars::is_name(text) {
+                            names.push(text.to_owned());
+                        }
                     }
                 }
             }
             Node::Declare { assignments, .. } => assigned(assignments, &mut names),
-            Node::Chain { first, rest } => {
-                open.push(first);
-                open.extend(rest.iter().map(|(_, node)| node));
-            }
-            Node::Pipe(nodes) => open.extend(nodes),
-            Node::Background(node)
-            | Node::Not(node)
-            | Node::Redirected { node, .. }
-            | Node::Function { body: node, .. } => open.push(node),
-            Node::Subshell(script) | Node::Group(script) => open.extend(&script.nodes),
-            Node::If { arms, otherwise } => {
-                for (condition, body) in arms {
-                    open.extend(condition.nodes.iter().chain(&body.nodes));
-                }
-                open.extend(otherwise.iter().flat_map(|script| &script.nodes));
-            }
-            Node::Loop { condition, body } => {
-                open.extend(condition.nodes.iter().chain(&body.nodes));
-            }
-            Node::For { variable, body, .. } => {
-                names.push(variable.clone());
-                open.extend(&body.nodes);
-            }
-            Node::Case { arms, .. } => open.extend(arms.iter().flat_map(|arm| &arm.nodes)),
-            Node::Test(_) => {}
+            Node::For { variable, .. } => names.push(variable.clone()),
+            _ => {}
         }
+        open.extend(inner_nodes(node));
     }
     names
 }
