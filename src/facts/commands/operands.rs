@@ -9,7 +9,7 @@ use crate::catalogue::program::{Interpreter, Kind, Program, Walk};
 use crate::facts::paths;
 use crate::model::access::{Access, Certainty, Role, Target, Verb};
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Extent, PathTarget};
+use crate::model::path::{Extent, PathTarget};
 use crate::model::word::Word;
 use crate::world::FileKind;
 
@@ -81,10 +81,12 @@ impl Walker<'_> {
         if !reading.doubts.is_empty() {
             self.suspects(reading, base, state);
         }
+        let arrivals = self.arrivals(base, reading, state);
         let filter = filter_of(base, table, reading);
         let tree = (table.tree || reading.has(&table.tree_options)).then_some(&filter);
         let in_place = reading.has(&table.in_place);
         let only_told = base == "git" && reading.has(&["--dry-run".to_owned()]);
+        let makes_directories = base == "install" && reading.has(&["-d".to_owned()]);
         let mut after_end = false;
         for item in &reading.items {
             let (word, operand) = match &item.arg.role {
@@ -99,6 +101,7 @@ impl Walker<'_> {
             let kind = match (item.kind, operand) {
                 (Kind::Delete, true) if only_told => Kind::List,
                 (Kind::Read, true) if in_place => Kind::Update,
+                (Kind::Read, true) if makes_directories => Kind::Write,
                 (Kind::Script, true) if shell_text => Kind::Text,
                 (Kind::Revision, true) if after_end => Kind::Read,
                 (Kind::Update, true) if base == "git" && !after_end => {
@@ -108,7 +111,7 @@ impl Walker<'_> {
             };
             self.word(kind, word, state, if operand { tree } else { None });
         }
-        self.arriving(base, reading, state);
+        self.arrive(base, reading, &arrivals, state);
         let reads = |item: &Item| item.kind == Kind::Read && item.arg.role == Role::Operand;
         let searches = table.here || matches!(base, "grep" | "egrep" | "fgrep") && tree.is_some();
         if searches && input.text == Fed::Nothing && !reading.items.iter().any(reads) {
@@ -296,76 +299,6 @@ impl Walker<'_> {
         }
     }
 
-    /// Names that arrive in a directory are judged where they arrive.
-    fn arriving(&mut self, base: &str, reading: &Reading, state: &State) {
-        let moves = matches!(base, "cp" | "mv" | "install" | "ln" | "rsync" | "scp")
-            || base == "git" && reading.subcommand.as_deref() == Some("mv");
-        if !moves || reading.has(&["-T".to_owned()]) {
-            return;
-        }
-        let of_kind = |kinds: &[Kind]| -> Vec<Word> {
-            let fitting = reading
-                .items
-                .iter()
-                .filter(|item| item.arg.role == Role::Operand && kinds.contains(&item.kind));
-            fitting.map(|item| item.arg.word.clone()).collect()
-        };
-        let sources = of_kind(&[Kind::Read, Kind::Move, Kind::RemoteRead]);
-        let given = reading.items.iter().find_map(|item| match &item.arg.role {
-            Role::Option { spellings, value, .. } if spellings.iter().any(|s| s == "-t") => {
-                value.clone()
-            }
-            _ => None,
-        });
-        let destination = given.or_else(|| of_kind(&[Kind::Write, Kind::RemoteWrite]).pop());
-        let Some(destination) = destination else { return };
-        let Some(text) = destination.as_known() else { return };
-        if matches!(base, "scp" | "rsync") && super::hosts::host_before_path(text).is_some() {
-            return;
-        }
-        for into in self.targets(text, state, &[]) {
-            for source in &sources {
-                self.arrives(source, &into, sources.len() > 1 || text.ends_with('/'), state);
-            }
-        }
-    }
-
-    fn arrives(&mut self, source: &Word, into: &PathTarget, directory: bool, state: &State) {
-        let kind = self.place.world.resolve(&into.written).kind;
-        let inside = directory || matches!(kind, Ok(FileKind::Directory) | Err(_));
-        let Some(texts) = source.values() else {
-            if inside {
-                let mut target = into.clone();
-                target.extent = Extent::BelowUnknown(Doubt::TreeUnknown);
-                self.certain(Target::Write(target));
-            }
-            return;
-        };
-        for text in texts {
-            for from in self.targets(text, state, &[]) {
-                let name = from.written.name().map(str::to_owned);
-                let Some(name) = name else { continue };
-                let to =
-                    if inside { into.written.join(&name).ok() } else { Some(into.written.clone()) };
-                let Some(to) = to else { continue };
-                let mut target = paths::look_at(to, self.place);
-                target.extent = match self.extent(&from, &Filter::default()) {
-                    Extent::Below(below) => {
-                        Extent::Below(moved(&below, &from.written, &target.written))
-                    }
-                    other => other,
-                };
-                self.made.insert(target.written.clone());
-                if let Some(feeders) = self.written.get(&from.written).cloned() {
-                    self.written.insert(target.written.clone(), feeders);
-                }
-                if inside || target.extent != Extent::Itself {
-                    self.certain(Target::Write(target));
-                }
-            }
-        }
-    }
-
     /// Unpacking fills a directory with names that only the archive knows; packing reads trees.
     /// The archive is named from where the command stands, all else from `-C`.
     fn tar(&mut self, reading: &Reading, state: &State) {
@@ -479,11 +412,6 @@ impl Walker<'_> {
             }
         }
     }
-}
-
-fn moved(below: &[AbsPath], from: &AbsPath, to: &AbsPath) -> Vec<AbsPath> {
-    let rest = |path: &AbsPath| path.as_str().strip_prefix(from.as_str()).map(str::to_owned);
-    below.iter().filter_map(|path| to.join(rest(path)?.trim_start_matches('/')).ok()).collect()
 }
 
 fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
