@@ -9,6 +9,7 @@ mod arrival;
 mod builtin;
 mod code;
 mod download;
+mod git;
 mod hosts;
 mod interpreter;
 mod operands;

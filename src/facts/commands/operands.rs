@@ -88,6 +88,7 @@ impl Walker<'_> {
         let only_told = base == "git" && reading.has(&["--dry-run".to_owned()]);
         let makes_directories = base == "install" && reading.has(&["-d".to_owned()]);
         let mut after_end = false;
+        let mut nth = 0;
         for item in &reading.items {
             let (word, operand) = match &item.arg.role {
                 Role::EndOfOptions => {
@@ -104,11 +105,15 @@ impl Walker<'_> {
                 (Kind::Read, true) if makes_directories => Kind::Write,
                 (Kind::Script, true) if shell_text => Kind::Text,
                 (Kind::Revision, true) if after_end => Kind::Read,
-                (Kind::Update, true) if base == "git" && !after_end => {
-                    self.branch_or_path(word, reading, state)
-                }
                 (kind, _) => kind,
             };
+            if base == "git" && operand {
+                let at = super::git::Place { nth, after_end };
+                nth += usize::from(!after_end && kind != Kind::Subcommand);
+                if self.git_operand(word, kind, at, reading, state) {
+                    continue;
+                }
+            }
             self.word(kind, word, state, if operand { tree } else { None });
         }
         self.arrive(base, reading, &arrivals, state);
@@ -132,35 +137,15 @@ impl Walker<'_> {
         match base {
             "curl" => self.curl(reading, state),
             "tar" => self.tar(reading, state),
-            "git" if reading.subcommand.as_deref() == Some("clone") => self.clones(reading, state),
+            "git" => self.git(reading, state),
             "wget" if !reading.has(&["-O".to_owned()]) => self.saves_by_name(reading, state),
             "wget" => self.fetched(reading, state, &["-O".to_owned()]),
             _ => {}
         }
     }
 
-    /// `git checkout x` names a branch unless a file of that name is there.
-    fn branch_or_path(&self, word: &Word, reading: &Reading, state: &State) -> Kind {
-        if reading.subcommand.as_deref() == Some("restore") {
-            return Kind::Update;
-        }
-        let there = |text: &String| {
-            each_directory(state).iter().any(|directory| {
-                let target = paths::target(text, directory.as_ref(), self.place);
-                target.is_ok_and(|t| {
-                    !matches!(self.place.world.resolve(&t.written).kind, Ok(FileKind::Absent))
-                })
-            })
-        };
-        match word.values() {
-            Some(texts) if texts.iter().any(there) => Kind::Update,
-            Some(_) => Kind::Text,
-            None => Kind::Update,
-        }
-    }
-
     /// What one word of a known kind comes to.
-    fn word(&mut self, kind: Kind, word: &Word, state: &State, tree: Option<&Filter>) {
+    pub(super) fn word(&mut self, kind: Kind, word: &Word, state: &State, tree: Option<&Filter>) {
         let texts = match word {
             Word::Known(text) => std::slice::from_ref(text),
             Word::OneOf(texts) => texts,
@@ -275,30 +260,6 @@ impl Walker<'_> {
         }
     }
 
-    /// `git show REV:path` reads that path; a name that is there may be one.
-    fn revision(&mut self, text: &str, state: &State) {
-        if let Some((_, path)) = text.split_once(':')
-            && !path.is_empty()
-        {
-            return self.paths(path.trim_start_matches("./"), state, &[Verb::Read], None);
-        }
-        for target in self.targets(text, state, &[]) {
-            match self.place.world.resolve(&target.written).kind {
-                Ok(FileKind::Absent) => {}
-                Ok(_) => {
-                    let mut target = target;
-                    let filter = Filter { walk: Walk::Visible, ..Filter::default() };
-                    target.extent = self.extent(&target, &filter);
-                    self.certain(Target::Read(target));
-                }
-                Err(doubt) => self.push(Access {
-                    target: Target::Read(target),
-                    certainty: Certainty::Suspected(doubt),
-                }),
-            }
-        }
-    }
-
     /// Unpacking fills a directory with names that only the archive knows; packing reads trees.
     /// The archive is named from where the command stands, all else from `-C`.
     fn tar(&mut self, reading: &Reading, state: &State) {
@@ -324,26 +285,6 @@ impl Walker<'_> {
                 self.word(Kind::Read, &item.arg.word, &inside, Some(&filter));
             }
         }
-    }
-
-    /// `git clone` without a directory makes one named as the repository.
-    fn clones(&mut self, reading: &Reading, state: &State) {
-        let named = |kind: Kind| {
-            let mut items = reading.items.iter();
-            items.find(|item| item.kind == kind && item.arg.role == Role::Operand)
-        };
-        if named(Kind::Write).is_some() {
-            return;
-        }
-        let Some(item) = named(Kind::Repository) else { return };
-        let Some(text) = item.arg.word.as_known() else {
-            let reason = super::builtin::first_doubt(std::slice::from_ref(&item.arg.word));
-            return self.unknown(Verb::Write, reason);
-        };
-        let text = text.trim_end_matches('/');
-        let name = text.rsplit(['/', ':']).next().unwrap_or_default();
-        let name = name.strip_suffix(".git").unwrap_or(name).to_owned();
-        self.word(Kind::Write, &Word::known(name), state, None);
     }
 
     /// `find -delete` removes the names that its tests leave; each is judged as one.

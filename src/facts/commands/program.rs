@@ -71,6 +71,9 @@ impl Walker<'_> {
             self.options_directory(&reading, &mut at);
         }
         let mut doubts = self.doubts_of(name, &reading, state);
+        if base == "git" {
+            doubts.extend(self.foreign_repository(&at));
+        }
         let shell = self.shell_input(base, table, &reading, input);
         doubts.extend(shell.doubt.clone());
         let mut fed_by = input.feeders.clone();
