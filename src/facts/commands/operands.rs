@@ -83,7 +83,10 @@ impl Walker<'_> {
         }
         let arrivals = self.arrivals(base, reading, state);
         let filter = filter_of(base, table, reading);
-        let tree = (table.tree || reading.has(&table.tree_options)).then_some(&filter);
+        let grep = matches!(base, "grep" | "egrep" | "fgrep");
+        let recurses = grep && told_to_recurse(reading);
+        let tree =
+            (table.tree || recurses || reading.has(&table.tree_options)).then_some(&filter);
         let in_place = reading.has(&table.in_place);
         let only_told = base == "git" && reading.has(&["--dry-run".to_owned()]);
         let makes_directories = base == "install" && reading.has(&["-d".to_owned()]);
@@ -118,8 +121,9 @@ impl Walker<'_> {
         }
         self.arrive(base, reading, &arrivals, state);
         let reads = |item: &Item| item.kind == Kind::Read && item.arg.role == Role::Operand;
-        let searches = table.here || matches!(base, "grep" | "egrep" | "fgrep") && tree.is_some();
-        if searches && input.text == Fed::Nothing && !reading.items.iter().any(reads) {
+        let searches = table.here || grep && tree.is_some();
+        // Only rg takes an input instead; `grep -r` never does.
+        if searches && (grep || input.text == Fed::Nothing) && !reading.items.iter().any(reads) {
             let kind = match (base, only_told) {
                 ("git", true) => Kind::List,
                 ("git", false) => Kind::Delete,
@@ -297,7 +301,9 @@ impl Walker<'_> {
             }
         }
         let roots = super::program::find_roots(&own);
-        let found = self.found(&roots, &own, state);
+        let deletes = |word: &Word| word.as_known() == Some("-delete");
+        let at = own.iter().position(deletes).unwrap_or_default();
+        let found = self.found_before(&roots, &own, at, state);
         if found.iter().all(|word| word.as_known().is_some()) {
             found.iter().for_each(|path| self.word(Kind::Delete, path, state, None));
             return;
@@ -355,6 +361,16 @@ impl Walker<'_> {
     }
 }
 
+/// `grep -d recurse`, whose value may be abbreviated.
+fn told_to_recurse(reading: &Reading) -> bool {
+    reading.items.iter().any(|item| match &item.arg.role {
+        Role::Option { value: Some(value), .. } if item.is_any(&["-d".to_owned()]) => {
+            value.values().is_none_or(|texts| texts.iter().any(|text| text.starts_with('r')))
+        }
+        _ => false,
+    })
+}
+
 fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
     let values = |name: &str| -> Vec<String> {
         let fitting = reading.items.iter().filter_map(|item| match &item.arg.role {
@@ -367,17 +383,33 @@ fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
         });
         fitting.collect()
     };
-    let hidden = reading.has(&["--hidden".to_owned(), "-u".to_owned()]) && base == "rg";
-    let walk = if hidden { Walk::All } else { table.walk };
-    if !matches!(base, "grep" | "egrep" | "fgrep") {
+    let has = |name: &str| reading.has(&[name.to_owned()]);
+    // A glob of rg's own, unless it only leaves out, overrides what it skips by itself.
+    let globs: Vec<String> =
+        values("-g").into_iter().filter(|glob| !glob.starts_with('!')).collect();
+    let simple = globs.iter().all(|glob| !glob.contains(['/', '{', '[', '\\']));
+    let hidden = !globs.is_empty()
+        || ["--hidden", "-u", "--iglob"].iter().any(|name| has(name))
+        || has("-g") && values("-g").is_empty();
+    let walk = if hidden && base == "rg" { Walk::All } else { table.walk };
+    let grep = matches!(base, "grep" | "egrep" | "fgrep");
+    let follows = base == "rg" && has("-L") || grep && (has("-R") || has("-S"));
+    if !grep {
         // git's own directory is never part of the work tree that it changes.
         let exclude_directories = if base == "git" { vec![".git".to_owned()] } else { Vec::new() };
-        return Filter { walk, exclude_directories, ..Filter::default() };
+        let include = if base == "rg" && simple { globs } else { Vec::new() };
+        return Filter { walk, exclude_directories, include, follows, ..Filter::default() };
     }
-    Filter {
-        walk,
-        exclude: values("--exclude"),
-        exclude_directories: values("--exclude-dir"),
-        include: values("--include"),
+    let (mut exclude, mut include) = (values("--exclude"), values("--include"));
+    // Sets of characters are not read in full: what they leave out is not sure.
+    let sure = |pattern: &String| !pattern.contains(['[', '\\']);
+    exclude.retain(sure);
+    // The last that fits wins: together they leave nothing out for sure.
+    if !exclude.is_empty() && !include.is_empty() {
+        exclude.clear();
+        include.clear();
     }
+    let mut exclude_directories = values("--exclude-dir");
+    exclude_directories.retain(sure);
+    Filter { walk, exclude, exclude_directories, include, follows }
 }
