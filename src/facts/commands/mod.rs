@@ -5,9 +5,11 @@
 //! access of its own. What is not understood becomes an unknown access, never nothing.
 //! The caller is `facts::gather`, for tools whose argument is a shell text or an argv.
 
+mod arrival;
 mod builtin;
 mod code;
 mod download;
+mod git;
 mod hosts;
 mod interpreter;
 mod operands;

@@ -9,7 +9,7 @@ use crate::catalogue::program::{Interpreter, Kind, Program, Walk};
 use crate::facts::paths;
 use crate::model::access::{Access, Certainty, Role, Target, Verb};
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Extent, PathTarget};
+use crate::model::path::{Extent, PathTarget};
 use crate::model::word::Word;
 use crate::world::FileKind;
 
@@ -81,11 +81,17 @@ impl Walker<'_> {
         if !reading.doubts.is_empty() {
             self.suspects(reading, base, state);
         }
+        let arrivals = self.arrivals(base, reading, state);
         let filter = filter_of(base, table, reading);
-        let tree = (table.tree || reading.has(&table.tree_options)).then_some(&filter);
+        let grep = matches!(base, "grep" | "egrep" | "fgrep");
+        let recurses = grep && told_to_recurse(reading);
+        let tree =
+            (table.tree || recurses || reading.has(&table.tree_options)).then_some(&filter);
         let in_place = reading.has(&table.in_place);
         let only_told = base == "git" && reading.has(&["--dry-run".to_owned()]);
+        let makes_directories = base == "install" && reading.has(&["-d".to_owned()]);
         let mut after_end = false;
+        let mut nth = 0;
         for item in &reading.items {
             let (word, operand) = match &item.arg.role {
                 Role::EndOfOptions => {
@@ -99,19 +105,25 @@ impl Walker<'_> {
             let kind = match (item.kind, operand) {
                 (Kind::Delete, true) if only_told => Kind::List,
                 (Kind::Read, true) if in_place => Kind::Update,
+                (Kind::Read, true) if makes_directories => Kind::Write,
                 (Kind::Script, true) if shell_text => Kind::Text,
                 (Kind::Revision, true) if after_end => Kind::Read,
-                (Kind::Update, true) if base == "git" && !after_end => {
-                    self.branch_or_path(word, reading, state)
-                }
                 (kind, _) => kind,
             };
+            if base == "git" && operand {
+                let at = super::git::Place { nth, after_end };
+                nth += usize::from(!after_end && kind != Kind::Subcommand);
+                if self.git_operand(word, kind, at, reading, state) {
+                    continue;
+                }
+            }
             self.word(kind, word, state, if operand { tree } else { None });
         }
-        self.arriving(base, reading, state);
+        self.arrive(base, reading, &arrivals, state);
         let reads = |item: &Item| item.kind == Kind::Read && item.arg.role == Role::Operand;
-        let searches = table.here || matches!(base, "grep" | "egrep" | "fgrep") && tree.is_some();
-        if searches && input.text == Fed::Nothing && !reading.items.iter().any(reads) {
+        let searches = table.here || grep && tree.is_some();
+        // Only rg takes an input instead; `grep -r` never does.
+        if searches && (grep || input.text == Fed::Nothing) && !reading.items.iter().any(reads) {
             let kind = match (base, only_told) {
                 ("git", true) => Kind::List,
                 ("git", false) => Kind::Delete,
@@ -129,35 +141,15 @@ impl Walker<'_> {
         match base {
             "curl" => self.curl(reading, state),
             "tar" => self.tar(reading, state),
-            "git" if reading.subcommand.as_deref() == Some("clone") => self.clones(reading, state),
+            "git" => self.git(reading, state),
             "wget" if !reading.has(&["-O".to_owned()]) => self.saves_by_name(reading, state),
             "wget" => self.fetched(reading, state, &["-O".to_owned()]),
             _ => {}
         }
     }
 
-    /// `git checkout x` names a branch unless a file of that name is there.
-    fn branch_or_path(&self, word: &Word, reading: &Reading, state: &State) -> Kind {
-        if reading.subcommand.as_deref() == Some("restore") {
-            return Kind::Update;
-        }
-        let there = |text: &String| {
-            each_directory(state).iter().any(|directory| {
-                let target = paths::target(text, directory.as_ref(), self.place);
-                target.is_ok_and(|t| {
-                    !matches!(self.place.world.resolve(&t.written).kind, Ok(FileKind::Absent))
-                })
-            })
-        };
-        match word.values() {
-            Some(texts) if texts.iter().any(there) => Kind::Update,
-            Some(_) => Kind::Text,
-            None => Kind::Update,
-        }
-    }
-
     /// What one word of a known kind comes to.
-    fn word(&mut self, kind: Kind, word: &Word, state: &State, tree: Option<&Filter>) {
+    pub(super) fn word(&mut self, kind: Kind, word: &Word, state: &State, tree: Option<&Filter>) {
         let texts = match word {
             Word::Known(text) => std::slice::from_ref(text),
             Word::OneOf(texts) => texts,
@@ -272,100 +264,6 @@ impl Walker<'_> {
         }
     }
 
-    /// `git show REV:path` reads that path; a name that is there may be one.
-    fn revision(&mut self, text: &str, state: &State) {
-        if let Some((_, path)) = text.split_once(':')
-            && !path.is_empty()
-        {
-            return self.paths(path.trim_start_matches("./"), state, &[Verb::Read], None);
-        }
-        for target in self.targets(text, state, &[]) {
-            match self.place.world.resolve(&target.written).kind {
-                Ok(FileKind::Absent) => {}
-                Ok(_) => {
-                    let mut target = target;
-                    let filter = Filter { walk: Walk::Visible, ..Filter::default() };
-                    target.extent = self.extent(&target, &filter);
-                    self.certain(Target::Read(target));
-                }
-                Err(doubt) => self.push(Access {
-                    target: Target::Read(target),
-                    certainty: Certainty::Suspected(doubt),
-                }),
-            }
-        }
-    }
-
-    /// Names that arrive in a directory are judged where they arrive.
-    fn arriving(&mut self, base: &str, reading: &Reading, state: &State) {
-        let moves = matches!(base, "cp" | "mv" | "install" | "ln" | "rsync" | "scp")
-            || base == "git" && reading.subcommand.as_deref() == Some("mv");
-        if !moves || reading.has(&["-T".to_owned()]) {
-            return;
-        }
-        let of_kind = |kinds: &[Kind]| -> Vec<Word> {
-            let fitting = reading
-                .items
-                .iter()
-                .filter(|item| item.arg.role == Role::Operand && kinds.contains(&item.kind));
-            fitting.map(|item| item.arg.word.clone()).collect()
-        };
-        let sources = of_kind(&[Kind::Read, Kind::Move, Kind::RemoteRead]);
-        let given = reading.items.iter().find_map(|item| match &item.arg.role {
-            Role::Option { spellings, value, .. } if spellings.iter().any(|s| s == "-t") => {
-                value.clone()
-            }
-            _ => None,
-        });
-        let destination = given.or_else(|| of_kind(&[Kind::Write, Kind::RemoteWrite]).pop());
-        let Some(destination) = destination else { return };
-        let Some(text) = destination.as_known() else { return };
-        if matches!(base, "scp" | "rsync") && super::hosts::host_before_path(text).is_some() {
-            return;
-        }
-        for into in self.targets(text, state, &[]) {
-            for source in &sources {
-                self.arrives(source, &into, sources.len() > 1 || text.ends_with('/'), state);
-            }
-        }
-    }
-
-    fn arrives(&mut self, source: &Word, into: &PathTarget, directory: bool, state: &State) {
-        let kind = self.place.world.resolve(&into.written).kind;
-        let inside = directory || matches!(kind, Ok(FileKind::Directory) | Err(_));
-        let Some(texts) = source.values() else {
-            if inside {
-                let mut target = into.clone();
-                target.extent = Extent::BelowUnknown(Doubt::TreeUnknown);
-                self.certain(Target::Write(target));
-            }
-            return;
-        };
-        for text in texts {
-            for from in self.targets(text, state, &[]) {
-                let name = from.written.name().map(str::to_owned);
-                let Some(name) = name else { continue };
-                let to =
-                    if inside { into.written.join(&name).ok() } else { Some(into.written.clone()) };
-                let Some(to) = to else { continue };
-                let mut target = paths::look_at(to, self.place);
-                target.extent = match self.extent(&from, &Filter::default()) {
-                    Extent::Below(below) => {
-                        Extent::Below(moved(&below, &from.written, &target.written))
-                    }
-                    other => other,
-                };
-                self.made.insert(target.written.clone());
-                if let Some(feeders) = self.written.get(&from.written).cloned() {
-                    self.written.insert(target.written.clone(), feeders);
-                }
-                if inside || target.extent != Extent::Itself {
-                    self.certain(Target::Write(target));
-                }
-            }
-        }
-    }
-
     /// Unpacking fills a directory with names that only the archive knows; packing reads trees.
     /// The archive is named from where the command stands, all else from `-C`.
     fn tar(&mut self, reading: &Reading, state: &State) {
@@ -393,26 +291,6 @@ impl Walker<'_> {
         }
     }
 
-    /// `git clone` without a directory makes one named as the repository.
-    fn clones(&mut self, reading: &Reading, state: &State) {
-        let named = |kind: Kind| {
-            let mut items = reading.items.iter();
-            items.find(|item| item.kind == kind && item.arg.role == Role::Operand)
-        };
-        if named(Kind::Write).is_some() {
-            return;
-        }
-        let Some(item) = named(Kind::Repository) else { return };
-        let Some(text) = item.arg.word.as_known() else {
-            let reason = super::builtin::first_doubt(std::slice::from_ref(&item.arg.word));
-            return self.unknown(Verb::Write, reason);
-        };
-        let text = text.trim_end_matches('/');
-        let name = text.rsplit(['/', ':']).next().unwrap_or_default();
-        let name = name.strip_suffix(".git").unwrap_or(name).to_owned();
-        self.word(Kind::Write, &Word::known(name), state, None);
-    }
-
     /// `find -delete` removes the names that its tests leave; each is judged as one.
     fn find_deletes(&mut self, reading: &Reading, state: &State) {
         let mut own = Vec::new();
@@ -423,7 +301,9 @@ impl Walker<'_> {
             }
         }
         let roots = super::program::find_roots(&own);
-        let found = self.found(&roots, &own, state);
+        let deletes = |word: &Word| word.as_known() == Some("-delete");
+        let at = own.iter().position(deletes).unwrap_or_default();
+        let found = self.found_before(&roots, &own, at, state);
         if found.iter().all(|word| word.as_known().is_some()) {
             found.iter().for_each(|path| self.word(Kind::Delete, path, state, None));
             return;
@@ -481,9 +361,14 @@ impl Walker<'_> {
     }
 }
 
-fn moved(below: &[AbsPath], from: &AbsPath, to: &AbsPath) -> Vec<AbsPath> {
-    let rest = |path: &AbsPath| path.as_str().strip_prefix(from.as_str()).map(str::to_owned);
-    below.iter().filter_map(|path| to.join(rest(path)?.trim_start_matches('/')).ok()).collect()
+/// `grep -d recurse`, whose value may be abbreviated.
+fn told_to_recurse(reading: &Reading) -> bool {
+    reading.items.iter().any(|item| match &item.arg.role {
+        Role::Option { value: Some(value), .. } if item.is_any(&["-d".to_owned()]) => {
+            value.values().is_none_or(|texts| texts.iter().any(|text| text.starts_with('r')))
+        }
+        _ => false,
+    })
 }
 
 fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
@@ -498,17 +383,33 @@ fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
         });
         fitting.collect()
     };
-    let hidden = reading.has(&["--hidden".to_owned(), "-u".to_owned()]) && base == "rg";
-    let walk = if hidden { Walk::All } else { table.walk };
-    if !matches!(base, "grep" | "egrep" | "fgrep") {
+    let has = |name: &str| reading.has(&[name.to_owned()]);
+    // A glob of rg's own, unless it only leaves out, overrides what it skips by itself.
+    let globs: Vec<String> =
+        values("-g").into_iter().filter(|glob| !glob.starts_with('!')).collect();
+    let simple = globs.iter().all(|glob| !glob.contains(['/', '{', '[', '\\']));
+    let hidden = !globs.is_empty()
+        || ["--hidden", "-u", "--iglob"].iter().any(|name| has(name))
+        || has("-g") && values("-g").is_empty();
+    let walk = if hidden && base == "rg" { Walk::All } else { table.walk };
+    let grep = matches!(base, "grep" | "egrep" | "fgrep");
+    let follows = base == "rg" && has("-L") || grep && (has("-R") || has("-S"));
+    if !grep {
         // git's own directory is never part of the work tree that it changes.
         let exclude_directories = if base == "git" { vec![".git".to_owned()] } else { Vec::new() };
-        return Filter { walk, exclude_directories, ..Filter::default() };
+        let include = if base == "rg" && simple { globs } else { Vec::new() };
+        return Filter { walk, exclude_directories, include, follows, ..Filter::default() };
     }
-    Filter {
-        walk,
-        exclude: values("--exclude"),
-        exclude_directories: values("--exclude-dir"),
-        include: values("--include"),
+    let (mut exclude, mut include) = (values("--exclude"), values("--include"));
+    // Sets of characters are not read in full: what they leave out is not sure.
+    let sure = |pattern: &String| !pattern.contains(['[', '\\']);
+    exclude.retain(sure);
+    // The last that fits wins: together they leave nothing out for sure.
+    if !exclude.is_empty() && !include.is_empty() {
+        exclude.clear();
+        include.clear();
     }
+    let mut exclude_directories = values("--exclude-dir");
+    exclude_directories.retain(sure);
+    Filter { walk, exclude, exclude_directories, include, follows }
 }

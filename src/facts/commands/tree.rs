@@ -12,6 +12,9 @@ use crate::model::path::{AbsPath, Extent, PathTarget, Real};
 use crate::model::word::Word;
 use crate::world::FileKind;
 
+/// A command line's patterns come to no more words than this.
+const ARGUMENTS_MAX: usize = 4096;
+
 /// Names that a walk leaves out.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Filter {
@@ -23,6 +26,8 @@ pub(super) struct Filter {
     pub(super) exclude_directories: Vec<String>,
     /// If any: only file names that fit one of these.
     pub(super) include: Vec<String>,
+    /// Links are followed: what lies below is not known.
+    pub(super) follows: bool,
 }
 
 impl Walker<'_> {
@@ -37,6 +42,9 @@ impl Walker<'_> {
             Ok(FileKind::Absent) => return self.extent_of_made(&target.written),
             Ok(FileKind::File | FileKind::Link | FileKind::Other) => return Extent::Itself,
             Err(doubt) => return Extent::BelowUnknown(doubt),
+        }
+        if filter.follows {
+            return Extent::BelowUnknown(Doubt::TreeUnknown);
         }
         let mut all = Vec::new();
         let mut open = vec![(real, target.written.clone())];
@@ -94,9 +102,13 @@ impl Walker<'_> {
                 },
                 Word::Known(_) | Word::OneOf(_) => None,
             };
-            match pattern.and_then(|pattern| self.names(&pattern, state)) {
-                Some(names) => out.extend(names.into_iter().map(Word::known)),
-                None => out.push(word),
+            let room = ARGUMENTS_MAX.saturating_sub(out.len());
+            let names = pattern.filter(|_| room > 0);
+            match names.and_then(|pattern| self.names(&pattern, state)) {
+                Some(names) if names.len() <= room => {
+                    out.extend(names.into_iter().map(Word::known));
+                }
+                _ => out.push(word),
             }
         }
         out
@@ -104,7 +116,8 @@ impl Walker<'_> {
 
     /// The names that fit `pattern` now; nothing if that cannot be told.
     fn names(&mut self, pattern: &str, state: &State) -> Option<Vec<String>> {
-        if pattern.contains("**") {
+        // A class such as `[[:x:]]` has a `]` of its own.
+        if pattern.contains("**") || ["[:", "[.", "[="].iter().any(|c| pattern.contains(c)) {
             return None;
         }
         let absolute = pattern.starts_with('/');
@@ -163,15 +176,30 @@ impl Walker<'_> {
         Some(names)
     }
 
-    /// The paths that `find` would hand to a command, as words; unknown if they are too many.
+    /// The paths that `find` would print at its end, as words; unknown if they are too many.
     pub(super) fn found(&mut self, roots: &[Word], own: &[Word], state: &State) -> Vec<Word> {
-        let name = own
-            .iter()
-            .position(|word| matches!(word.as_known(), Some("-name")))
-            .and_then(|at| own.get(at + 1))
-            .and_then(Word::as_known);
-        let plain =
-            own.iter().all(|word| !matches!(word.as_known(), Some("-o" | "-or" | "!" | "-not")));
+        let prints = |word: &Word| {
+            word.as_known().is_some_and(|text| text.starts_with("-print") || text == "-ls")
+        };
+        let at = own.iter().position(prints).unwrap_or(own.len());
+        self.found_before(roots, own, at, state)
+    }
+
+    /// The paths that `find` would hand to the action that is its word `at`.
+    pub(super) fn found_before(
+        &mut self,
+        roots: &[Word],
+        own: &[Word],
+        at: usize,
+        state: &State,
+    ) -> Vec<Word> {
+        let name = super::program::find_name(own, at);
+        let outside = |word: &Word| {
+            matches!(word.as_known(), Some("-L" | "-follow" | "-files0-from"))
+        };
+        if own.iter().any(outside) {
+            return vec![Word::unknown(Doubt::TreeUnknown)];
+        }
         let filter = Filter::default();
         let mut words = Vec::new();
         for root in roots {
@@ -183,7 +211,7 @@ impl Walker<'_> {
                 return vec![Word::unknown(Doubt::TreeUnknown)];
             };
             all.push(target.written);
-            if let (Some(name), true) = (name, plain) {
+            if let Some(name) = name {
                 all.retain(|path| path.name().is_some_and(|own| fits(name, own)));
             }
             words.extend(all.iter().map(|path| Word::known(path.as_str())));
@@ -242,6 +270,10 @@ fn join(shown: &str, name: &str) -> String {
 pub(super) fn fits(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
+    // What a class such as `[[:x:]]` stands for is not told here: it may fit.
+    if pattern.windows(2).any(|w| matches!(w, ['[', ':' | '.' | '='])) {
+        return true;
+    }
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while n < name.len() {

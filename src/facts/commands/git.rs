@@ -1,0 +1,315 @@
+//! What git's own spellings name: revisions with paths, pathspecs, and whole trees.
+
+use super::Walker;
+use super::program::each_directory;
+use super::state::State;
+use super::tree::Filter;
+use crate::catalogue::options::Reading;
+use crate::catalogue::program::{Kind, Walk};
+use crate::facts::paths;
+use crate::model::access::{Access, Certainty, Role, Target, Verb};
+use crate::model::doubt::Doubt;
+use crate::model::path::{AbsPath, Extent};
+use crate::model::word::Word;
+use crate::world::FileKind;
+
+/// Subcommands that print what files hold.
+const PRINTS: [&str; 7] = ["diff", "log", "show", "blame", "grep", "cat-file", "stash"];
+/// Subcommands that only look at the names they are given.
+const NAMES_ONLY: [&str; 3] = ["check-ignore", "check-attr", "ls-files"];
+
+/// Where an operand stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// How many operands stand before it, and before `--`.
+    pub(super) nth: usize,
+    /// It follows `--`.
+    pub(super) after_end: bool,
+}
+
+impl Walker<'_> {
+    /// `git show REV:path` reads that path; a name that is there may be one.
+    pub(super) fn revision(&mut self, text: &str, state: &State) {
+        if is_pathspec_magic(text) {
+            return self.pathspec_unknown(text, &[Verb::Read]);
+        }
+        if text.contains(':') {
+            return self.after_colons(text, state);
+        }
+        // Revisions have no such signs, but for `@{n}` and `^`.
+        if text.contains(['*', '?', '[']) {
+            return self.pathspec_unknown(text, &[Verb::Read]);
+        }
+        for target in self.targets(text, state, &[]) {
+            match self.place.world.resolve(&target.written).kind {
+                Ok(FileKind::Absent) => {}
+                Ok(_) => {
+                    let mut target = target;
+                    let filter = Filter { walk: Walk::Visible, ..Filter::default() };
+                    target.extent = self.extent(&target, &filter);
+                    self.certain(Target::Read(target));
+                }
+                Err(doubt) => self.push(Access {
+                    target: Target::Read(target),
+                    certainty: Certainty::Suspected(doubt),
+                }),
+            }
+        }
+    }
+
+    /// A colon may end the revision (`HEAD^{/a b:c}:x`, `:0:x`): what follows any may be the path.
+    /// It is relative to the top of the work tree unless it starts with a dot.
+    fn after_colons(&mut self, text: &str, state: &State) {
+        let top = State::at(Some(self.place.workspace));
+        for (at, _) in text.match_indices(':') {
+            let path = text.get(at + 1..).unwrap_or_default();
+            if path.is_empty() || path.starts_with(':') {
+                continue;
+            }
+            self.paths(path, state, &[Verb::Read], None);
+            if !path.starts_with("./") && !path.starts_with("../") {
+                self.paths(path, &top, &[Verb::Read], None);
+            }
+        }
+    }
+
+    fn pathspec_unknown(&mut self, text: &str, verbs: &[Verb]) {
+        for verb in verbs {
+            self.unknown(*verb, Doubt::Glob(text.to_owned()));
+        }
+    }
+
+    /// A pathspec that is more than a path; false if it is one.
+    pub(super) fn pathspec(&mut self, word: &Word, verbs: &[Verb]) -> bool {
+        let Some(texts) = word.values() else { return false };
+        let Some(special) = texts.iter().find(|text| is_pathspec(text)) else { return false };
+        // It only leaves out.
+        if texts.iter().all(|t| [":!", ":^", ":(exclude)"].iter().any(|p| t.starts_with(p)))
+            && verbs == [Verb::Read]
+        {
+            return true;
+        }
+        self.pathspec_unknown(special, verbs);
+        true
+    }
+
+    /// Whether one operand is settled here, with no more to say of it.
+    pub(super) fn git_operand(
+        &mut self,
+        word: &Word,
+        kind: Kind,
+        at: Place,
+        reading: &Reading,
+        state: &State,
+    ) -> bool {
+        let sub = reading.subcommand.as_deref().unwrap_or_default();
+        if kind == Kind::Update {
+            self.restored(word, at, reading, state);
+            return true;
+        }
+        let path = |texts: &[String]| texts.iter().all(|text| !text.contains(':'));
+        if NAMES_ONLY.contains(&sub) && word.values().is_none_or(path) {
+            return true;
+        }
+        let special = |texts: &[String]| texts.iter().any(|text| text.contains(['*', '?', '[']));
+        if kind == Kind::Revision && !PRINTS.contains(&sub) && word.values().is_some_and(special) {
+            return true;
+        }
+        match kind {
+            Kind::Read => self.pathspec(word, &[Verb::Read]),
+            Kind::Delete => self.pathspec(word, &[Verb::Write]),
+            _ => false,
+        }
+    }
+
+    /// What git does beyond its words' own accesses.
+    pub(super) fn git(&mut self, reading: &Reading, state: &State) {
+        let has = |name: &str| reading.has(&[name.to_owned()]);
+        let all = Filter { exclude_directories: vec![".git".to_owned()], ..Filter::default() };
+        match reading.subcommand.as_deref() {
+            Some("clone") => self.clones(reading, state),
+            Some("log" | "show" | "blame" | "diff") => {
+                self.lines_of(reading, state);
+                let indexed = !matches!(reading.subcommand.as_deref(), Some("blame"));
+                if indexed && self.was_indexed() {
+                    self.perhaps_tree(state, &all);
+                }
+                if has("--no-index") {
+                    self.trees(reading, state, &Filter::default());
+                }
+            }
+            Some("grep") if has("--no-index") || has("--untracked") => {
+                self.trees(reading, state, &all);
+            }
+            Some("add") => {
+                // What is ignored is left out; which names that are is not known.
+                let start = self.accesses.len();
+                self.trees(reading, state, &all);
+                let doubt = Doubt::TreeUnknown;
+                for access in self.accesses.iter_mut().skip(start) {
+                    access.certainty = Certainty::Possible(doubt.clone());
+                }
+            }
+            _ => {}
+        }
+        if has("--pathspec-from-file") {
+            let verbs = match reading.subcommand.as_deref() {
+                Some("checkout" | "restore" | "rm" | "reset" | "stash") => vec![Verb::Write],
+                _ => vec![Verb::Read],
+            };
+            verbs.iter().for_each(|verb| self.unknown(*verb, Doubt::CommandOutput));
+        }
+    }
+
+    /// The trees that the operands name, or the directory itself: all names, hidden ones too.
+    fn trees(&mut self, reading: &Reading, state: &State, filter: &Filter) {
+        let grep = reading.subcommand.as_deref() == Some("grep");
+        let fitting = |kind: Kind| matches!(kind, Kind::Read | Kind::Revision);
+        let operands = reading.items.iter().filter(|item| item.arg.role == Role::Operand);
+        let words: Vec<Word> = operands
+            .filter(|item| fitting(item.kind))
+            .map(|item| item.arg.word.clone())
+            .collect();
+        if words.is_empty() && grep {
+            return self.word(Kind::Read, &Word::known("."), state, Some(filter));
+        }
+        for word in &words {
+            if !self.pathspec(word, &[Verb::Read]) {
+                self.word(Kind::Read, word, state, Some(filter));
+            }
+        }
+    }
+
+    /// Whether this text put names into git that it may print now.
+    fn was_indexed(&self) -> bool {
+        self.accesses.iter().any(|access| match &access.target {
+            Target::Exec(command) => {
+                command.program.word.as_known().is_some_and(|name| name.ends_with("git"))
+                    && command.args.iter().any(|arg| {
+                        matches!(arg.word.as_known(), Some("add" | "commit" | "stash"))
+                    })
+            }
+            _ => false,
+        })
+    }
+
+    fn perhaps_tree(&mut self, state: &State, filter: &Filter) {
+        for mut target in self.targets(".", state, &[Verb::Read]) {
+            target.extent = self.extent(&target, filter);
+            self.push(Access::possible(Target::Read(target), Doubt::TreeUnknown));
+        }
+    }
+
+    /// `-L 1,20:file` prints that file.
+    fn lines_of(&mut self, reading: &Reading, state: &State) {
+        for item in reading.items.iter().filter(|item| item.is_any(&["-L".to_owned()])) {
+            let Role::Option { value: Some(value), .. } = &item.arg.role else { continue };
+            match value.values() {
+                None => self.unknown(Verb::Read, Doubt::CommandOutput),
+                Some(texts) => texts.iter().for_each(|text| self.after_colons(text, state)),
+            }
+        }
+    }
+
+    /// `git checkout x` names a branch unless a file of that name is there; what follows the first
+    /// operand is a path in any case. A directory, or a name that is not there, is filled with what
+    /// another revision has below it.
+    pub(super) fn restored(&mut self, word: &Word, at: Place, reading: &Reading, state: &State) {
+        let restore = reading.subcommand.as_deref() == Some("restore");
+        if !restore && !at.after_end && at.nth == 0 && !self.is_there(word, state) {
+            return;
+        }
+        if self.pathspec(word, &[Verb::Write]) {
+            return;
+        }
+        let verbs: &[Verb] =
+            &[Verb::Read, Verb::Write];
+        let other = reading.has(&["-s".to_owned()]) || !restore && at.nth > 0;
+        let Some(texts) = word.values() else {
+            return verbs.iter().for_each(|verb| {
+                self.unknown(*verb, super::builtin::first_doubt(std::slice::from_ref(word)));
+            });
+        };
+        for text in texts {
+            for mut target in self.targets(text, state, verbs) {
+                target.extent = match self.place.world.resolve(&target.written).kind {
+                    Ok(FileKind::Directory | FileKind::Absent) | Err(_) if other => {
+                        Extent::BelowUnknown(Doubt::TreeUnknown)
+                    }
+                    Ok(FileKind::Directory) | Err(_) => {
+                        let exclude_directories = vec![".git".to_owned()];
+                        self.extent(&target, &Filter { exclude_directories, ..Filter::default() })
+                    }
+                    Ok(_) => Extent::Itself,
+                };
+                if verbs.contains(&Verb::Read) {
+                    let mut read = target.clone();
+                    read.extent = Extent::Itself;
+                    self.certain(Target::Read(read));
+                }
+                self.made.insert(target.written.clone());
+                self.certain(Target::Write(target));
+            }
+        }
+    }
+
+    fn is_there(&self, word: &Word, state: &State) -> bool {
+        let there = |text: &String| {
+            each_directory(state).iter().any(|directory| {
+                let target = paths::target(text, directory.as_ref(), self.place);
+                is_pathspec(text)
+                    || target.is_ok_and(|t| {
+                        !matches!(self.place.world.resolve(&t.written).kind, Ok(FileKind::Absent))
+                    })
+            })
+        };
+        word.values().is_none_or(|texts| texts.iter().any(there))
+    }
+
+    /// A repository that is not the workspace's own `.git` may bring configuration that runs
+    /// programs: a `.git` file, or a bare repository.
+    pub(super) fn foreign_repository(&self, state: &State) -> Option<Doubt> {
+        let is = |path: Option<AbsPath>, kinds: &[FileKind]| {
+            path.is_some_and(|path| {
+                self.place.world.resolve(&path).kind.is_ok_and(|kind| kinds.contains(&kind))
+            })
+        };
+        let any = [FileKind::File, FileKind::Directory, FileKind::Other];
+        each_directory(state).into_iter().flatten().find_map(|directory| {
+            let file = is(directory.join(".git").ok(), &[FileKind::File, FileKind::Other]);
+            let bare = is(directory.join("HEAD").ok(), &any)
+                && is(directory.join("objects").ok(), &any);
+            (file || bare).then(|| {
+                Doubt::Other(format!("{} is another repository", directory.as_str()))
+            })
+        })
+    }
+
+    /// `git clone` without a directory makes one named as the repository.
+    fn clones(&mut self, reading: &Reading, state: &State) {
+        let named = |kind: Kind| {
+            let mut items = reading.items.iter();
+            items.find(|item| item.kind == kind && item.arg.role == Role::Operand)
+        };
+        if named(Kind::Write).is_some() {
+            return;
+        }
+        let Some(item) = named(Kind::Repository) else { return };
+        let Some(text) = item.arg.word.as_known() else {
+            let reason = super::builtin::first_doubt(std::slice::from_ref(&item.arg.word));
+            return self.unknown(Verb::Write, reason);
+        };
+        let text = text.trim_end_matches('/');
+        let name = text.rsplit(['/', ':']).next().unwrap_or_default();
+        let name = name.strip_suffix(".git").unwrap_or(name).to_owned();
+        self.word(Kind::Write, &Word::known(name), state, None);
+    }
+}
+
+fn is_pathspec_magic(text: &str) -> bool {
+    [":(", ":!", ":^"].iter().any(|prefix| text.starts_with(prefix))
+}
+
+fn is_pathspec(text: &str) -> bool {
+    text.starts_with(':') || text.contains(['*', '?', '['])
+}
