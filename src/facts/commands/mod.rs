@@ -5,11 +5,13 @@
 //! access of its own. What is not understood becomes an unknown access, never nothing.
 //! The caller is `facts::gather`, for tools whose argument is a shell text or an argv.
 
+mod arithmetic;
 mod builtin;
 mod code;
 mod download;
 mod hosts;
 mod interpreter;
+mod nodes;
 mod operands;
 mod program;
 mod simple;
@@ -150,7 +152,7 @@ impl<'a> Walker<'a> {
         self.level += usize::from(nested);
         match shell::parse(text, self.level) {
             Ok(script) => {
-                walk::define(&script, &mut self.defined);
+                nodes::define(&script, &mut self.defined);
                 self.script(&script, state, input);
             }
             Err(doubt) => self.everything(&doubt),
