@@ -140,7 +140,8 @@ fn has_glob(text: &str) -> bool {
 }
 
 /// Variables whose value the shell itself gives and changes: what the text says of them is no fact.
-fn is_set_by_shell(name: &str) -> bool {
+#[must_use]
+pub fn is_set_by_shell(name: &str) -> bool {
     const NAMES: [&str; 29] = [
         "_",
         "REPLY",

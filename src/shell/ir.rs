@@ -214,6 +214,12 @@ pub enum Piece {
         quoted: bool,
         /// What runs.
         scripts: Vec<Script>,
+        /// Texts that are evaluated as arithmetic or as a subscript.
+        evaluates: Vec<Word>,
+        /// Other words in it.
+        holds: Vec<Word>,
+        /// The variable of whose value it is a part.
+        of: Option<String>,
     },
 }
 

@@ -260,13 +260,35 @@ impl<'a> Lowering<'a> {
     ) -> Result<(), Doubt> {
         match expression {
             ast::ConditionalExpr::Binary(binary) => {
+                use ast::ConditionalBinaryOp as Op;
+                let from = words.len();
                 self.condition(&binary.left, words)?;
-                self.condition(&binary.right, words)
+                self.condition(&binary.right, words)?;
+                if matches!(
+                    binary.op,
+                    Op::ArithmeticEq
+                        | Op::ArithmeticNe
+                        | Op::ArithmeticLe
+                        | Op::ArithmeticGe
+                        | Op::ArithmeticLt
+                        | Op::ArithmeticGt
+                ) {
+                    words.iter_mut().skip(from).for_each(evaluate);
+                }
+                Ok(())
             }
-            ast::ConditionalExpr::Unary(unary) => self.condition(&unary.expr, words),
+            ast::ConditionalExpr::Unary(unary) => {
+                use ast::ConditionalUnaryOp as Op;
+                let from = words.len();
+                self.condition(&unary.expr, words)?;
+                if matches!(unary.op, Op::VariableSet | Op::ReferenceVariable) {
+                    words.iter_mut().skip(from).for_each(evaluate);
+                }
+                Ok(())
+            }
             ast::ConditionalExpr::Parenthesized(inner) => self.condition(&inner.expr, words),
             ast::ConditionalExpr::Word(word) | ast::ConditionalExpr::Regex(word) => {
-                let read = self.embedded(word.span, &Spans::of_word(word))?;
+                let read = self.embedded(word.span, &Spans::of_word(word), false)?;
                 words.push(read);
                 Ok(())
             }
@@ -282,15 +304,20 @@ impl<'a> Lowering<'a> {
     }
 
     /// A pattern or expression of which only the commands in it matter.
-    fn embedded(&self, span: ast::Span, spans: &Spans) -> Result<Word, Doubt> {
+    fn embedded(&self, span: ast::Span, spans: &Spans, evaluated: bool) -> Result<Word, Doubt> {
         let (start, end) = (span.start.offset(), span.end.offset());
         let scripts = self.reader().scripts(start, end, spans)?;
         let doubt = Doubt::Expansion("pattern");
-        Ok(Word { pieces: vec![Piece::Opaque { doubt, quoted: true, scripts }] })
+        let mode = if evaluated { Mode::Quoted } else { Mode::Plain };
+        let word = self.reader().read(start, end, mode, spans)?;
+        let (evaluates, holds) =
+            if evaluated { (vec![word], Vec::new()) } else { (Vec::new(), vec![word]) };
+        let piece = Piece::Opaque { doubt, quoted: true, scripts, evaluates, holds, of: None };
+        Ok(Word { pieces: vec![piece] })
     }
 
     fn pattern(&self, pattern: &ast::Pattern) -> Result<Word, Doubt> {
-        self.embedded(pattern.span, &Spans::of_pattern(pattern))
+        self.embedded(pattern.span, &Spans::of_pattern(pattern), false)
     }
 
     fn arithmetic(
@@ -302,7 +329,7 @@ impl<'a> Lowering<'a> {
         if let Some(tree) = tree {
             spans.arithmetic(tree);
         }
-        span.map(|span| self.embedded(span, &spans)).transpose()
+        span.map(|span| self.embedded(span, &spans, true)).transpose()
     }
 
     fn reader(&self) -> WordReader<'a> {
@@ -342,7 +369,7 @@ impl<'a> Lowering<'a> {
                     if let ast::ArrayElem::Keyed { key, .. }
                     | ast::ArrayElem::KeyedAppend { key, .. } = element
                     {
-                        words.push(self.embedded(key.span(), &spans)?);
+                        words.push(self.embedded(key.span(), &spans, true)?);
                     }
                 }
                 Assigned::Array(words)
@@ -363,7 +390,7 @@ impl<'a> Lowering<'a> {
         let Some(subscript) = &reference.subscript else { return Ok(None) };
         let mut spans = Spans::default();
         spans.subscript(subscript);
-        self.embedded(subscript.span(), &spans).map(Some)
+        self.embedded(subscript.span(), &spans, true).map(Some)
     }
 
     fn redirects(&self, redirects: &[ast::Redirect]) -> Result<Vec<Redirect>, Doubt> {
@@ -478,6 +505,15 @@ impl<'a> Lowering<'a> {
             word.pieces.extend(read.pieces);
         }
         Ok(word)
+    }
+}
+
+/// What was held by a condition's operand is evaluated by its operator.
+fn evaluate(word: &mut Word) {
+    for piece in &mut word.pieces {
+        if let Piece::Opaque { evaluates, holds, .. } = piece {
+            evaluates.append(holds);
+        }
     }
 }
 

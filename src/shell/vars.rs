@@ -28,6 +28,17 @@ pub fn is_name(text: &str) -> bool {
         && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
+/// A value that is a number, known or not.
+#[must_use]
+pub fn is_number(value: &Value) -> bool {
+    match value {
+        Value::Texts(texts) | Value::Array(texts) => {
+            texts.iter().all(|text| text.bytes().all(|b| b.is_ascii_digit() || b == b'-'))
+        }
+        Value::Unknown(doubt) => *doubt == Doubt::Expansion("integer"),
+    }
+}
+
 impl Vars {
     /// What `name` holds, if this text set it or it is known from outside.
     #[must_use]
@@ -75,6 +86,10 @@ impl Vars {
                     } else {
                         Value::Texts(all)
                     }
+                }
+                // A number on both ways is one.
+                (Some(here), Some(there)) if is_number(here) && is_number(there) => {
+                    Value::Unknown(Doubt::Expansion("integer"))
                 }
                 _ => Value::Unknown(Doubt::Variable(name.clone())),
             };

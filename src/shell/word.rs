@@ -250,7 +250,14 @@ impl<'a> Cursor<'a, '_> {
     }
 
     fn opaque(&mut self, doubt: Doubt, quoted: bool, scripts: Vec<Script>) {
-        self.pieces.push(Piece::Opaque { doubt, quoted, scripts });
+        self.pieces.push(Piece::Opaque {
+            doubt,
+            quoted,
+            scripts,
+            evaluates: Vec::new(),
+            holds: Vec::new(),
+            of: None,
+        });
     }
 
     /// The end of the construct here, as the parser saw it.
@@ -359,7 +366,18 @@ impl<'a> Cursor<'a, '_> {
     fn computed(&mut self, doubt: Doubt, quoted: bool) -> Result<(), Doubt> {
         let end = self.close()?;
         let scripts = self.reader.scripts(self.at + 2, end, self.spans)?;
-        self.opaque(doubt, quoted, scripts);
+        let whole = self.reader.source.get(self.at..end).unwrap_or_default();
+        let (open, close) = if whole.starts_with("$((") { (3, 2) } else { (2, 1) };
+        let inner_end = end.checked_sub(close).ok_or_else(|| lost("an expansion"))?;
+        let word = self.reader.read(self.at + open, inner_end, Mode::Quoted, self.spans)?;
+        self.pieces.push(Piece::Opaque {
+            doubt,
+            quoted,
+            scripts,
+            evaluates: vec![word],
+            holds: Vec::new(),
+            of: None,
+        });
         self.at = end;
         Ok(())
     }
@@ -399,9 +417,53 @@ impl<'a> Cursor<'a, '_> {
             return Ok(());
         }
         let scripts = self.reader.scripts(self.at + 2, inner_end, self.spans)?;
-        // `${x@P}` runs what the value holds; `${!x}` reads another variable.
-        self.opaque(Doubt::Expansion("parameter"), quoted, scripts);
+        let piece = self.derived(inner, inner_end, quoted, scripts)?;
+        self.pieces.push(piece);
         self.at = end;
         Ok(())
+    }
+
+    /// A `${...}` that is not computed, with what it evaluates.
+    fn derived(
+        &self,
+        inner: &str,
+        inner_end: usize,
+        quoted: bool,
+        scripts: Vec<Script>,
+    ) -> Result<Piece, Doubt> {
+        let mark = usize::from(inner.starts_with(['!', '#']));
+        let bare = inner.get(mark..).unwrap_or_default();
+        let length = bare.bytes().take_while(|b| *b == b'_' || b.is_ascii_alphanumeric()).count();
+        let (name, operation) = bare.split_at_checked(length).unwrap_or_default();
+        let start = self.at + 2 + mark + length;
+        let mode = if quoted { Mode::Quoted } else { Mode::Plain };
+        let mut evaluates = Vec::new();
+        let mut holds = Vec::new();
+        let all = matches!(operation, "[@]" | "[*]");
+        let slice = operation.starts_with(':')
+            && !operation.get(1..).unwrap_or_default().starts_with(['-', '=', '?', '+']);
+        if all {
+            // Every element, or every key.
+        } else if operation.starts_with('[') || slice {
+            evaluates.push(self.reader.read(start, inner_end, Mode::Quoted, self.spans)?);
+        } else {
+            holds.push(self.reader.read(start, inner_end, mode, self.spans)?);
+        }
+        // `${!x}` takes what `x` holds for a name, with a subscript if there is one.
+        if inner.starts_with('!') && !all && !matches!(operation, "*" | "@") {
+            let piece = Piece::Variable { name: name.to_owned(), quoted };
+            evaluates.push(Word { pieces: vec![piece] });
+        }
+        let doubt = match inner {
+            // `${x@P}` runs what the value holds.
+            _ if inner.ends_with("@P") => Doubt::Expansion("prompt"),
+            _ if inner.starts_with('#') => Doubt::Expansion("length"),
+            _ => Doubt::Expansion("parameter"),
+        };
+        let part = slice
+            || operation.starts_with(['%', '#'])
+            || operation.starts_with('[') && operation.find(']') == Some(operation.len() - 1);
+        let of = (mark == 0 && part && is_name(name)).then(|| name.to_owned());
+        Ok(Piece::Opaque { doubt, quoted, scripts, evaluates, holds, of })
     }
 }

@@ -6,6 +6,7 @@
 use super::Walker;
 use super::state::{Fed, Input, State};
 use crate::facts::paths;
+use crate::model::access::Verb;
 use crate::model::doubt::Doubt;
 use crate::model::word::Word as Value;
 use crate::shell::expand;
@@ -61,6 +62,21 @@ const SILENT: [&str; 20] = [
     "continue", "type", "umask", "ulimit", "jobs", "kill", "fg", "bg", "disown",
 ];
 
+/// Builtins that evaluate an operand: an expression, or the subscript of a name.
+const EVALUATING: [&str; 11] = [
+    "let",
+    "test",
+    "[",
+    "printf",
+    "read",
+    "mapfile",
+    "readarray",
+    "unset",
+    "getopts",
+    "wait",
+    "export",
+];
+
 pub(super) fn is_hazard_name(name: &str) -> bool {
     HAZARD_NAMES.contains(&name)
         || HAZARD_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -76,9 +92,23 @@ impl Walker<'_> {
         state: &mut State,
         input: &Input,
     ) -> bool {
+        if EVALUATING.contains(&name) {
+            self.evaluates(name, arguments, state);
+        }
+        let any = |letter: char| {
+            arguments.iter().any(|word| {
+                word.as_known().is_none_or(|text| text.starts_with('-') && text.contains(letter))
+            })
+        };
         match name {
+            // They run a command or a text that stands among their words.
+            "jobs" if any('x') => self.callback(name, arguments, state),
+            "mapfile" | "readarray" if any('C') => {
+                self.callback(name, arguments, state);
+                self.forget(arguments, state);
+            }
             _ if SILENT.contains(&name) => {}
-            "echo" => {}
+            "echo" | "let" => {}
             "printf" => match arguments.first().and_then(Value::as_known) {
                 Some("-v") => self.forget(arguments.get(1..2).unwrap_or_default(), state),
                 Some(text) if text.starts_with("-v") => {
@@ -99,7 +129,7 @@ impl Walker<'_> {
                 }
                 self.forget(arguments, state);
             }
-            "read" | "mapfile" | "readarray" | "getopts" | "let" | "shift" => {
+            "read" | "mapfile" | "readarray" | "getopts" | "shift" => {
                 self.forget(arguments, state);
             }
             "set" => {
@@ -116,6 +146,18 @@ impl Walker<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// What is run is judged, so that a deny sees it, and is a doubt all the same.
+    fn callback(&mut self, name: &str, arguments: &[Value], state: &mut State) {
+        for (at, word) in arguments.iter().enumerate() {
+            let option = word.as_known().is_some_and(|text| text.starts_with('-'));
+            if option && name == "jobs" {
+                let rest = arguments.get(at + 1..).unwrap_or_default();
+                self.argv(rest, &mut state.clone(), &Input::default(), &[]);
+            }
+        }
+        self.everything(&Doubt::InlineCode(name.to_owned()));
     }
 
     /// `command -v x` looks only; `command x` runs the program `x`, not a function of that name.
@@ -258,11 +300,24 @@ impl Walker<'_> {
                 match field.as_known() {
                     // `declare -n` makes one name mean another, `export -f` hands code on.
                     Some(text) if text.starts_with('-') && text.contains(['n', 'f', 'i']) => {
-                        state.hazard(Doubt::HazardAssignment(format!("{builtin} {text}")));
+                        let doubt = Doubt::HazardAssignment(format!("{builtin} {text}"));
+                        state.hazard(doubt.clone());
+                        if text.contains('i') {
+                            // From now on what is assigned is evaluated.
+                            self.unknown(Verb::Exec, doubt);
+                        }
+                    }
+                    Some(text) if text.contains('[') => {
+                        self.evaluate_text(text, state);
+                        self.forget(&[Value::known(text)], state);
                     }
                     Some(text) if text.contains('=') => self.forget(&[Value::known(text)], state),
                     Some(_) => {}
-                    None => state.hazard(Doubt::HazardAssignment(builtin.to_owned())),
+                    None => {
+                        let doubt = Doubt::HazardAssignment(builtin.to_owned());
+                        state.hazard(doubt.clone());
+                        self.unknown(Verb::Exec, doubt);
+                    }
                 }
             }
         }

@@ -6,12 +6,14 @@
 //! The caller is `facts::gather`, for tools whose argument is a shell text or an argv.
 
 mod arrival;
+mod arithmetic;
 mod builtin;
 mod code;
 mod download;
 mod git;
 mod hosts;
 mod interpreter;
+mod nodes;
 mod operands;
 mod program;
 mod simple;
@@ -152,7 +154,7 @@ impl<'a> Walker<'a> {
         self.level += usize::from(nested);
         match shell::parse(text, self.level) {
             Ok(script) => {
-                walk::define(&script, &mut self.defined);
+                nodes::define(&script, &mut self.defined);
                 self.script(&script, state, input);
             }
             Err(doubt) => self.everything(&doubt),

@@ -141,6 +141,7 @@ impl Walker<'_> {
         for script in word.scripts() {
             self.script(script, &mut state.clone(), &inner);
         }
+        self.evaluated_in(word, state);
         for piece in &word.pieces {
             if let Piece::Default { name, assigns: true, .. } = piece {
                 state.vars.set(name, vars::Value::Unknown(Doubt::Variable(name.clone())));
@@ -153,7 +154,14 @@ impl Walker<'_> {
         let value = match &assignment.value {
             Assigned::Scalar(word) => {
                 self.substitutions(word, state, &Input::default());
+                let number = self.is_number_word(word, state);
                 match expand::single(word, self.known(state)) {
+                    Value::Unknown(_) if number => super::arithmetic::number(),
+                    Value::Unknown(unknown)
+                        if unknown.reason == crate::model::doubt::Doubt::Expansion("integer") =>
+                    {
+                        vars::Value::Unknown(Doubt::Variable(name.to_owned()))
+                    }
                     Value::Known(text) => vars::Value::Texts(vec![text]),
                     Value::OneOf(texts) => vars::Value::Texts(texts),
                     Value::Unknown(unknown) => vars::Value::Unknown(unknown.reason),
@@ -176,7 +184,14 @@ impl Walker<'_> {
                 }
             }
         };
-        let value = if assignment.append || assignment.indexed {
+        let value = if assignment.append
+            && super::arithmetic::is_number(&value)
+            && state.vars.get(name).is_some_and(super::arithmetic::is_number)
+            && (value == super::arithmetic::number()
+                || state.vars.get(name) == Some(&super::arithmetic::number()))
+        {
+            super::arithmetic::number()
+        } else if assignment.append || assignment.indexed {
             self.appended(name, assignment, value, state)
         } else {
             value

@@ -1,11 +1,12 @@
 //! Walks a script: every branch is taken, and what may differ after it is joined.
 
 use super::Walker;
+use super::nodes::{assigned_in, inner_nodes, returns_early};
 use super::state::{Fed, Input, State};
 use crate::model::doubt::Doubt;
 use crate::model::word::Word as Value;
 use crate::shell::expand::{self, Known};
-use crate::shell::ir::{Assignment, Link, Node, Piece, Script, Simple, Word};
+use crate::shell::ir::{Assigned, Link, Node, Piece, Script, Simple, Word};
 use crate::shell::vars;
 use std::collections::BTreeSet;
 
@@ -36,7 +37,8 @@ impl Walker<'_> {
             Node::If { arms, otherwise } => self.condition(arms, otherwise.as_ref(), state, input),
             Node::Loop { condition, body } => {
                 let names = assigned_in(&[condition, body]);
-                self.rounds(names, state, |walker, inner| {
+                let texts = self.texts_in(&[condition, body]);
+                self.rounds(names, &texts, state, |walker, inner| {
                     walker.script(condition, inner, input);
                     walker.script(body, inner, input);
                 });
@@ -226,15 +228,61 @@ impl Walker<'_> {
         }
     }
 
+    /// The variables that these scripts may assign something else than a number.
+    fn texts_in(&self, scripts: &[&Script]) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let mut open: Vec<&Node> = scripts.iter().flat_map(|script| &script.nodes).collect();
+        while let Some(node) = open.pop() {
+            let assignments = match node {
+                Node::Simple(simple) => {
+                    for word in &simple.words {
+                        if let [Piece::Text { text, .. }] = word.pieces.as_slice() {
+                            names.insert(text.trim_start_matches("-v").to_owned());
+                        }
+                    }
+                    simple.assignments.as_slice()
+                }
+                Node::Declare { assignments, .. } => assignments,
+                Node::For { variable, .. } => {
+                    names.insert(variable.clone());
+                    &[]
+                }
+                _ => &[],
+            };
+            for assignment in assignments {
+                match &assignment.value {
+                    Assigned::Scalar(word) if !assignment.indexed && self.counts(word) => {}
+                    _ => {
+                        names.insert(assignment.name.clone());
+                    }
+                }
+            }
+            open.extend(inner_nodes(node));
+        }
+        names
+    }
+
     /// Walks a loop's round once, with what it assigns unknown from the start.
     fn rounds(
         &mut self,
         names: Vec<String>,
+        texts: &BTreeSet<String>,
         state: &mut State,
         walk: impl FnOnce(&mut Self, &mut State),
     ) {
         let before = state.clone();
+        let counters: Vec<String> = names
+            .iter()
+            .filter(|name| {
+                !texts.contains(*name) && before.vars.get(name).is_none_or(vars::is_number)
+            })
+            .cloned()
+            .collect();
         state.vars.forget(names, &Doubt::Expansion("loop"));
+        // What was a number and is only ever assigned numbers stays one.
+        for name in counters {
+            state.vars.set(&name, super::arithmetic::number());
+        }
         state.branch = true;
         let mut inner = state.clone();
         walk(self, &mut inner);
@@ -257,6 +305,7 @@ impl Walker<'_> {
         input: &Input,
     ) {
         let mut runs = false;
+        let mut numbers = false;
         let value = match words {
             None => vars::Value::Unknown(Doubt::Variable("@".to_owned())),
             Some(words) => {
@@ -266,16 +315,26 @@ impl Walker<'_> {
                     all.extend(expand::fields(word, self.known(state)));
                 }
                 let all = self.globbed(all, state);
+                numbers =
+                    !words.is_empty() && words.iter().all(|word| self.is_number_word(word, state));
                 runs = all.iter().any(|word| !matches!(word, Value::Unknown(_)));
                 values_of(&all)
             }
         };
+        let value = match value {
+            vars::Value::Unknown(_) if numbers => super::arithmetic::number(),
+            vars::Value::Unknown(Doubt::Expansion("integer")) => {
+                vars::Value::Unknown(Doubt::Variable(variable.to_owned()))
+            }
+            value => value,
+        };
         // Over nothing it is not set at all.
         let before = (!runs).then(|| state.clone());
         let mut names = assigned_in(&[body]);
+        let texts = self.texts_in(&[body]);
         names.retain(|name| name != variable);
         state.vars.set(variable, value);
-        self.rounds(names, state, |walker, inner| walker.script(body, inner, input));
+        self.rounds(names, &texts, state, |walker, inner| walker.script(body, inner, input));
         if let Some(before) = before {
             state.join(before);
         }
@@ -411,54 +470,6 @@ fn assigns(node: &Node) -> bool {
     }
 }
 
-/// Whether a `return` may leave the function before its end.
-fn returns_early(script: &Script) -> bool {
-    let mut open: Vec<&Node> = script.nodes.iter().collect();
-    while let Some(node) = open.pop() {
-        if let Node::Simple(simple) = node
-            && simple.words.first().is_some_and(|word| *word == Word::quoted("return"))
-        {
-            return true;
-        }
-        open.extend(inner_nodes(node));
-    }
-    false
-}
-
-/// The names that a script makes functions, in the shell itself or in a subshell of it.
-pub(super) fn define(script: &Script, names: &mut BTreeSet<String>) {
-    let mut open: Vec<&Node> = script.nodes.iter().collect();
-    while let Some(node) = open.pop() {
-        if let Node::Function { name, .. } = node {
-            names.insert(name.clone());
-        }
-        open.extend(inner_nodes(node));
-    }
-}
-
-/// The commands that stand in a command.
-fn inner_nodes(node: &Node) -> Vec<&Node> {
-    match node {
-        Node::Simple(_) | Node::Declare { .. } | Node::Test(_) => Vec::new(),
-        Node::Chain { first, rest } => {
-            std::iter::once(&**first).chain(rest.iter().map(|(_, node)| node)).collect()
-        }
-        Node::Pipe(nodes) => nodes.iter().collect(),
-        Node::Background(node)
-        | Node::Not(node)
-        | Node::Redirected { node, .. }
-        | Node::Function { body: node, .. } => vec![&**node],
-        Node::Subshell(script) | Node::Group(script) => script.nodes.iter().collect(),
-        Node::If { arms, otherwise } => {
-            let arms = arms.iter().flat_map(|(condition, body)| [condition, body]);
-            arms.chain(otherwise).flat_map(|script| &script.nodes).collect()
-        }
-        Node::Loop { condition, body } => condition.nodes.iter().chain(&body.nodes).collect(),
-        Node::For { body, .. } => body.nodes.iter().collect(),
-        Node::Case { arms, .. } => arms.iter().flat_map(|arm| &arm.nodes).collect(),
-    }
-}
-
 fn plain(text: &str) -> Word {
     Word { pieces: vec![Piece::Text { text: text.to_owned(), quoted: false }] }
 }
@@ -478,36 +489,4 @@ fn values_of(words: &[Value]) -> vars::Value {
         return vars::Value::Unknown(Doubt::TooManyValues);
     }
     vars::Value::Texts(texts)
-}
-
-/// The variables that these scripts may assign.
-fn assigned_in(scripts: &[&Script]) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut open: Vec<&Node> = scripts.iter().flat_map(|script| &script.nodes).collect();
-    while let Some(node) = open.pop() {
-        match node {
-            Node::Simple(simple) => {
-                assigned(&simple.assignments, &mut names);
-                // `read x`, `printf -vx`, `mapfile x`: any word may be a variable's name.
-                for word in &simple.words {
-                    if let [Piece::Text { text, .. }] = word.pieces.as_slice() {
-                        let text = text.strip_prefix("-v").unwrap_or(text);
-                        let text = text.split(['=', '[']).next().unwrap_or_default();
-                        if vars::is_name(text) {
-                            names.push(text.to_owned());
-                        }
-                    }
-                }
-            }
-            Node::Declare { assignments, .. } => assigned(assignments, &mut names),
-            Node::For { variable, .. } => names.push(variable.clone()),
-            _ => {}
-        }
-        open.extend(inner_nodes(node));
-    }
-    names
-}
-
-fn assigned(assignments: &[Assignment], names: &mut Vec<String>) {
-    names.extend(assignments.iter().map(|assignment| assignment.name.clone()));
 }
