@@ -16,6 +16,7 @@ mod operands;
 mod program;
 mod simple;
 mod state;
+mod suspect;
 #[cfg(test)]
 mod tests;
 mod tree;
