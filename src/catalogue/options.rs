@@ -3,7 +3,7 @@
 //! The reading follows the program's own: clusters, attached values, abbreviated long options,
 //! `--`. A word that is not known is never taken for an option's name, only for what stands there.
 
-use super::program::{Kind, OptionSpec, Program, Slot, Style};
+use super::program::{Interpreter, Kind, OptionSpec, Program, Slot, Style};
 use crate::model::access::{Arg, OptionClass, Role};
 use crate::model::doubt::Doubt;
 use crate::model::word::{Unknown, Word};
@@ -99,7 +99,11 @@ impl Reader<'_> {
     fn push_other(&mut self, shown: String, table: &Program) {
         let value = shown.split_once('=').map(|(_, value)| Word::known(value));
         let name = shown.split('=').next().unwrap_or_default().to_owned();
-        let class = table.others.unwrap_or(OptionClass::Unknown);
+        // A value may be anything, also where an option without one is harmless.
+        let class = match (&value, table.others) {
+            (None, Some(class)) => class,
+            (None, None) | (Some(_), _) => OptionClass::Unknown,
+        };
         let role = Role::Option { spellings: vec![name.clone()], value, class };
         self.out.items.push(Item {
             arg: Arg { word: Word::Known(name), role, path: None },
@@ -309,11 +313,22 @@ impl Reader<'_> {
         for (at, letter) in letters.char_indices() {
             let shown = format!("-{letter}");
             let Some(spec) = exact(table, &shown) else {
+                // What follows may be its value.
+                let rest = letters.get(at + letter.len_utf8()..).unwrap_or_default();
+                if rest.contains(['/', '.']) {
+                    return self.push_other(format!("{shown}={rest}"), table);
+                }
                 self.push_other(shown, table);
                 continue;
             };
             if spec.value.is_none() {
                 self.push_option(shown, Some(spec), None);
+                continue;
+            }
+            // A shell's `-o` takes the next word wherever it stands: `bash -oc pipefail TEXT`.
+            if table.interpreter == Some(Interpreter::Shell) {
+                let value = self.next();
+                self.push_option(shown, Some(spec), value);
                 continue;
             }
             let attached = letters.get(at + letter.len_utf8()..).filter(|rest| !rest.is_empty());

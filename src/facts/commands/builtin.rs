@@ -15,9 +15,29 @@ use crate::shell::vars;
 use crate::world::FileKind;
 
 /// Variables that change what commands do, by their beginnings and by name.
-const HAZARD_PREFIXES: [&str; 7] =
-    ["LD_", "GIT_", "PYTHON", "PERL5", "DYLD_", "BASH_FUNC_", "npm_config_"];
-const HAZARD_NAMES: [&str; 36] = [
+const HAZARD_PREFIXES: [&str; 10] = [
+    "LD_",
+    "GIT_",
+    "PYTHON",
+    "PERL5",
+    "DYLD_",
+    "BASH_FUNC_",
+    "npm_config_",
+    "NPM_CONFIG_",
+    "CARGO_BUILD_",
+    "CARGO_TARGET_",
+];
+const HAZARD_NAMES: [&str; 46] = [
+    "XDG_CONFIG_HOME",
+    "RIPGREP_CONFIG_PATH",
+    "PYTEST_ADDOPTS",
+    "RUSTDOC",
+    "RUSTFMT",
+    "MAKEFILES",
+    "CURL_HOME",
+    "WGETRC",
+    "AWKPATH",
+    "AWKLIBPATH",
     "PATH",
     "IFS",
     "BASH_ENV",

@@ -32,10 +32,11 @@ impl Walker<'_> {
         match base {
             "sed" => return self.sed(code, state, &doubt),
             "awk" | "gawk" | "mawk" => {
-                let outside = without_strings(code);
-                if outside.contains("system")
-                    || outside.contains('|') && !only_or(&outside)
-                    || outside.contains("getline")
+                // Where a string ends cannot be told from a pattern or a comment: each counts.
+                if code.contains("system")
+                    || code.contains('|') && !only_or(code)
+                    || code.contains("getline")
+                    || code.contains('@')
                 {
                     self.unknown(Verb::Exec, doubt.clone());
                 }
@@ -147,19 +148,6 @@ fn strings(code: &str) -> Vec<String> {
     all.sort();
     all.dedup();
     all
-}
-
-fn without_strings(code: &str) -> String {
-    let mut out = String::new();
-    let mut quoted = false;
-    for c in code.chars() {
-        if c == '"' {
-            quoted = !quoted;
-        } else if !quoted {
-            out.push(c);
-        }
-    }
-    out
 }
 
 /// Every bar is half of `||`.

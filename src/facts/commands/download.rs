@@ -28,6 +28,12 @@ impl Walker<'_> {
             let Role::Option { spellings, value: Some(value), .. } = &item.arg.role else {
                 continue;
             };
+            // It has patterns of its own.
+            if spellings.iter().any(|s| s == "-T")
+                && let Some(pattern) = value.as_known().filter(|text| text.contains(['{', '[']))
+            {
+                self.unknown(Verb::Read, Doubt::Glob(pattern.to_owned()));
+            }
             if spellings.iter().any(|spelling| AT_FILE.contains(&spelling.as_str())) {
                 self.at_file(value, spellings.iter().any(|s| s == "-F"), state);
             }
@@ -66,6 +72,10 @@ impl Walker<'_> {
             return;
         };
         for text in texts {
+            // A form's file names may be quoted, and more than one.
+            if form && text.contains('@') && text.contains(['"', ',', '\\']) {
+                self.unknown(Verb::Read, Doubt::Glob(text.clone()));
+            }
             let path = match text.strip_prefix('@') {
                 Some(path) => Some(path.to_owned()),
                 None if form => text

@@ -166,10 +166,8 @@ impl Walker<'_> {
         let grep = reading.subcommand.as_deref() == Some("grep");
         let fitting = |kind: Kind| matches!(kind, Kind::Read | Kind::Revision);
         let operands = reading.items.iter().filter(|item| item.arg.role == Role::Operand);
-        let words: Vec<Word> = operands
-            .filter(|item| fitting(item.kind))
-            .map(|item| item.arg.word.clone())
-            .collect();
+        let words: Vec<Word> =
+            operands.filter(|item| fitting(item.kind)).map(|item| item.arg.word.clone()).collect();
         if words.is_empty() && grep {
             return self.word(Kind::Read, &Word::known("."), state, Some(filter));
         }
@@ -185,9 +183,10 @@ impl Walker<'_> {
         self.accesses.iter().any(|access| match &access.target {
             Target::Exec(command) => {
                 command.program.word.as_known().is_some_and(|name| name.ends_with("git"))
-                    && command.args.iter().any(|arg| {
-                        matches!(arg.word.as_known(), Some("add" | "commit" | "stash"))
-                    })
+                    && command
+                        .args
+                        .iter()
+                        .any(|arg| matches!(arg.word.as_known(), Some("add" | "commit" | "stash")))
             }
             _ => false,
         })
@@ -222,8 +221,7 @@ impl Walker<'_> {
         if self.pathspec(word, &[Verb::Write]) {
             return;
         }
-        let verbs: &[Verb] =
-            &[Verb::Read, Verb::Write];
+        let verbs: &[Verb] = &[Verb::Read, Verb::Write];
         let other = reading.has(&["-s".to_owned()]) || !restore && at.nth > 0;
         let Some(texts) = word.values() else {
             return verbs.iter().for_each(|verb| {
@@ -277,11 +275,10 @@ impl Walker<'_> {
         let any = [FileKind::File, FileKind::Directory, FileKind::Other];
         each_directory(state).into_iter().flatten().find_map(|directory| {
             let file = is(directory.join(".git").ok(), &[FileKind::File, FileKind::Other]);
-            let bare = is(directory.join("HEAD").ok(), &any)
-                && is(directory.join("objects").ok(), &any);
-            (file || bare).then(|| {
-                Doubt::Other(format!("{} is another repository", directory.as_str()))
-            })
+            let bare =
+                is(directory.join("HEAD").ok(), &any) && is(directory.join("objects").ok(), &any);
+            (file || bare)
+                .then(|| Doubt::Other(format!("{} is another repository", directory.as_str())))
         })
     }
 

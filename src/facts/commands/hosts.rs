@@ -17,8 +17,9 @@ impl Walker<'_> {
     }
 
     pub(super) fn url(&mut self, text: &str, method: Option<&str>, state: &State) {
-        if let Some(path) = text.strip_prefix("file://") {
-            return self.paths(path, state, &[Verb::Read], None);
+        let scheme = text.get(..7).filter(|start| start.eq_ignore_ascii_case("file://"));
+        if let Some(rest) = scheme.and_then(|_| text.get(7..)) {
+            return self.file_url(rest, state);
         }
         match Network::parse_url(text) {
             Ok(mut network) => {
@@ -27,6 +28,17 @@ impl Walker<'_> {
             }
             Err(error) => self.unknown(Verb::Connect, Doubt::Other(error.to_string())),
         }
+    }
+
+    /// `file://[host]/path`: the file, whichever host is named.
+    fn file_url(&mut self, rest: &str, state: &State) {
+        let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or(rest);
+        // curl's own patterns, and what is written in another way.
+        if path.contains(['{', '[', '%', '\\']) {
+            return self.unknown(Verb::Read, Doubt::Glob(path.to_owned()));
+        }
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        self.paths(path, state, &[Verb::Read], None);
     }
 
     pub(super) fn web_address(&mut self, text: &str, method: Option<&str>, state: &State) {

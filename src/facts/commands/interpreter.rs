@@ -75,6 +75,11 @@ impl Walker<'_> {
             _ if process => {
                 ShellText { text: Some(None), doubt: Some(Doubt::InlineCode(base.to_owned())) }
             }
+            // Code of another language is opaque, wherever it comes from.
+            Fed::Text(text) if kind == Interpreter::Other => {
+                let doubt = Some(Doubt::InlineCode(base.to_owned()));
+                ShellText { text: Some(Some(text.clone())), doubt }
+            }
             Fed::Text(text) => ShellText { text: Some(Some(text.clone())), doubt: None },
             Fed::Nothing | Fed::Files => ShellText::default(),
             Fed::Names(_) => ShellText { text: Some(None), doubt: Some(Doubt::CommandOutput) },

@@ -18,6 +18,7 @@ mod operands;
 mod program;
 mod simple;
 mod state;
+mod suspect;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -7,11 +7,10 @@ use super::tree::Filter;
 use crate::catalogue::options::{Item, Reading};
 use crate::catalogue::program::{Interpreter, Kind, Program, Walk};
 use crate::facts::paths;
-use crate::model::access::{Access, Certainty, Role, Target, Verb};
+use crate::model::access::{Role, Target, Verb};
 use crate::model::doubt::Doubt;
 use crate::model::path::{Extent, PathTarget};
 use crate::model::word::Word;
-use crate::world::FileKind;
 
 /// Paths that are no access in a command (policy language §11.7).
 pub(super) fn is_no_access(text: &str) -> bool {
@@ -85,8 +84,7 @@ impl Walker<'_> {
         let filter = filter_of(base, table, reading);
         let grep = matches!(base, "grep" | "egrep" | "fgrep");
         let recurses = grep && told_to_recurse(reading);
-        let tree =
-            (table.tree || recurses || reading.has(&table.tree_options)).then_some(&filter);
+        let tree = (table.tree || recurses || reading.has(&table.tree_options)).then_some(&filter);
         let in_place = reading.has(&table.in_place);
         let only_told = base == "git" && reading.has(&["--dry-run".to_owned()]);
         let makes_directories = base == "install" && reading.has(&["-d".to_owned()]);
@@ -102,6 +100,7 @@ impl Walker<'_> {
                 Role::Option { value: Some(value), .. } => (value, false),
                 Role::Option { value: None, .. } => continue,
             };
+            self.perhaps_path(base, item, state);
             let kind = match (item.kind, operand) {
                 (Kind::Delete, true) if only_told => Kind::List,
                 (Kind::Read, true) if in_place => Kind::Update,
@@ -310,54 +309,6 @@ impl Walker<'_> {
         }
         let everything = Filter::default();
         roots.iter().for_each(|root| self.word(Kind::Delete, root, state, Some(&everything)));
-    }
-
-    /// Words of a program that no table describes: what looks like a path may be one.
-    pub(super) fn suspects(&mut self, reading: &Reading, base: &str, state: &State) {
-        let doubt = Doubt::UnknownProgram(base.to_owned());
-        for item in &reading.items {
-            let word = match &item.arg.role {
-                Role::Operand => &item.arg.word,
-                Role::Option { value: Some(value), .. } => value,
-                Role::Option { value: None, .. } | Role::EndOfOptions => continue,
-            };
-            let Some(texts) = word.values() else {
-                for verb in [Verb::Read, Verb::Write] {
-                    let reason = super::builtin::first_doubt(std::slice::from_ref(word));
-                    let target = Target::Unknown { verb, reason };
-                    self.push(Access { target, certainty: Certainty::Suspected(doubt.clone()) });
-                }
-                continue;
-            };
-            for text in texts.iter().cloned() {
-                let tail = text.split_once('=').map_or("", |(_, tail)| tail).to_owned();
-                for part in [text, tail] {
-                    self.suspect(&part, state, &doubt);
-                }
-            }
-        }
-    }
-
-    fn suspect(&mut self, text: &str, state: &State, doubt: &Doubt) {
-        if text.is_empty() || text.contains("://") || is_no_access(text) {
-            return;
-        }
-        for directory in each_directory(state) {
-            let Ok(target) = paths::target(text, directory.as_ref(), self.place) else { continue };
-            let there = || {
-                let kind = self.place.world.resolve(&target.written).kind;
-                matches!(kind, Ok(FileKind::File | FileKind::Directory | FileKind::Other))
-            };
-            if !text.contains(['/', '.']) && !there() {
-                continue;
-            }
-            for access in [Target::Read(target.clone()), Target::Write(target)] {
-                self.push(Access {
-                    target: access,
-                    certainty: Certainty::Suspected(doubt.clone()),
-                });
-            }
-        }
     }
 }
 

@@ -194,9 +194,8 @@ impl Walker<'_> {
         state: &State,
     ) -> Vec<Word> {
         let name = super::program::find_name(own, at);
-        let outside = |word: &Word| {
-            matches!(word.as_known(), Some("-L" | "-follow" | "-files0-from"))
-        };
+        let outside =
+            |word: &Word| matches!(word.as_known(), Some("-L" | "-follow" | "-files0-from"));
         if own.iter().any(outside) {
             return vec![Word::unknown(Doubt::TreeUnknown)];
         }
