@@ -54,6 +54,21 @@ pub const ACCESSES_MAX: usize = 8_192;
 
 /// One policy file, in bytes.
 pub const POLICY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// One pattern, in bytes: the longest path there is. Its readers need not be lazy then.
+pub const PATTERN_BYTES_MAX: usize = 4_096;
+/// Braces inside braces. People write two; an expansion copies the text once for each.
+pub const PATTERN_BRACE_DEPTH_MAX: usize = 16;
+/// Patterns of one policy, its lists and braces written out. Each costs memory for as long as the
+/// policy is in force, and time at each call.
+pub const POLICY_PATTERNS_MAX: usize = 200_000;
+/// Patterns of one policy that come from braces: few bytes of a file stand for many of these.
+pub const POLICY_BRACES_MAX: usize = 100_000;
+/// Patterns of one policy in bytes, lists and braces written out: what it may hold in memory.
+pub const POLICY_PATTERN_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Entries that one use of a list may stand for: lists of lists grow by the power.
+pub const LIST_ENTRIES_MAX: usize = 100_000;
+/// Mistakes told of one file. Nobody reads more, and each is shown with its place.
+pub const DIAGNOSTICS_MAX: usize = 200;
 /// Patterns that one pattern's braces may expand to.
 pub const PATTERN_BRACES_MAX: usize = 1_024;
 /// Compiled size of one regular expression of a policy, in bytes.

@@ -73,8 +73,9 @@ pub const PRIVATE: &[&str] = &[
     "fec0::/10",
 ];
 
-/// `$loopback`: this machine itself (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3, RFC 6761 §6.3).
-pub const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1/128", "localhost:*"];
+/// `$loopback`: this machine itself (RFC 1122 §3.2.1.3, RFC 4291 §2.5.2-3, RFC 6761
+/// §6.3). A connection to the unspecified address reaches it too.
+pub const LOOPBACK: &[&str] = &["127.0.0.0/8", "0.0.0.0/8", "::1/128", "::/128", "localhost:*"];
 
 /// `$metadata`: where clouds hand out a machine's own credentials, by address and by name.
 pub const METADATA: &[&str] = &[
@@ -118,6 +119,10 @@ pub const TRANSPARENT: &[&str] = &[
     "ReportFindings",
     "ToolSearch",
 ];
+
+/// Tools of the runtimes that are not transparent: known by name, for messages only.
+pub const OTHER_TOOLS: &[&str] =
+    &["Task", "WebSearch", "Skill", "SlashCommand", "KillBash", "EnterPlanMode", "CronCreate"];
 
 /// The text of a shipped pack, by the name a policy includes it by.
 #[must_use]
@@ -185,13 +190,10 @@ const WIRING: &[&str] = &[
 #[must_use]
 pub fn floor(protected: &Protected, anchors: &Anchors) -> Vec<Rule> {
     let path = |text: &str| PathPattern::parse(text, anchors, Stance::Tighten).ok();
-    let exact = |at: &AbsPath| path(&globset::escape(at.as_str()));
+    // Not read as patterns: a place with a strange name is protected as well.
     let own: Vec<PathPattern> =
-        protected.paths.iter().chain(&protected.sockets).filter_map(exact).collect();
-    let sockets = protected.sockets.iter().filter_map(|at| {
-        let text = format!("unix:{}", globset::escape(at.as_str()));
-        ConnectPattern::parse(&text, anchors, Stance::Tighten).ok()
-    });
+        protected.paths.iter().chain(&protected.sockets).map(PathPattern::held).collect();
+    let sockets = protected.sockets.iter().map(ConnectPattern::held_socket);
     let writes = |matches| Scope::Paths { verbs: vec![Verb::Write], matches, unless: Vec::new() };
     vec![
         built_in(

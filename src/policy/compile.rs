@@ -1,16 +1,19 @@
 //! From documents to a policy: lists resolved, patterns compiled, every mistake collected.
 
 use super::builtin::{self, Protected};
-use super::diagnostic::{Diagnostic, Severity, did_you_mean, line_of};
+use super::diagnostic::{Diagnostic, Lines, Severity, did_you_mean};
 use super::document::{self, At, Document, PatternText, Phase, RuleText, ToolText};
 use super::pattern::call::CallPattern;
 use super::pattern::connect::ConnectPattern;
 use super::pattern::exec::{ExecPattern, Writable};
 use super::pattern::output::OutputPattern;
 use super::pattern::path::PathPattern;
-use super::pattern::{Anchors, PatternError, Stance};
+use super::pattern::{Anchors, PatternError, Stance, braces};
 use super::rule::{self, Layer, Origin, Policy, Rule, Says, Scope, ToolRow, Unattended};
-use crate::limits::LIST_DEPTH_MAX;
+use crate::limits::{
+    DIAGNOSTICS_MAX, LIST_DEPTH_MAX, LIST_ENTRIES_MAX, POLICY_BRACES_MAX, POLICY_PATTERN_BYTES_MAX,
+    POLICY_PATTERNS_MAX,
+};
 use crate::model::access::Verb;
 use crate::model::call::ToolName;
 use crate::model::decision::PolicyId;
@@ -62,8 +65,11 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
         layers.push(layer);
         documents.push(document);
     }
-    diagnostics.sort_by_key(|found| (found.file.clone(), found.span.start));
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
+    // Errors stand before warnings where not all can be told.
+    diagnostics.sort_by_key(|found| std::cmp::Reverse(found.severity));
+    diagnostics.truncate(DIAGNOSTICS_MAX);
+    diagnostics.sort_by_key(|found| (found.file.clone(), found.span.start));
     let policy = Policy {
         id: PolicyId { name: names.join("+"), sha256: hex(&digest.finalize()) },
         layers,
@@ -115,6 +121,42 @@ struct Compiler<'a> {
     lists: BTreeMap<&'a str, &'a [At<String>]>,
     writable: Vec<PathPattern>,
     diagnostics: Vec<Diagnostic>,
+    lines: Lines,
+    size: Size,
+}
+
+/// What has been read so far, for the bounds on one policy.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    patterns: usize,
+    braces: usize,
+    bytes: usize,
+    /// A bound is met, and told: nothing more is read.
+    full: bool,
+}
+
+impl Size {
+    /// Counts one pattern, with what its braces stand for.
+    fn add(&mut self, text: &str) -> Result<(), PatternError> {
+        let choices =
+            if text.contains('{') { braces::expand(text).map_or(1, |all| all.len()) } else { 1 };
+        self.patterns += choices;
+        self.braces += choices - 1;
+        self.bytes += choices * text.len();
+        let (what, most) = if self.patterns > POLICY_PATTERNS_MAX {
+            ("patterns", POLICY_PATTERNS_MAX)
+        } else if self.braces > POLICY_BRACES_MAX {
+            ("patterns that come from braces", POLICY_BRACES_MAX)
+        } else if self.bytes > POLICY_PATTERN_BYTES_MAX {
+            ("bytes of patterns", POLICY_PATTERN_BYTES_MAX)
+        } else {
+            return Ok(());
+        };
+        self.full = true;
+        Err(PatternError::new(format!("the policy has more than {most} {what}")).help(
+            "lists and braces count as what they stand for: use fewer, or patterns that cover more",
+        ))
+    }
 }
 
 impl<'a> Compiler<'a> {
@@ -125,6 +167,8 @@ impl<'a> Compiler<'a> {
             lists: BTreeMap::new(),
             writable: Vec::new(),
             diagnostics: Vec::new(),
+            lines: Lines::of(&source.text),
+            size: Size::default(),
         };
         for (name, values) in &document.lists {
             if name.value == "workspace" {
@@ -196,7 +240,7 @@ impl<'a> Compiler<'a> {
         let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
         for rule in &document.rules {
             if let Some(first) = seen.insert(&rule.id.value, rule.id.span.start) {
-                let line = line_of(&self.source.text, first);
+                let line = self.lines.line_of(first);
                 let message = format!("two rules are named `{}`", rule.id.value);
                 let help =
                     format!("the first stands in line {line}; a log line must name one rule");
@@ -214,7 +258,7 @@ impl<'a> Compiler<'a> {
             why: text.why.clone(),
             origin: Origin {
                 file: self.source.name.clone(),
-                line: line_of(&self.source.text, text.id.span.start),
+                line: self.lines.line_of(text.id.span.start),
             },
         }
     }
@@ -289,9 +333,10 @@ impl<'a> Compiler<'a> {
 
     /// The same patterns once more for another use; their mistakes are already told.
     fn paths_quietly(&mut self, texts: &[At<PatternText>]) -> Vec<PathPattern> {
-        let told = self.diagnostics.len();
+        let (told, size) = (self.diagnostics.len(), self.size);
         let patterns = self.paths(texts, Stance::Tighten);
         self.diagnostics.truncate(told);
+        self.size = size;
         patterns
     }
 
@@ -324,16 +369,26 @@ impl<'a> Compiler<'a> {
     ) -> Vec<T> {
         let mut patterns = Vec::new();
         for at in texts {
+            if self.size.full || self.diagnostics.len() >= DIAGNOSTICS_MAX {
+                break;
+            }
             let PatternText::Text(text) = &at.value else {
                 let error = PatternError::new("a regular expression stands only for output");
                 self.pattern_error(at, &error);
                 continue;
             };
             let mut expanded = Vec::new();
-            if let Err(error) = self.expand(text, 0, &mut expanded) {
+            let mut steps = 0;
+            if let Err(error) = self.expand(text, 0, &mut steps, &mut expanded) {
                 self.pattern_error(at, &error);
             }
+            // What is nowhere named is counted too: lists of empty lists grow alike.
+            self.size.patterns += steps.saturating_sub(expanded.len());
             for text in expanded {
+                if let Err(error) = self.size.add(&text) {
+                    self.pattern_error(at, &error);
+                    break;
+                }
                 match parse(&text, self.anchors, stance) {
                     Ok(pattern) => patterns.push(pattern),
                     Err(error) => self.pattern_error(at, &error),
@@ -344,7 +399,19 @@ impl<'a> Compiler<'a> {
     }
 
     /// `$name` alone is a list, of this file or built in; anything else is itself.
-    fn expand(&self, text: &str, depth: usize, into: &mut Vec<String>) -> Result<(), PatternError> {
+    fn expand(
+        &self,
+        text: &str,
+        depth: usize,
+        steps: &mut usize,
+        into: &mut Vec<String>,
+    ) -> Result<(), PatternError> {
+        *steps += 1;
+        if *steps > LIST_ENTRIES_MAX {
+            let message = format!("this stands for more than {LIST_ENTRIES_MAX} entries");
+            return Err(PatternError::new(message)
+                .help("lists of lists grow by the power: name each list once"));
+        }
         let name = text.strip_prefix('$').filter(|name| {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         });
@@ -357,7 +424,9 @@ impl<'a> Compiler<'a> {
                 .help("lists may name lists, but not in a circle"));
         }
         if let Some(values) = self.lists.get(name) {
-            return values.iter().try_for_each(|value| self.expand(&value.value, depth + 1, into));
+            return values
+                .iter()
+                .try_for_each(|value| self.expand(&value.value, depth + 1, steps, into));
         }
         if let Some(values) = builtin::list(name) {
             into.extend(values.iter().map(|value| (*value).to_owned()));
@@ -388,3 +457,6 @@ fn stances(says: Says) -> (Stance, Stance) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

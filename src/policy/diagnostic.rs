@@ -103,10 +103,24 @@ fn clamp(span: &Range<usize>, text: &str) -> Range<usize> {
     start..border(span.end).max(start)
 }
 
-/// The line of a place, counted from 1.
-#[must_use]
-pub fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|b| *b == b'\n').count() + 1
+/// Where the lines of a text end, looked up once for many places.
+#[derive(Debug)]
+pub struct Lines {
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    /// The lines of this text.
+    #[must_use]
+    pub fn of(text: &str) -> Lines {
+        Lines { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
+    }
+
+    /// The line of a place, counted from 1.
+    #[must_use]
+    pub fn line_of(&self, offset: usize) -> usize {
+        self.ends.partition_point(|end| *end < offset) + 1
+    }
 }
 
 /// The candidate nearest to `word`, if it is near enough to be meant.
@@ -150,6 +164,14 @@ mod tests {
         assert_eq!(edit_distance("", "abc"), 3);
         assert_eq!(did_you_mean("dney", ["deny", "allow"]), Some("deny"));
         assert_eq!(did_you_mean("zzz", ["deny", "allow"]), None);
+    }
+
+    #[test]
+    fn lines() {
+        let lines = Lines::of("a\n\nb");
+        for (offset, line) in [(0, 1), (1, 1), (2, 2), (3, 3), (99, 3)] {
+            assert_eq!(lines.line_of(offset), line, "{offset}");
+        }
     }
 
     #[test]

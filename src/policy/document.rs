@@ -2,6 +2,8 @@
 
 use super::diagnostic::Diagnostic;
 use super::keys;
+use super::pattern::call::check_name;
+use super::pattern::unseen;
 use super::read::{Reader, Table};
 use super::rule::{Default, Says, Unattended};
 use crate::limits::POLICY_BYTES_MAX;
@@ -236,7 +238,7 @@ impl<'a> Reader<'a> {
         let Some(table) = self.sub_table(value, keys::POLICY, "[policy]") else {
             return Header::default();
         };
-        let name = self.text_at(table, "name");
+        let name = self.label_at(table, "name");
         if table.get("name").is_none() {
             let message = "the policy has no `name`".to_owned();
             let help = "every record names the policy: add `name = \"...\"`".to_owned();
@@ -255,6 +257,17 @@ impl<'a> Reader<'a> {
             ),
             include,
         }
+    }
+
+    /// A text that stands in every record: it must be seen, and be one line.
+    fn label_at(&mut self, table: Table<'a>, name: &str) -> Option<At<String>> {
+        let text = self.text_at(table, name)?;
+        if text.value.trim().is_empty() || text.value.contains(unseen) {
+            let message = format!("this `{name}` cannot be read in a record");
+            let help = "write at least one letter, and no control or invisible character";
+            self.error_with_help("P006", text.span.clone(), message, help.to_owned());
+        }
+        Some(text)
     }
 
     fn word_at<T: Copy>(
@@ -311,9 +324,30 @@ impl<'a> Reader<'a> {
             }
             let name: &str = key.get_ref().as_ref();
             let name = At { value: name.to_owned(), span: key.span() };
+            self.check_tool(&name, arguments.is_empty());
             tools.push(ToolText { name, arguments });
         }
         tools
+    }
+
+    /// A row names one tool exactly, and says something of it.
+    fn check_tool(&mut self, name: &At<String>, says_nothing: bool) {
+        let span = name.span.clone();
+        if name.value.contains(['*', '?', '{', '}']) {
+            let message =
+                format!("`{}` is a pattern, and a row names one tool exactly", name.value);
+            let help = "write one row for each tool".to_owned();
+            self.error_with_help("P007", span, message, help);
+        } else if name.value.contains(unseen) {
+            let message = "the tool's name holds an invisible character".to_owned();
+            self.error_with_help("P007", span, message, "remove it".to_owned());
+        } else if let Err(error) = check_name(&name.value) {
+            self.error_with_help("P007", span, error.message, error.help.unwrap_or_default());
+        } else if says_nothing {
+            let message = format!("the row of `{}` names no argument", name.value);
+            let help = "write what an argument means, as `write = \"args.path\"`".to_owned();
+            self.error_with_help("P007", span, message, help);
+        }
     }
 
     /// One table of the grid: each entry is exactly a rule of one pattern.
@@ -344,7 +378,7 @@ impl<'a> Reader<'a> {
 
     fn rule(&mut self, value: &'a Spanned<DeValue<'a>>) -> Option<RuleText> {
         let table = self.sub_table(value, keys::RULE, "[[rule]]")?;
-        let id = self.text_at(table, "id");
+        let id = self.label_at(table, "id");
         if table.get("id").is_none() {
             let message = "the rule has no `id`".to_owned();
             let help = "name it: the id stands in every log line and message".to_owned();
@@ -358,6 +392,20 @@ impl<'a> Reader<'a> {
             let message = "the rule has no `match`".to_owned();
             let help = "say what it speaks of; `match = [\"**\"]` is everything".to_owned();
             self.error_with_help("P002", table.span(), message, help);
+        }
+        for name in ["match", "unless"] {
+            let Some(value) = table.get(name) else { continue };
+            if matches!(value.get_ref(), DeValue::Array(items) if items.is_empty()) {
+                let message = format!("`{name}` names nothing");
+                let help = format!(
+                    "write a pattern into it, or remove {}",
+                    match name {
+                        "match" => "the rule",
+                        _ => "it",
+                    }
+                );
+                self.error_with_help("P002", value.span(), message, help);
+            }
         }
         Some(RuleText {
             id: id?,
@@ -449,6 +497,15 @@ impl<'a> Reader<'a> {
             self.error("P008", span, message.to_owned());
             return None;
         };
+        if let Some(args) = table.get("args") {
+            if !matches!(args.get_ref(), DeValue::Table(_)) {
+                self.wrong_type(args.span(), args.get_ref(), "a table");
+            } else if *name != "call" {
+                let message = format!("`{name}` takes no `args`");
+                let help = "arguments are those of a tool: write `call` with its name".to_owned();
+                self.error_with_help("P008", args.span(), message, help);
+            }
+        }
         let text = self.text_at(table, name)?.value;
         Some(match *name {
             "bash" => CallText::Bash(text),
@@ -468,7 +525,7 @@ impl<'a> Reader<'a> {
         let name = self.text_at(table, "name");
         let call = match table.get("call") {
             Some(call) => {
-                let inner = self.sub_table(call, keys::EXAMPLE, "a test's call")?;
+                let inner = self.sub_table(call, keys::CALL, "a test's call")?;
                 self.call(inner, call.span())
             }
             None => None,

@@ -83,7 +83,18 @@ pub const RULE: &[Key] = &[
     later("capture", "how much of the call the log keeps"),
 ];
 
-/// The keys of one example, of a `[[test]]`'s call and of the short form of a call.
+/// The keys of a `[[test]]`'s call; what else a test says stands beside `call`.
+pub const CALL: &[Key] = &[
+    key("bash", "a whole Bash call: the command"),
+    key("read", "one bare read of a path"),
+    key("write", "one bare write of a path"),
+    key("exec", "one bare command"),
+    key("connect", "one bare connection to a URL"),
+    key("call", "a tool's name"),
+    key("args", "the tool's arguments"),
+];
+
+/// The keys of one example and of the short form of a call.
 pub const EXAMPLE: &[Key] = &[
     key("bash", "a whole Bash call: the command"),
     key("read", "one bare read of a path"),

@@ -45,6 +45,48 @@ fn every_detector_finds_its_hit_and_not_its_miss() {
 }
 
 #[test]
+fn passwords_on_a_command_line_are_found_and_code_is_left_alone() {
+    let redactor = shipped();
+    for text in [
+        "mysql -pabcd-efgh",
+        "curl -u app:abcd-efgh https://h.example/",
+        "curl -sSL --user app:abcd-efgh https://h.example/",
+        "curl -H 'X-Api-Key: abcd-efgh' https://h.example/",
+        "curl -H 'PRIVATE-TOKEN: abcd-efgh' https://h.example/",
+        "sshpass -p abcd-efgh ssh h.example",
+        "docker run -e DB_PASS=abcd-efgh img",
+        "docker login -u app -p abcd-efgh r.example",
+        "openssl rsa -in k -passin pass:abcd-efgh",
+        "openssl enc -aes-256-cbc -k abcd-efgh",
+        "password: hunter2-efgh",
+        "password=hunter2-efgh",
+    ] {
+        let (clean, _) = redactor.redact_text(text).expect(text);
+        assert!(!clean.contains("efgh"), "{clean}");
+    }
+    for text in [
+        "let token = parser.next();",
+        "password: String",
+        "password: Option<String>,",
+        "password=password",
+        "docker run -p 8080:80 img",
+        "mkdir -p dir",
+        "git log -p",
+        "mysql -u app -p db",
+        "PWD=/work/app",
+        "curl -u app https://h.example:8443/",
+        "fn password(&self) -> &str",
+        "password: self.password.clone(),",
+    ] {
+        assert_eq!(redactor.redact_text(text), None, "{text}");
+    }
+    for key in ["token", "secret", "api_key", "apikey", "access_token", "passwd", "authorization"] {
+        let (clean, _) = redactor.redact_json(&json!({ key: "abcd-efgh" }));
+        assert_eq!(clean[key], "[redacted:named-field]", "{key}");
+    }
+}
+
+#[test]
 fn what_is_left_around_a_secret() {
     let redactor = shipped();
     let key = "a".repeat(40);

@@ -2,12 +2,13 @@
 
 use super::path::PathPattern;
 use super::text::TextPattern;
-use super::{Anchors, PatternError, Stance};
+use super::{Anchors, PatternError, Stance, check_text};
 use crate::model::host::{Host, Name, parse_port};
+use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
 use crate::model::url::{Destination, Network, default_port};
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A compiled connect pattern.
 #[derive(Debug, Clone)]
@@ -67,6 +68,7 @@ impl ConnectPattern {
         anchors: &Anchors,
         stance: Stance,
     ) -> Result<ConnectPattern, PatternError> {
+        check_text(text)?;
         let shape = if text == "**" {
             Shape::Every
         } else if let Some(path) = text.strip_prefix("unix:") {
@@ -77,6 +79,12 @@ impl ConnectPattern {
             Shape::Web(Box::new(Web::parse(text)?))
         };
         Ok(ConnectPattern { stance, shape })
+    }
+
+    /// The socket that lies there, held back.
+    #[must_use]
+    pub fn held_socket(path: &AbsPath) -> ConnectPattern {
+        ConnectPattern { stance: Stance::Tighten, shape: Shape::Unix(PathPattern::held(path)) }
     }
 
     /// A pattern for these addresses, whatever the port.
@@ -106,18 +114,40 @@ impl ConnectPattern {
     /// Address patterns speak of literals, and of what a name resolved to (policy language §11.17).
     fn addressed(&self, networks: &[IpNet], to: &Network) -> Truth {
         let inside = |address: &IpAddr| networks.iter().any(|network| network.contains(address));
+        let named = |address: &IpAddr| match self.stance {
+            Stance::Loosen => inside(&unmapped(*address)),
+            Stance::Tighten => reached(*address).iter().any(inside),
+        };
         match &to.host {
-            Host::Address(address) => Truth::from(inside(&unmapped(*address))),
+            Host::Address(address) => Truth::from(named(address)),
             Host::Name(_) if to.addresses.is_empty() => Truth::No,
-            Host::Name(_) => {
-                let mut resolved = to.addresses.iter().map(|address| unmapped(*address));
-                Truth::from(match self.stance {
-                    Stance::Loosen => resolved.all(|address| inside(&address)),
-                    Stance::Tighten => resolved.any(|address| inside(&address)),
-                })
-            }
+            Host::Name(_) => Truth::from(match self.stance {
+                Stance::Loosen => to.addresses.iter().all(named),
+                Stance::Tighten => to.addresses.iter().any(named),
+            }),
         }
     }
+}
+
+/// Every address that a packet to this one may reach: the IPv4 addresses that translators and
+/// tunnels read out of an IPv6 address are among them (RFC 4291 §2.5.5, 6052, 3056).
+fn reached(address: IpAddr) -> Vec<IpAddr> {
+    let mut reached = vec![address];
+    let IpAddr::V6(v6) = address else { return reached };
+    let last = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+    };
+    match v6.segments() {
+        // `::` and `::1` embed nothing.
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => {}
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0 | 1, _, _, _, high, low]
+        | [0x2002, high, low, _, _, _, _, _] => reached.push(last(high, low)),
+        _ => {}
+    }
+    reached
 }
 
 /// `::ffff:a.b.c.d` reaches the IPv4 address, so it is judged as one.
@@ -143,17 +173,24 @@ impl Web {
         {
             return Err(PatternError::new(format!("`{scheme}` is no scheme")));
         }
+        if method.is_none() && scheme.is_none() {
+            refuse_bad_network(rest)?;
+        }
         let (authority, path) = match rest.find('/') {
             Some(at) => rest.split_at_checked(at).unwrap_or((rest, "")),
             None => (rest, ""),
         };
         let (host, port) = read_authority(authority)?;
+        check_path(path)?;
         let path = (!path.is_empty() && path != "/**").then(|| TextPattern::parse(path));
         Ok(Web { method, scheme, host, port, path })
     }
 
     fn matches(&self, to: &Network, stance: Stance) -> Truth {
-        let mut answer = Truth::from(self.host.matches(&to.host));
+        let mut answer = Truth::from(match stance {
+            Stance::Loosen => self.host.matches(&to.host),
+            Stance::Tighten => self.host.matches(&to.host) || self.host.is_reached_by(to),
+        });
         if answer == Truth::No {
             return answer;
         }
@@ -174,7 +211,7 @@ impl Web {
             answer = answer.and(to.method.as_ref().map_or(unseen, |m| Truth::from(m == method)));
         }
         if let Some(path) = &self.path {
-            answer = answer.and(to.path.as_ref().map_or(unseen, |p| path_matches(path, p)));
+            answer = answer.and(to.path.as_ref().map_or(unseen, |p| path_matches(path, p, stance)));
         }
         answer
     }
@@ -197,14 +234,72 @@ impl Web {
     }
 }
 
-/// A path of one request: without its query, and with no dots that a server could fold.
-fn path_matches(pattern: &TextPattern, path: &str) -> Truth {
+/// A path of one request: without its query, and with no dots that a server could fold. What
+/// tightens sees it decoded too, and with or without a `/` at its end, as servers do.
+fn path_matches(pattern: &TextPattern, path: &str, stance: Stance) -> Truth {
     let plain = path.split('?').next().unwrap_or_default();
     let lower = plain.to_ascii_lowercase();
-    let ambiguous = plain.split('/').any(|part| part == "." || part == "..")
+    let mut ambiguous = plain.split('/').any(|part| part == "." || part == "..")
         || ["%2e", "%2f", "%5c", "%00", "//"].iter().any(|text| lower.contains(text));
-    let literal = Truth::from(pattern.matches(plain));
-    if ambiguous { Truth::Maybe } else { literal }
+    let mut named = pattern.matches(plain);
+    if stance == Stance::Tighten {
+        let same = |text: &str| {
+            let bare = text.trim_end_matches('/');
+            pattern.matches(text) || pattern.matches(bare) || pattern.matches(&format!("{bare}/"))
+        };
+        let decoded = decoded(plain);
+        named |= same(plain) || decoded.as_deref().is_some_and(same);
+        // What a server makes of a broken or twofold encoding, or of `;`, is its own affair.
+        ambiguous |= decoded.is_none_or(|text| text.contains('%') || text.contains(';'));
+    }
+    if ambiguous { Truth::Maybe } else { Truth::from(named) }
+}
+
+/// The text with each `%xx` read once; nothing if one is broken or the result is no text.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(rest.next()?).to_digit(16);
+        let value = digit()? * 16 + digit()?;
+        bytes.push(u8::try_from(value).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// `10.0.0.0/33` would be read as a host and a path.
+fn refuse_bad_network(text: &str) -> Result<(), PatternError> {
+    let Some((host, length)) = text.split_once('/') else { return Ok(()) };
+    let digits = !length.is_empty() && length.bytes().all(|b| b.is_ascii_digit());
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let most = match bare.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) => 32,
+        Ok(IpAddr::V6(_)) => 128,
+        Err(_) => return Ok(()),
+    };
+    if !digits {
+        return Ok(());
+    }
+    Err(PatternError::new(format!("`{text}` is no network"))
+        .help(format!("write `{bare}/0` to `{bare}/{most}`, or a scheme before a host and a path")))
+}
+
+/// A path that no request has as it is judged.
+fn check_path(path: &str) -> Result<(), PatternError> {
+    let lower = path.to_ascii_lowercase().replace("%2e", ".");
+    if lower.split('/').any(|part| part == "." || part == "..") {
+        return Err(PatternError::new("a path with `.` or `..` names no request")
+            .help("write the path that is meant, without it"));
+    }
+    if path.contains('#') {
+        return Err(PatternError::new("what follows a `#` is never sent")
+            .help("remove it; a path pattern ends before it"));
+    }
+    Ok(())
 }
 
 fn same_scheme(pattern: &str, spoken: &str) -> bool {
@@ -255,6 +350,17 @@ fn read_host(text: &str) -> Result<HostPattern, PatternError> {
 }
 
 impl HostPattern {
+    /// It names an address that the destination leads to by another spelling or by its name.
+    fn is_reached_by(&self, to: &Network) -> bool {
+        let HostPattern::Exact(Host::Address(wanted)) = self else { return false };
+        let wanted = reached(*wanted);
+        let leads = |to: &IpAddr| reached(*to).iter().any(|address| wanted.contains(address));
+        match &to.host {
+            Host::Address(address) => leads(address),
+            Host::Name(_) => to.addresses.iter().any(leads),
+        }
+    }
+
     fn matches(&self, host: &Host) -> bool {
         match (self, host) {
             (HostPattern::Any, _) => true,
@@ -305,6 +411,21 @@ mod tests {
             ("https://a.example", "a.example:443", Maybe, Maybe),
             ("10.0.0.0/8", "http://10.1.2.3/", Yes, Yes),
             ("10.0.0.0/8", "http://[::ffff:10.1.2.3]/", Yes, Yes),
+            ("10.0.0.0/8", "http://[64:ff9b::10.1.2.3]/", No, Yes),
+            ("10.0.0.0/8", "http://[2002:a01:203::1]/", No, Yes),
+            ("10.0.0.0/8", "http://[::10.1.2.3]/", No, Yes),
+            ("169.254.169.254", "http://169.254.169.254/x", Yes, Yes),
+            ("169.254.169.254", "http://[64:ff9b::169.254.169.254]/", No, Yes),
+            ("169.254.169.254", "http://[::ffff:a9fe:a9fe]/", No, Yes),
+            ("169.254.169.254", "http://[::1]/", No, No),
+            ("https://a.example/admin", "https://a.example/admin", Yes, Yes),
+            ("https://a.example/admin", "https://a.example/adm%69n", No, Yes),
+            ("https://a.example/admin", "https://a.example/admin/", No, Yes),
+            ("https://a.example/admin/", "https://a.example/admin", No, Yes),
+            ("https://a.example/admin", "https://a.example/adm%2569n", No, Maybe),
+            ("https://a.example/admin", "https://a.example/adm%zzn", No, Maybe),
+            ("https://a.example/admin", "https://a.example/admin?x", Yes, Yes),
+            ("https://a.example/admin", "https://a.example/other", No, No),
             ("**", "http://10.1.2.3/", Yes, Yes),
             ("bücher.example", "https://xn--bcher-kva.example/", Yes, Yes),
         ] {
@@ -314,9 +435,26 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern() {
-        for text in
-            ["", "https://", "a..b", "get https://x", "https://x:0", "https://127.1", "a*.x"]
-        {
+        for text in [
+            "",
+            "https://",
+            "a..b",
+            "get https://x",
+            "https://x:0",
+            "https://127.1",
+            "a*.x",
+            "10.0.0.0/33",
+            "10.0.0.0/08x/..",
+            "fe80::/129",
+            "[fe80::]/129",
+            "https://a.example/a/../b",
+            "https://a.example/./b",
+            "https://a.example/%2e%2e/b",
+            "a.example/x#y",
+            "a.exam\u{200b}ple",
+            "https://a.example/\u{7}",
+            "unix:/run/../x",
+        ] {
             let read = ConnectPattern::parse(text, &Anchors::frozen(None), Stance::Loosen);
             assert!(read.is_err(), "{text}");
         }

@@ -7,13 +7,14 @@
 
 use super::path::PathPattern;
 use super::text::TextPattern;
-use super::{Anchors, PatternError, Stance, braces};
+use super::{Anchors, PatternError, Stance, braces, check_text};
 use crate::model::access::{Command, Program};
 use crate::model::path::{AbsPath, Real};
 use crate::model::truth::Truth;
 use crate::model::word::Word;
 
 mod args;
+mod shape;
 
 /// A compiled exec pattern.
 #[derive(Debug, Clone)]
@@ -80,6 +81,8 @@ impl ExecPattern {
         anchors: &Anchors,
         stance: Stance,
     ) -> Result<ExecPattern, PatternError> {
+        // Blanks between tokens may be tabs and line ends.
+        check_text(&text.replace(['\t', '\n', '\r'], " "))?;
         let everything = text.trim() == "**";
         let choices = match everything {
             true => Vec::new(),
@@ -159,7 +162,9 @@ impl Choice {
 
 impl Stage {
     fn parse(text: &str, anchors: &Anchors, stance: Stance) -> Result<Stage, PatternError> {
-        let mut tokens = split_tokens(text).into_iter();
+        let tokens = split_tokens(text);
+        shape::check(&tokens)?;
+        let mut tokens = tokens.into_iter();
         let Some(program) = tokens.next() else {
             return Err(PatternError::new("a command pattern is empty")
                 .help("write the program's name, as `git status`"));
@@ -244,7 +249,7 @@ fn read_program(
     if token == "*" {
         return Ok(ProgramPattern::Any);
     }
-    match path_token(token, anchors) {
+    match path_token(token) {
         Some(path) => Ok(ProgramPattern::File(PathPattern::parse(&path, anchors, stance)?)),
         None if token == "..." => {
             Err(PatternError::new("`...` cannot stand in the program's place")
@@ -255,10 +260,9 @@ fn read_program(
 }
 
 /// The token as a path pattern, if it is one; `./x` is a path of the workspace.
-fn path_token(token: &str, anchors: &Anchors) -> Option<String> {
+fn path_token(token: &str) -> Option<String> {
     if let Some(rest) = token.strip_prefix("./") {
-        let root = anchors.workspace.as_str().trim_end_matches('/');
-        return Some(format!("{}/{rest}", globset::escape(root)));
+        return Some(format!("$workspace/{rest}"));
     }
     let starts = ["/", "~/", "**/"].iter().any(|start| token.starts_with(start))
         || ["$workspace", "$home", "$tmp"].iter().any(|name| {
@@ -291,13 +295,13 @@ impl Item {
             && !key.contains('/')
         {
             // `key=value` counts as an option, and its value may be a path (§11.15).
-            let value = match path_token(value, anchors) {
+            let value = match path_token(value) {
                 Some(path) => ValuePattern::Path(PathPattern::parse(&path, anchors, stance)?),
                 None => ValuePattern::Text(TextPattern::parse(value)),
             };
             return Ok(Item::KeyValue { key: format!("{key}="), value });
         }
-        let path = path_token(token, anchors);
+        let path = path_token(token);
         match path {
             Some(path) => Ok(Item::Path(PathPattern::parse(&path, anchors, stance)?)),
             None => Ok(Item::Operand(TextPattern::parse(token))),

@@ -8,10 +8,12 @@ pub mod braces;
 pub mod call;
 pub mod connect;
 pub mod exec;
+mod glob;
 pub mod output;
 pub mod path;
 pub mod text;
 
+use crate::limits::{PATTERN_BRACE_DEPTH_MAX, PATTERN_BYTES_MAX};
 use crate::model::path::AbsPath;
 
 /// Which way doubt falls.
@@ -66,4 +68,60 @@ impl Anchors {
             tmp: at("/tmp"),
         }
     }
+}
+
+/// What holds for a pattern of any verb: its length, its braces, and characters that a reader
+/// cannot see.
+///
+/// # Errors
+/// If it is longer or its braces are deeper than a bound, or it holds such a character.
+pub(crate) fn check_text(text: &str) -> Result<(), PatternError> {
+    if text.len() > PATTERN_BYTES_MAX {
+        let message =
+            format!("the pattern has {} bytes, more than {PATTERN_BYTES_MAX}", text.len());
+        return Err(PatternError::new(message).help("split it into several entries"));
+    }
+    if let Some(c) = text.chars().find(|c| unseen(*c)) {
+        let message = format!("the pattern holds the invisible character {}", c.escape_unicode());
+        return Err(PatternError::new(message).help("remove it: what a pattern says must be seen"));
+    }
+    let (mut depth, mut escaped) = (0_usize, false);
+    for c in text.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > PATTERN_BRACE_DEPTH_MAX {
+            let message = format!("more than {PATTERN_BRACE_DEPTH_MAX} braces lie in one another");
+            return Err(PatternError::new(message).help("write fewer braces, or `\\{`"));
+        }
+    }
+    Ok(())
+}
+
+/// Characters that show as nothing, or change how their neighbours show (Unicode's `Cc`, `Zl`,
+/// `Zp`, and of `Cf` and the fillers those that are known from spoofed texts).
+pub(crate) fn unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }

@@ -3,10 +3,10 @@
 //! A path is looked at in lanes: as written, as it really is, and every place a link on the way
 //! led to. `allow` needs all lanes inside; `deny` fires on any. Comparison is by whole components.
 
-use super::{Anchors, PatternError, Stance};
+use super::glob::{self, Glob};
+use super::{Anchors, PatternError, Stance, braces, check_text};
 use crate::model::path::{AbsPath, Extent, PathTarget, Real};
 use crate::model::truth::Truth;
-use globset::{GlobBuilder, GlobMatcher};
 
 /// A compiled path pattern, bound to the places its names stand for and to a stance.
 #[derive(Debug, Clone)]
@@ -19,49 +19,61 @@ pub struct PathPattern {
 enum Shape {
     /// `**`: every path, and unknown.
     Every,
-    /// Anchored at a place that is not known here: a loosening pattern that never matches.
-    Never,
-    /// A glob over the whole path.
-    Glob(Box<Globs>),
+    /// What its braces stand for; nothing where it is anchored at a place that is not known here.
+    AnyOf(Vec<Choice>),
 }
 
 #[derive(Debug, Clone)]
-struct Globs {
-    /// The path itself.
-    own: GlobMatcher,
-    /// Everything below it, if it reaches below.
-    below: Option<GlobMatcher>,
-    /// The text before the first wildcard, by whole components; nothing for `**/x`.
-    fixed: Option<AbsPath>,
+struct Choice {
+    glob: Glob,
+    /// It covers what lies below, too.
+    below: bool,
 }
 
 impl PathPattern {
-    /// Reads a pattern (braces are part of the glob).
+    /// Reads a pattern.
     ///
     /// # Errors
-    /// If it starts with none of `/`, `~/`, `$name` or `**`, or is no glob.
+    /// If it starts with none of `/`, `~/`, `$name` or `**`, is no glob, or could never match a
+    /// path that is folded.
     pub fn parse(
         text: &str,
         anchors: &Anchors,
         stance: Stance,
     ) -> Result<PathPattern, PatternError> {
+        check_text(text)?;
         if text == "**" {
             return Ok(PathPattern { stance, shape: Shape::Every });
         }
-        let Some(absolute) = anchor(text, anchors, stance)? else {
-            return Ok(PathPattern { stance, shape: Shape::Never });
-        };
-        let shape = shape(&absolute, stance)?;
-        Ok(PathPattern { stance, shape })
+        let mut choices = Vec::new();
+        for text in braces::expand(text)? {
+            check_components(&text)?;
+            let Some((root, rest)) = anchor(&text, anchors, stance)? else { continue };
+            // A deny reaches below what it names, whether or not it says so.
+            let below = rest.ends_with('/') || stance == Stance::Tighten;
+            if root.is_empty() && matches!(rest, "" | "/") {
+                return Ok(PathPattern { stance, shape: Shape::Every });
+            }
+            let glob = Glob::parse(root, rest, stance == Stance::Tighten)?;
+            choices.push(Choice { glob, below });
+        }
+        Ok(PathPattern { stance, shape: Shape::AnyOf(choices) })
+    }
+
+    /// This path and what lies below it, held back; no character of it is a wildcard.
+    #[must_use]
+    pub fn held(path: &AbsPath) -> PathPattern {
+        let choice = Choice { glob: Glob::exactly(path, true), below: true };
+        PathPattern { stance: Stance::Tighten, shape: Shape::AnyOf(vec![choice]) }
     }
 
     /// Whether the target is one that this pattern names.
     pub fn matches(&self, target: &PathTarget) -> Truth {
         match (&self.shape, self.stance) {
             (Shape::Every, _) => Truth::Yes,
-            (Shape::Never, _) => Truth::No,
-            (Shape::Glob(_), Stance::Loosen) => self.loosens(target),
-            (Shape::Glob(_), Stance::Tighten) => self.tightens(target),
+            (Shape::AnyOf(choices), _) if choices.is_empty() => Truth::No,
+            (Shape::AnyOf(_), Stance::Loosen) => self.loosens(target),
+            (Shape::AnyOf(_), Stance::Tighten) => self.tightens(target),
         }
     }
 
@@ -110,69 +122,90 @@ impl PathPattern {
         })
     }
 
-    fn covers(&self, path: &AbsPath) -> bool {
+    fn choices(&self) -> &[Choice] {
         match &self.shape {
-            Shape::Every => true,
-            Shape::Never => false,
-            Shape::Glob(globs) => {
-                globs.name(path.as_str())
-                    || (self.stance == Stance::Tighten && globs.name_trimmed(path.as_str()))
-            }
+            Shape::Every => &[],
+            Shape::AnyOf(choices) => choices,
         }
+    }
+
+    fn covers(&self, path: &AbsPath) -> bool {
+        let text = path.as_str();
+        // Names with trailing dots or blanks are the same file on some file systems: for denies.
+        let trimmed = text.trim_end_matches(['.', ' ']);
+        let also = self.stance == Stance::Tighten && trimmed.len() < text.len();
+        self.choices().iter().any(|choice| choice.name(text) || (also && choice.name(trimmed)))
     }
 
     /// The pattern reaches below, and the whole tree lies inside it.
     fn covers_tree(&self, target: &PathTarget) -> bool {
-        let Shape::Glob(globs) = &self.shape else { return false };
-        let (Some(below), Real::At(real)) = (&globs.below, &target.real) else { return false };
+        let Real::At(real) = &target.real else { return false };
+        let below = |path: &AbsPath| {
+            let mut reaching = self.choices().iter().filter(|choice| choice.below);
+            reaching.any(|choice| choice.glob.is_above(path.as_str()))
+        };
         // Any name below must match, so names that no one would choose must.
         let inside = |path: &AbsPath| {
             ["\u{1}", "\u{1}/\u{1}"]
                 .iter()
-                .all(|name| path.join(name).is_ok_and(|probe| below.is_match(probe.as_str())))
+                .all(|name| path.join(name).is_ok_and(|probe| below(&probe)))
         };
         inside(&target.written) && inside(real)
     }
 
     /// The text before the first wildcard names something strictly below the tree's root.
     fn fixed_part_below(&self, target: &PathTarget) -> bool {
-        let Shape::Glob(globs) = &self.shape else { return false };
-        let Some(fixed) = &globs.fixed else { return false };
-        let below = |root: &AbsPath| fixed != root && fixed.is_within(root);
-        below(&target.written) || matches!(&target.real, Real::At(real) if below(real))
+        let below = |root: &AbsPath, fixed: &AbsPath| fixed != root && fixed.is_within(root);
+        self.choices().iter().filter_map(|choice| choice.glob.fixed()).any(|fixed| {
+            below(&target.written, &fixed)
+                || matches!(&target.real, Real::At(real) if below(real, &fixed))
+        })
     }
 
     fn could_lie_below(&self, target: &PathTarget) -> Truth {
-        match &self.shape {
-            Shape::Every => Truth::Yes,
-            Shape::Never => Truth::No,
-            Shape::Glob(globs) => match &globs.fixed {
-                Some(fixed) if target.written.is_within(fixed) => Truth::Maybe,
-                Some(_) => Truth::No,
-                // It may name anything anywhere.
-                None => Truth::Maybe,
-            },
+        let mut answer = Truth::No;
+        for choice in self.choices() {
+            answer = answer.or(match choice.glob.fixed() {
+                Some(fixed) if !target.written.is_within(&fixed) => Truth::No,
+                // Without a fixed part it may name anything anywhere.
+                Some(_) | None => Truth::Maybe,
+            });
         }
+        answer
     }
 }
 
-impl Globs {
+impl Choice {
     fn name(&self, path: &str) -> bool {
-        self.own.is_match(path) || self.below.as_ref().is_some_and(|glob| glob.is_match(path))
-    }
-
-    /// Names with trailing dots or blanks are the same file on some file systems: for denies only.
-    fn name_trimmed(&self, path: &str) -> bool {
-        let trimmed = path.trim_end_matches(['.', ' ']);
-        trimmed.len() < path.len() && self.name(trimmed)
+        self.glob.is(path) || (self.below && self.glob.is_above(path))
     }
 }
 
-/// The pattern with its first name replaced by the place it stands for; nothing if a loosening
-/// pattern is anchored at a place that is not known here.
-fn anchor(text: &str, anchors: &Anchors, stance: Stance) -> Result<Option<String>, PatternError> {
+/// Paths are compared folded, so a pattern with `.`, `..` or an empty component matches none.
+fn check_components(text: &str) -> Result<(), PatternError> {
+    let inner = text.strip_suffix('/').unwrap_or(text);
+    for component in inner.split('/').skip(1) {
+        let what = match component {
+            "" => "an empty component".to_owned(),
+            "." | ".." => format!("the component `{component}`"),
+            _ => continue,
+        };
+        let message = format!("a path pattern with {what} matches no path");
+        return Err(PatternError::new(message)
+            .help("paths are compared folded: write the path that is meant, without it"));
+    }
+    Ok(())
+}
+
+/// The place that the pattern's first name stands for, and what follows it; nothing if a
+/// loosening pattern is anchored at a place that is not known here.
+fn anchor<'a>(
+    text: &'a str,
+    anchors: &'a Anchors,
+    stance: Stance,
+) -> Result<Option<(&'a str, &'a str)>, PatternError> {
     if text.starts_with("**/") || text.starts_with('/') {
-        return Ok(Some(text.to_owned()));
+        return Ok(Some(("", text)));
     }
     let (name, rest) = match text.strip_prefix('~') {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => ("home", rest),
@@ -192,10 +225,8 @@ fn anchor(text: &str, anchors: &Anchors, stance: Stance) -> Result<Option<String
         }
     };
     Ok(match (place, stance) {
-        (Some(place), _) => {
-            Some(format!("{}{rest}", globset::escape(place.as_str().trim_end_matches('/'))))
-        }
-        (None, Stance::Tighten) => Some(format!("**{rest}")),
+        (Some(place), _) => Some((place.as_str().trim_end_matches('/'), rest)),
+        (None, Stance::Tighten) => Some((glob::ANYWHERE, rest)),
         (None, Stance::Loosen) => None,
     })
 }
@@ -203,42 +234,6 @@ fn anchor(text: &str, anchors: &Anchors, stance: Stance) -> Result<Option<String
 fn bad_start(text: &str) -> PatternError {
     PatternError::new("a path pattern must start with `/`, `~/`, `$name` or `**/`")
         .help(format!("write `$workspace/{text}` for that path, or `**/{text}` for any directory"))
-}
-
-fn shape(absolute: &str, stance: Stance) -> Result<Shape, PatternError> {
-    let tree = absolute.len() > 1 && absolute.ends_with('/');
-    let base = if tree { absolute.trim_end_matches('/') } else { absolute };
-    if base.is_empty() || base == "/" {
-        return Ok(Shape::Every);
-    }
-    let own = glob(base, stance)?;
-    // A deny reaches below what it names, whether or not it says so.
-    let reaches_below = tree || stance == Stance::Tighten;
-    let below = if reaches_below { Some(glob(&format!("{base}/**"), stance)?) } else { None };
-    Ok(Shape::Glob(Box::new(Globs { own, below, fixed: fixed_part(base) })))
-}
-
-fn glob(pattern: &str, stance: Stance) -> Result<GlobMatcher, PatternError> {
-    let built = GlobBuilder::new(pattern)
-        .literal_separator(true)
-        .backslash_escape(true)
-        .empty_alternates(true)
-        .case_insensitive(stance == Stance::Tighten)
-        .build();
-    match built {
-        Ok(glob) => Ok(glob.compile_matcher()),
-        Err(error) => Err(PatternError::new(format!("this is no glob: {}", error.kind()))),
-    }
-}
-
-/// The whole components before the first wildcard.
-fn fixed_part(pattern: &str) -> Option<AbsPath> {
-    if !pattern.starts_with('/') {
-        return None;
-    }
-    let plain = |component: &&str| !component.contains(['*', '?', '[', '{', '\\']);
-    let kept: Vec<&str> = pattern.split('/').take_while(plain).collect();
-    AbsPath::parse(&format!("/{}", kept.join("/"))).ok()
 }
 
 #[cfg(test)]
@@ -323,7 +318,31 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern() {
-        for text in ["src/", "./x", "~user/x", "$nowhere/x", "/a/[", ""] {
+        for text in [
+            "src/",
+            "./x",
+            "~user/x",
+            "$nowhere/x",
+            "/a/[",
+            "",
+            "/a/../b",
+            "/c/./d",
+            "/e//f",
+            "/a/..",
+            "/.",
+            "//",
+            "/a//",
+            "$workspace/../out/",
+            "~/..",
+            "**/../x",
+            "/a/{b,..}/c",
+            "/a\u{200b}",
+            "/a\u{202e}b",
+            "/a\nb",
+            "/{a}",
+            "/a{b",
+            "{$workspace,x}/y",
+        ] {
             let read = PathPattern::parse(text, &Anchors::frozen(None), Stance::Loosen);
             assert!(read.is_err(), "{text:?}");
         }

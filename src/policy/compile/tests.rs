@@ -1,0 +1,84 @@
+use super::*;
+use std::time::{Duration, Instant};
+
+fn errors(text: &str) -> Vec<String> {
+    let source = Source { name: "p.toml".to_owned(), text: text.to_owned() };
+    let compiled = compile(&[source], &Anchors::frozen(None), &Protected::default());
+    compiled.diagnostics.iter().map(|found| format!("{} {}", found.code, found.message)).collect()
+}
+
+const HEAD: &str = "schema = 1\n[policy]\nname = 'p'\n";
+
+#[test]
+fn what_would_be_misread_does_not_load() {
+    for (text, expected) in [
+        ("[[rule]]\nid = 'a'\ndeny = 'read'\nmatch = []", "P002"),
+        ("[[rule]]\nid = 'a'\ndeny = 'read'\nmatch = ['/a']\nunless = []", "P002"),
+        ("[[rule]]\nid = ''\ndeny = 'read'\nmatch = ['/a']", "P006"),
+        ("[[rule]]\nid = \"a\\u001b[2K\"\ndeny = 'read'\nmatch = ['/a']", "P006"),
+        ("[tool.'mcp:a/b']", "P007"),
+        ("[tool.'mcp:a/*']\nread = 'args.p'", "P007"),
+        ("[tool.'mcp:a']\nread = 'args.p'", "P007"),
+        (
+            "[[rule]]\nid='a'\ndeny='call'\nmatch=['X']\n\
+             examples=[{ call = 'X', args = 1, expect = 'match' }]",
+            "P005",
+        ),
+        ("[[test]]\nname='a'\nexpect='deny'\ncall={ bash = 'x', expect = 'deny' }", "P003"),
+        ("[[test]]\nname='a'\nexpect='deny'\ncall={ bash = 'x', args = {} }", "P008"),
+        ("[read]\ndeny = ['/a/../b']", "P009"),
+        ("[write]\nallow = ['$workspace/../out/']", "P009"),
+        ("[exec]\ndeny = ['git push...']", "P009"),
+        ("[connect]\ndeny = ['10.0.0.0/33']", "P009"),
+        ("[call]\ndeny = ['Bash(git push:*)']", "P009"),
+    ] {
+        let found = errors(&format!("{HEAD}{text}"));
+        assert!(found.iter().any(|one| one.starts_with(expected)), "{text}: {found:?}");
+    }
+    for name in ["", " ", "a\\u200bb", "a\\nb"] {
+        let found = errors(&format!("schema = 1\n[policy]\nname = \"{name}\"\n"));
+        assert!(found.iter().any(|one| one.starts_with("P006")), "{name}: {found:?}");
+    }
+    assert_eq!(errors(&format!("{HEAD}[tool.'mcp:a/b']\nread = 'args.p'")), Vec::<String>::new());
+}
+
+/// A text, and whether it must be refused.
+fn large() -> Vec<(&'static str, String, bool)> {
+    let lists = |first: &str| {
+        let mut text = format!("{HEAD}[let]\na0 = [{first}]\n");
+        for depth in 1..14 {
+            let names = vec![format!("'$a{}'", depth - 1); 10].join(",");
+            text.push_str(&format!("a{depth} = [{names}]\n"));
+        }
+        text + "[read]\ndeny = ['$a13']\n"
+    };
+    let many = |count: usize, entry: &dyn Fn(usize) -> String| {
+        let entries: Vec<String> = (0..count).map(entry).collect();
+        format!("{HEAD}[read]\ndeny = [{}]\n", entries.join(","))
+    };
+    let braces = "{a,b}".repeat(10);
+    vec![
+        ("lists of lists", lists("'/x'"), true),
+        ("lists of empty lists", lists(""), true),
+        ("deep braces", many(1, &|_| format!("'/{}'", "{a,".repeat(50_000))), true),
+        ("a long pattern", many(1, &|_| format!("'/{}'", "a".repeat(5_000))), true),
+        ("too many paths", many(500_000, &|n| format!("'/a/{n}'")), true),
+        ("many paths", many(150_000, &|n| format!("'/a/{n}'")), false),
+        ("many globs", many(50_000, &|n| format!("'**/a{n}/*.x'")), false),
+        ("many braces", many(2_000, &|n| format!("'/{n}/{braces}'")), true),
+        ("many mistakes", many(300_000, &|n| format!("'$nowhere{n}'")), true),
+    ]
+}
+
+#[test]
+fn a_large_policy_is_read_or_refused_soon() {
+    for (what, text, refused) in large() {
+        let began = Instant::now();
+        let found = errors(&text);
+        assert_eq!(!found.is_empty(), refused, "{what}: {:?}", found.first());
+        assert!(found.len() <= DIAGNOSTICS_MAX, "{what}");
+        // Each takes a second at most; without its bound it takes minutes, or all memory.
+        assert!(began.elapsed() < Duration::from_secs(20), "{what}: {:?}", began.elapsed());
+        println!("{what}: {:?} {:?}", began.elapsed(), found.first());
+    }
+}

@@ -1,0 +1,434 @@
+//! One path pattern without alternatives, compared with paths by whole components.
+//!
+//! Most patterns have no wildcard: they are kept as their text. The others are a list of
+//! components. Nothing is compiled, so many patterns cost little more than their own length.
+
+use super::PatternError;
+use crate::model::path::AbsPath;
+
+/// A root that stands for any directory.
+pub(super) const ANYWHERE: &str = "**";
+
+/// A path with `*`, `?`, `[...]` within components and `**` for any number of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Glob {
+    shape: Shape,
+    /// Letters are compared without their case.
+    fold: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Shape {
+    /// This very path, starting with `/`.
+    Plain(Box<str>),
+    /// Component by component.
+    Parts {
+        parts: Box<[Part]>,
+        /// It ends in `/**`: only what lies below is meant.
+        only_below: bool,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Plain(Box<str>),
+    /// `**`: any number of components, none too.
+    AnyDepth,
+    Wild(Box<[Piece]>),
+}
+
+/// What one component is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Char(char),
+    /// `?`
+    Any,
+    /// `*`
+    Run,
+    /// `[a-z]`, `[!a-z]`
+    Class {
+        negated: bool,
+        ranges: Box<[(char, char)]>,
+    },
+}
+
+impl Glob {
+    /// This very path, whatever characters it has.
+    pub(super) fn exactly(path: &AbsPath, fold: bool) -> Glob {
+        Glob { shape: Shape::Plain(path.as_str().into()), fold }
+    }
+
+    /// Reads what follows `root`, a pattern that starts with `/`. `root` is `/`-less at its end
+    /// and stands for itself; without one, the pattern may start with `**/`.
+    ///
+    /// # Errors
+    /// If a class is not closed, or a brace is left.
+    pub(super) fn parse(root: &str, rest: &str, fold: bool) -> Result<Glob, PatternError> {
+        let anywhere = (root == ANYWHERE).then_some(Ok(Part::AnyDepth));
+        let fixed = root.split('/').skip(1).map(|name| Ok(Part::Plain(name.into())));
+        let fixed = anywhere.into_iter().chain(fixed);
+        let start = rest.strip_prefix('/').unwrap_or(rest);
+        let written = start.split('/').filter(|text| !text.is_empty()).map(part);
+        let mut parts: Vec<Part> = fixed.chain(written).collect::<Result<_, _>>()?;
+        parts.dedup_by(|a, b| *a == Part::AnyDepth && *b == Part::AnyDepth);
+        let plain = |part: &Part| match part {
+            Part::Plain(text) => Some(format!("/{text}")),
+            Part::AnyDepth | Part::Wild(_) => None,
+        };
+        if let Some(text) = parts.iter().map(plain).collect::<Option<String>>() {
+            return Ok(Glob { shape: Shape::Plain(text.into()), fold });
+        }
+        let only_below = parts.last() == Some(&Part::AnyDepth);
+        if only_below {
+            parts.pop();
+        }
+        Ok(Glob { shape: Shape::Parts { parts: parts.into(), only_below }, fold })
+    }
+
+    /// Whether it names this path.
+    pub(super) fn is(&self, path: &str) -> bool {
+        match &self.shape {
+            Shape::Plain(text) => self.after(text, path) == Some(""),
+            // `**` alone is the root too.
+            Shape::Parts { parts, only_below: true } if parts.is_empty() => true,
+            Shape::Parts { parts, only_below } => self.walk(parts, path, *only_below),
+        }
+    }
+
+    /// Whether this path lies below one that it names.
+    pub(super) fn is_above(&self, path: &str) -> bool {
+        match &self.shape {
+            Shape::Plain(text) => self.after(text, path).is_some_and(|rest| rest.starts_with('/')),
+            Shape::Parts { parts, .. } => self.walk(parts, path, true),
+        }
+    }
+
+    /// The whole components before the first wildcard; nothing for `**/x`.
+    pub(super) fn fixed(&self) -> Option<AbsPath> {
+        let parts = match &self.shape {
+            Shape::Plain(text) => return AbsPath::parse(text).ok(),
+            Shape::Parts { parts, .. } => parts,
+        };
+        if matches!(parts.first(), None | Some(Part::AnyDepth)) {
+            return None;
+        }
+        let plain = parts.iter().map_while(|part| match part {
+            Part::Plain(text) => Some(text.as_ref()),
+            Part::AnyDepth | Part::Wild(_) => None,
+        });
+        AbsPath::parse(&format!("/{}", plain.collect::<Vec<_>>().join("/"))).ok()
+    }
+
+    /// What follows `text` in `path`.
+    fn after<'p>(&self, text: &str, path: &'p str) -> Option<&'p str> {
+        if let Some(rest) = path.strip_prefix(text) {
+            return Some(rest);
+        }
+        if !self.fold {
+            return None;
+        }
+        let mut left = path.chars();
+        for expected in text.chars() {
+            let c = left.next()?;
+            if c != expected && folded(c) != folded(expected) {
+                return None;
+            }
+        }
+        Some(left.as_str())
+    }
+
+    /// Whether `parts` are all components of `path`, or with `below` all but one or more at its
+    /// end. The last `**` alone is ever tried again, so time is at most their product.
+    fn walk(&self, parts: &[Part], path: &str, below: bool) -> bool {
+        let names: Vec<&str> = path.split('/').skip(1).collect();
+        let (mut p, mut n) = (0, 0);
+        let mut again: Option<(usize, usize)> = None;
+        loop {
+            let (done, rest) = (p == parts.len(), n < names.len());
+            if done && rest == below {
+                return true;
+            }
+            let fits = match (parts.get(p), names.get(n)) {
+                (Some(Part::AnyDepth), _) => {
+                    again = Some((p + 1, n));
+                    p += 1;
+                    continue;
+                }
+                (Some(Part::Plain(text)), Some(name)) => self.after(text, name) == Some(""),
+                (Some(Part::Wild(pieces)), Some(name)) => self.fits(pieces, name),
+                (None, _) | (_, None) => false,
+            };
+            if fits {
+                (p, n) = (p + 1, n + 1);
+                continue;
+            }
+            match &mut again {
+                Some((part, name)) if *name < names.len() => {
+                    *name += 1;
+                    (p, n) = (*part, *name);
+                }
+                _ => return false,
+            }
+        }
+    }
+
+    fn fits(&self, pieces: &[Piece], name: &str) -> bool {
+        let (mut p, mut left) = (0, name.chars());
+        let mut again: Option<(usize, std::str::Chars<'_>)> = None;
+        loop {
+            let mut ahead = left.clone();
+            let next = ahead.next();
+            let fits = match (pieces.get(p), next) {
+                (None, None) => return true,
+                (Some(Piece::Run), _) => {
+                    p += 1;
+                    again = Some((p, left.clone()));
+                    continue;
+                }
+                (Some(Piece::Any), Some(_)) => true,
+                (Some(Piece::Char(expected)), Some(c)) => {
+                    c == *expected || (self.fold && folded(c) == folded(*expected))
+                }
+                (Some(Piece::Class { negated, ranges }), Some(c)) => {
+                    self.in_class(ranges, c) != *negated
+                }
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            if fits {
+                p += 1;
+                left = ahead;
+                continue;
+            }
+            let Some((part, rest)) = &mut again else { return false };
+            if rest.next().is_none() {
+                return false;
+            }
+            p = *part;
+            left = rest.clone();
+        }
+    }
+
+    fn in_class(&self, ranges: &[(char, char)], c: char) -> bool {
+        let inside = |c: char| ranges.iter().any(|(from, to)| (*from..=*to).contains(&c));
+        inside(c) || (self.fold && (inside(lower(c)) || inside(upper(c)) || inside(folded(c))))
+    }
+}
+
+/// One letter for all that differ by case only, `ſ` and the Kelvin sign among them.
+fn folded(c: char) -> char {
+    if c.is_ascii() { c.to_ascii_lowercase() } else { lower(upper(lower(c))) }
+}
+
+fn lower(c: char) -> char {
+    single(c, c.to_lowercase())
+}
+
+fn upper(c: char) -> char {
+    single(c, c.to_uppercase())
+}
+
+fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {
+    match (mapped.next(), mapped.next()) {
+        (Some(one), None) => one,
+        _ => c,
+    }
+}
+
+fn part(text: &str) -> Result<Part, PatternError> {
+    if text == "**" {
+        return Ok(Part::AnyDepth);
+    }
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some(next) => pieces.push(Piece::Char(next)),
+                None => {
+                    return Err(PatternError::new("this is no glob: nothing follows a `\\`")
+                        .help("write `\\\\` for the character itself"));
+                }
+            },
+            '*' if pieces.last() == Some(&Piece::Run) => {}
+            '*' => pieces.push(Piece::Run),
+            '?' => pieces.push(Piece::Any),
+            '[' => pieces.push(class(&mut chars)?),
+            '{' | '}' => {
+                return Err(PatternError::new(format!(
+                    "this is no glob: `{c}` has no alternatives"
+                ))
+                .help(format!("write `{{a,b}}` for a or b, and `\\{c}` for the character")));
+            }
+            other => pieces.push(Piece::Char(other)),
+        }
+    }
+    let plain = |piece: &Piece| match piece {
+        Piece::Char(c) => Some(*c),
+        Piece::Any | Piece::Run | Piece::Class { .. } => None,
+    };
+    Ok(match pieces.iter().map(plain).collect::<Option<String>>() {
+        Some(text) => Part::Plain(text.into()),
+        None => Part::Wild(pieces.into()),
+    })
+}
+
+/// What follows a `[`. A `]` that stands first is a member; there is no escape inside.
+fn class(chars: &mut std::str::Chars<'_>) -> Result<Piece, PatternError> {
+    let open = || {
+        PatternError::new("this is no glob: a `[` is not closed")
+            .help("close it before the next `/`, or write `\\[` for the character itself")
+    };
+    let mut ahead = chars.clone();
+    let negated = matches!(ahead.next(), Some('!' | '^'));
+    if negated {
+        *chars = ahead;
+    }
+    let mut ranges: Vec<(char, char)> = Vec::new();
+    loop {
+        let from = chars.next().ok_or_else(open)?;
+        if from == ']' && !ranges.is_empty() {
+            return Ok(Piece::Class { negated, ranges: ranges.into() });
+        }
+        let mut ahead = chars.clone();
+        let to = match (ahead.next(), ahead.next()) {
+            (Some('-'), Some(to)) if to != ']' => {
+                *chars = ahead;
+                to
+            }
+            _ => from,
+        };
+        if from > to {
+            return Err(PatternError::new(format!(
+                "this is no glob: the range `{from}-{to}` is empty"
+            ))
+            .help(format!("write it as `{to}-{from}`")));
+        }
+        ranges.push((from, to));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use globset::GlobBuilder;
+    use proptest::prelude::*;
+
+    fn reference(pattern: &str, path: &str, fold: bool) -> bool {
+        let glob = GlobBuilder::new(pattern)
+            .literal_separator(true)
+            .backslash_escape(true)
+            .empty_alternates(true)
+            .case_insensitive(fold)
+            .build();
+        glob.unwrap().compile_matcher().is_match(path)
+    }
+
+    fn holds(pattern: &str, path: &str, fold: bool) {
+        let glob = Glob::parse("", pattern, fold).unwrap();
+        assert_eq!(glob.is(path), reference(pattern, path, fold), "{pattern} is {path}, {fold}");
+        let below = reference(&format!("{pattern}/**"), path, fold);
+        assert_eq!(glob.is_above(path), below, "{pattern} above {path}, {fold}");
+    }
+
+    #[test]
+    fn it_is_as_globset_has_it() {
+        for pattern in [
+            "/a",
+            "/a/b",
+            "/a/*",
+            "/*",
+            "/a/**",
+            "**/a",
+            "**/*.b",
+            "/a/**/b",
+            "/a?",
+            "/[a-c]x",
+            "/[!a]",
+            "/a*b*c",
+            "**/a/**",
+            "/a/**/**/b",
+            "**/.env.*",
+            "/\\*",
+            "/[]a]",
+            "/a**b",
+        ] {
+            for path in [
+                "/",
+                "/a",
+                "/A",
+                "/a/b",
+                "/a/x/b",
+                "/a/x/y/b",
+                "/x/a",
+                "/x/a/y",
+                "/ax",
+                "/bx",
+                "/abc",
+                "/aXbXc",
+                "/b/a/b/a/c",
+                "/.env.x",
+                "/x/.ENV.y",
+                "/*",
+                "/]",
+                "/a/",
+                "/acb",
+            ] {
+                holds(pattern, path, false);
+                holds(pattern, path, true);
+            }
+        }
+    }
+
+    #[test]
+    fn characters_are_not_bytes_and_case_is_not_only_latin() {
+        for (pattern, path, fold, expected) in [
+            ("/?", "/é", false, true),
+            ("/[!a]", "/é", false, true),
+            ("/[à-ö]", "/é", false, true),
+            ("/É", "/é", true, true),
+            ("/É", "/é", false, false),
+            ("/K", "/\u{212a}", true, true),
+            ("/s*", "/\u{17f}x", true, true),
+            ("/ß", "/ẞ", true, true),
+            ("/ß", "/ss", true, false),
+        ] {
+            let glob = Glob::parse("", pattern, fold).unwrap();
+            assert_eq!(glob.is(path), expected, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_glob() {
+        for text in ["/[", "/[a/b]", "/{a}", "/}", "/a\\", "/[z-a]"] {
+            assert!(Glob::parse("", text, false).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_root_is_taken_as_it_is() {
+        let glob = Glob::parse("/a[b]*", "/c", false).unwrap();
+        assert!(glob.is("/a[b]*/c") && !glob.is("/abx/c"));
+    }
+
+    #[test]
+    fn bad_patterns_cost_little() {
+        let name = "a".repeat(255);
+        let path = format!("/{name}").repeat(15);
+        for pattern in [format!("/{}b", "*a".repeat(2_000)), "/**/a*".repeat(600)] {
+            assert!(!Glob::parse("", &pattern, true).unwrap().is(&path));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_as_globset_has_it_everywhere(
+            parts in proptest::collection::vec("\\*\\*|[ab*?]{1,4}|\\[[ab]\\]b?|A", 1..5),
+            path in "(/[abA]{1,3}){1,5}",
+            fold: bool,
+        ) {
+            let pattern = parts.join("/");
+            let start = if pattern.starts_with("**/") { "" } else { "/" };
+            holds(&format!("{start}{pattern}"), &path, fold);
+        }
+    }
+}
