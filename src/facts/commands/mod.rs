@@ -5,8 +5,8 @@
 //! access of its own. What is not understood becomes an unknown access, never nothing.
 //! The caller is `facts::gather`, for tools whose argument is a shell text or an argv.
 
-mod arrival;
 mod arithmetic;
+mod arrival;
 mod builtin;
 mod code;
 mod download;
