@@ -5,6 +5,7 @@
 //! commands that read, write or run are looked for.
 
 use super::Walker;
+use super::sed;
 use super::state::State;
 use crate::facts::paths;
 use crate::model::access::{Access, Target, Verb};
@@ -82,28 +83,13 @@ impl Walker<'_> {
         }
     }
 
-    /// The commands of a sed program that touch files or run programs.
+    /// What a sed program does besides printing.
     fn sed(&mut self, code: &str, state: &State, doubt: &Doubt) {
-        for line in code.split(['\n', ';', '{', '}']) {
-            let line = skip_addresses(line.trim_start());
-            let Some(command) = line.chars().next() else { continue };
-            let rest = line.get(command.len_utf8()..).unwrap_or_default();
-            match command {
-                'e' => self.unknown(Verb::Exec, doubt.clone()),
-                'r' | 'R' => self.sed_file(rest, state, Verb::Read, doubt),
-                'w' | 'W' => self.sed_file(rest, state, Verb::Write, doubt),
-                's' => {
-                    let Some(flags) = after_delimiters(rest) else { continue };
-                    let (letters, file) =
-                        flags.split_once('w').map_or((flags, None), |(l, f)| (l, Some(f)));
-                    if letters.contains('e') {
-                        self.unknown(Verb::Exec, doubt.clone());
-                    }
-                    if let Some(file) = file {
-                        self.sed_file(file, state, Verb::Write, doubt);
-                    }
-                }
-                _ => {}
+        for effect in sed::effects(code) {
+            match effect {
+                sed::Effect::Reads(file) => self.sed_file(&file, state, Verb::Read, doubt),
+                sed::Effect::Writes(file) => self.sed_file(&file, state, Verb::Write, doubt),
+                sed::Effect::Runs => self.unknown(Verb::Exec, doubt.clone()),
             }
         }
     }
@@ -153,39 +139,4 @@ fn strings(code: &str) -> Vec<String> {
 /// Every bar is half of `||`.
 fn only_or(text: &str) -> bool {
     !text.replace("||", "").contains('|')
-}
-
-fn skip_addresses(line: &str) -> &str {
-    let mut rest = line;
-    loop {
-        let trimmed = rest.trim_start_matches(|c: char| {
-            c.is_ascii_digit() || matches!(c, '$' | ',' | '~' | '+' | '!' | ' ' | '\t')
-        });
-        let Some(pattern) = trimmed.strip_prefix('/') else { return trimmed };
-        let Some(after) = after_one(pattern, '/') else { return "" };
-        rest = after.trim_start_matches(['I', 'M']);
-    }
-}
-
-/// What stands after the next `delimiter` that is not escaped.
-fn after_one(text: &str, delimiter: char) -> Option<&str> {
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        if std::mem::take(&mut escaped) {
-            continue;
-        }
-        if c == '\\' {
-            escaped = true;
-        } else if c == delimiter {
-            return text.get(at + c.len_utf8()..);
-        }
-    }
-    None
-}
-
-/// The flags of `s/a/b/flags`.
-fn after_delimiters(text: &str) -> Option<&str> {
-    let delimiter = text.chars().next()?;
-    let rest = text.get(delimiter.len_utf8()..)?;
-    after_one(after_one(rest, delimiter)?, delimiter)
 }

@@ -16,6 +16,7 @@ mod interpreter;
 mod nodes;
 mod operands;
 mod program;
+mod sed;
 mod simple;
 mod state;
 mod suspect;
