@@ -10,6 +10,7 @@ mod arrival;
 mod builtin;
 mod code;
 mod download;
+mod find;
 mod git;
 mod hosts;
 mod interpreter;

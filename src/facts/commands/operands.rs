@@ -299,7 +299,7 @@ impl Walker<'_> {
                 own.push(value.clone());
             }
         }
-        let roots = super::program::find_roots(&own);
+        let roots = super::find::find_roots(&own);
         let deletes = |word: &Word| word.as_known() == Some("-delete");
         let at = own.iter().position(deletes).unwrap_or_default();
         let found = self.found_before(&roots, &own, at, state);

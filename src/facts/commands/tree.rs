@@ -193,7 +193,7 @@ impl Walker<'_> {
         at: usize,
         state: &State,
     ) -> Vec<Word> {
-        let name = super::program::find_name(own, at);
+        let name = super::find::find_name(own, at);
         let outside =
             |word: &Word| matches!(word.as_known(), Some("-L" | "-follow" | "-files0-from"));
         if own.iter().any(outside) {

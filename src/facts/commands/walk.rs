@@ -192,7 +192,7 @@ impl Walker<'_> {
         if own.iter().any(acts) {
             return unknown;
         }
-        let found = self.found(&super::program::find_roots(&own), &own, state);
+        let found = self.found(&super::find::find_roots(&own), &own, state);
         let names: Option<Vec<String>> =
             found.iter().map(|word| word.as_known().map(str::to_owned)).collect();
         names.map_or(unknown, Fed::Names)
