@@ -1,7 +1,7 @@
 //! From documents to a policy: lists resolved, patterns compiled, every mistake collected.
 
 use super::builtin::{self, Protected};
-use super::diagnostic::{Diagnostic, Lines, Severity, did_you_mean};
+use super::diagnostic::{Diagnostic, Fix, Lines, Severity, did_you_mean, surely_meant};
 use super::document::{self, At, Document, PatternText, Phase, RuleText, ToolText};
 use super::pattern::call::CallPattern;
 use super::pattern::connect::ConnectPattern;
@@ -217,6 +217,10 @@ impl<'a> Compiler<'a> {
                     None => format!("the packs are: {}", builtin::PACKS.join(", ")),
                 };
                 self.error("P012", name, format!("there is no pack `{}`", name.value), &help);
+                let meant = surely_meant(&name.value, builtin::PACKS.iter().copied());
+                if let (Some(found), Some(meant)) = (self.diagnostics.last_mut(), meant) {
+                    found.fix = Fix::requote(&name.value, &name.span, meant);
+                }
                 continue;
             };
             let pack = Source { name: name.value.clone(), text: text.to_owned() };
@@ -237,14 +241,16 @@ impl<'a> Compiler<'a> {
     }
 
     fn check_ids(&mut self, document: &Document) {
-        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut seen: BTreeMap<&str, &At<String>> = BTreeMap::new();
         for rule in &document.rules {
-            if let Some(first) = seen.insert(&rule.id.value, rule.id.span.start) {
-                let line = self.lines.line_of(first);
+            if let Some(first) = seen.insert(&rule.id.value, &rule.id) {
+                let file = &self.source.name;
                 let message = format!("two rules are named `{}`", rule.id.value);
-                let help =
-                    format!("the first stands in line {line}; a log line must name one rule");
-                self.error("P013", &rule.id, message, &help);
+                let found = Diagnostic::error("P013", file, rule.id.span.clone(), message)
+                    .with_label("the same name")
+                    .with_other(file, first.span.clone(), "the first of them")
+                    .with_help("give each a name of its own: a log line must name one rule");
+                self.diagnostics.push(found);
             }
         }
     }
@@ -350,6 +356,7 @@ impl<'a> Compiler<'a> {
                     message: "an output pattern is `$keys`, `**` or `{ regex = \"...\" }`"
                         .to_owned(),
                     help: None,
+                    fix: None,
                 }),
                 PatternText::Regex(regex) => OutputPattern::regex(regex),
             };
@@ -433,17 +440,26 @@ impl<'a> Compiler<'a> {
             return Ok(());
         }
         let known = self.lists.keys().copied().chain(builtin::NAMES.iter().copied());
-        let help = match did_you_mean(name, known) {
+        let help = match did_you_mean(name, known.clone()) {
             Some(meant) => format!("did you mean `${meant}`?"),
             None => "name it in `[let]`".to_owned(),
         };
-        Err(PatternError::new(format!("there is no list `${name}`")).help(help))
+        let error = PatternError::new(format!("there is no list `${name}`")).help(help);
+        Err(match surely_meant(name, known) {
+            Some(meant) => error.fix(text, format!("${meant}")),
+            None => error,
+        })
     }
 
     fn pattern_error(&mut self, at: &At<PatternText>, error: &PatternError) {
         let message = error.message.clone();
         let mut found = Diagnostic::error("P009", &self.source.name, at.span.clone(), message);
         found.help.clone_from(&error.help);
+        if let (Some((of, with)), PatternText::Text(text)) = (&error.fix, &at.value)
+            && of == text
+        {
+            found.fix = Fix::requote(text, &at.span, with);
+        }
         self.diagnostics.push(found);
     }
 }
