@@ -193,6 +193,9 @@ pub const RULE: &[Key] = &[
     key("examples", "calls that must match or skip, run at load", Takes::Tables(EXAMPLE)),
 ];
 
+/// A pattern of `output` as a table.
+pub const PATTERN: &[Key] = &[needed("regex", "a regular expression, in linear time", Takes::Text)];
+
 /// `when`; beside these, `args.NAME` for any argument of the tool.
 pub const WHEN: &[Key] = &[
     key("seen", "a label that the session has", Takes::Text),

@@ -47,7 +47,11 @@ pub fn sources(files: &[PathBuf]) -> Result<Vec<Source>, LoadError> {
     files.iter().map(|file| source(file)).collect()
 }
 
-fn source(path: &Path) -> Result<Source, LoadError> {
+/// The text of one file.
+///
+/// # Errors
+/// If it cannot be read, is not UTF-8, or is too large.
+pub fn source(path: &Path) -> Result<Source, LoadError> {
     let unreadable = |why: String| LoadError::Unreadable(path.to_owned(), why);
     let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
     let mut bytes = Vec::new();
