@@ -1,7 +1,9 @@
 //! From documents to a policy: lists resolved, patterns compiled, every mistake collected.
 
 use super::builtin::{self, Protected};
-use super::diagnostic::{Diagnostic, Fix, Lines, Severity, did_you_mean, surely_meant};
+use super::diagnostic::{
+    Diagnostic, Fix, Lines, Severity, did_you_mean, drop_echoes, surely_meant,
+};
 use super::document::{self, At, Document, PatternText, Phase, RuleText, ToolText};
 use super::pattern::call::CallPattern;
 use super::pattern::connect::ConnectPattern;
@@ -64,6 +66,9 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
         diagnostics.append(&mut compiler.diagnostics);
         layers.push(layer);
         documents.push(document);
+    }
+    for source in sources {
+        drop_echoes(&mut diagnostics, &source.name, &source.text);
     }
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     // Errors stand before warnings where not all can be told.
