@@ -4,3 +4,4 @@
 pub mod call;
 pub mod check;
 pub mod eval;
+pub mod run;

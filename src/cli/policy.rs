@@ -79,8 +79,9 @@ fn check_files(files: &[PathBuf]) -> Result<Outcome, String> {
     let sources: Vec<Source> = sources(files).map_err(|error| error.to_string())?;
     let anchors =
         crate::policy::pattern::Anchors::frozen(crate::author::check::workspace_in(&sources));
-    let Checked { policy, diagnostics, ran } =
-        check(&sources, &anchors, &Protected::default(), &redactor);
+    let checked = check(&sources, &anchors, &Protected::default(), &redactor);
+    let (ran, unproved) = (checked.held(), checked.unproved());
+    let Checked { policy, diagnostics, .. } = checked;
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     if !diagnostics.is_empty() {
         eprintln!("{}", render(&diagnostics, &sources, colour));
@@ -90,6 +91,9 @@ fn check_files(files: &[PathBuf]) -> Result<Outcome, String> {
         Some(policy) => {
             let rules: usize = policy.layers.iter().map(|layer| layer.rules.len()).sum();
             println!("{}: {rules} rules, {ran} examples and tests hold", policy.id.name);
+            if unproved > 0 {
+                println!("{unproved} claims over all calls are not proved yet");
+            }
             println!("sha256:{}", policy.id.sha256);
             Ok(Outcome::Fine)
         }

@@ -1,9 +1,10 @@
 //! What the language brings along: lists, packs, and the floor that no policy can switch off.
 
+use super::condition::Conditions;
 use super::pattern::connect::ConnectPattern;
 use super::pattern::path::PathPattern;
 use super::pattern::{Anchors, Stance};
-use super::rule::{Origin, Rule, Says, Scope};
+use super::rule::{Marks, Origin, Rule, Says, Scope, Targets};
 use crate::model::access::Verb;
 use crate::model::effect::Effect;
 use crate::model::path::AbsPath;
@@ -194,7 +195,7 @@ pub fn floor(protected: &Protected, anchors: &Anchors) -> Vec<Rule> {
     let own: Vec<PathPattern> =
         protected.paths.iter().chain(&protected.sockets).map(PathPattern::held).collect();
     let sockets = protected.sockets.iter().map(ConnectPattern::held_socket);
-    let writes = |matches| Scope::Paths { verbs: vec![Verb::Write], matches, unless: Vec::new() };
+    let writes = |matches| Targets::Paths { verbs: vec![Verb::Write], matches, unless: Vec::new() };
     vec![
         built_in(
             "toolgate:self",
@@ -208,18 +209,23 @@ pub fn floor(protected: &Protected, anchors: &Anchors) -> Vec<Rule> {
         ),
         built_in(
             "toolgate:socket",
-            Scope::Connect { matches: sockets.collect(), unless: Vec::new() },
+            Targets::Connect { matches: sockets.collect(), unless: Vec::new() },
             "Only the runtime itself speaks to the guard.",
         ),
     ]
 }
 
-fn built_in(id: &str, scope: Scope, why: &str) -> Rule {
+fn built_in(id: &str, targets: Targets, why: &str) -> Rule {
     Rule {
         id: id.to_owned(),
         says: Says::Effect(Effect::Deny),
-        scope,
+        scope: Scope { stance: Stance::Tighten, targets },
+        when: Conditions::default(),
+        marks: Marks::default(),
+        limit: None,
         shadow: false,
+        until: None,
+        capture: None,
         why: Some(why.to_owned()),
         origin: Origin { file: "built-in".to_owned(), line: 0 },
     }

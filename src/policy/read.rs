@@ -95,7 +95,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn unknown_key(&mut self, name: &str, span: Range<usize>, keys: &[Key], place: &str) {
+    pub(super) fn unknown_key(
+        &mut self,
+        name: &str,
+        span: Range<usize>,
+        keys: &[Key],
+        place: &str,
+    ) {
         let names = keys.iter().map(|key| key.name);
         let help = match did_you_mean(name, names.clone()) {
             Some(meant) => format!("did you mean `{meant}`?"),

@@ -41,7 +41,7 @@ pub enum LoadError {
 pub fn sources(files: &[PathBuf]) -> Result<Vec<Source>, LoadError> {
     if files.is_empty() {
         let name = "default.toml (shipped)".to_owned();
-        return Ok(vec![Source { name, text: DEFAULT_POLICY.to_owned() }]);
+        return Ok(vec![Source { name, text: DEFAULT_POLICY.to_owned(), layer: None }]);
     }
     files.iter().map(|file| source(file)).collect()
 }
@@ -56,7 +56,7 @@ fn source(path: &Path) -> Result<Source, LoadError> {
     let text = String::from_utf8(bytes).map_err(|error| {
         unreadable(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
     })?;
-    Ok(Source { name: path.display().to_string(), text })
+    Ok(Source { name: path.display().to_string(), text, layer: None })
 }
 
 /// The places that the policy's names stand for: what the operator says, else what the policy

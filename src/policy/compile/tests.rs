@@ -2,7 +2,7 @@ use super::*;
 use std::time::{Duration, Instant};
 
 fn errors(text: &str) -> Vec<String> {
-    let source = Source { name: "p.toml".to_owned(), text: text.to_owned() };
+    let source = Source { name: "p.toml".to_owned(), text: text.to_owned(), layer: None };
     let compiled = compile(&[source], &Anchors::frozen(None), &Protected::default());
     compiled.diagnostics.iter().map(|found| format!("{} {}", found.code, found.message)).collect()
 }
