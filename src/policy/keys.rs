@@ -146,7 +146,11 @@ pub const RULE: &[Key] = &[
     key("mark", "labels that the session gets", Takes::Texts),
     key("unmark", "labels that the session loses", Takes::Texts),
     key("limit", "how often, or how much: `30/min` or a table", Takes::TextOr(LIMIT)),
-    key("mode", "`shadow`: evaluated and told, never enforced", Takes::Word(&["shadow", "enforce"])),
+    key(
+        "mode",
+        "`shadow`: evaluated and told, never enforced",
+        Takes::Word(&["shadow", "enforce"]),
+    ),
     key("until", "the date on which a shadow or allow rule ends by itself", Takes::Date),
     key("why", "goes to the agent: say what to do instead", Takes::Text),
     key(
@@ -169,8 +173,16 @@ pub const WHEN: &[Key] = &[
 /// `limit` as a table.
 pub const LIMIT: &[Key] = &[
     key("max", "the most there may be", Takes::Number),
-    key("per", "in what time: min, hour, day or session", Takes::Word(&["min", "hour", "day", "session"])),
-    key("sum", "the argument that is added up, as `args.amount`; else calls are counted", Takes::Text),
+    key(
+        "per",
+        "in what time: min, hour, day or session",
+        Takes::Word(&["min", "hour", "day", "session"]),
+    ),
+    key(
+        "sum",
+        "the argument that is added up, as `args.amount`; else calls are counted",
+        Takes::Text,
+    ),
     key("over", "what is said of what goes over it: deny or ask", Takes::Word(&["deny", "ask"])),
     key("scope", "whose count it is: session or user", Takes::Word(&["session", "user"])),
 ];
@@ -216,11 +228,7 @@ pub const TEST: &[Key] = &[
     key("after", "labels that the session has", Takes::Texts),
     key("agent", "the agent: `main`, or a subagent's kind", Takes::Text),
     key("permission_mode", "the runtime's permission mode", Takes::Text),
-    key(
-        "expect",
-        "allow, ask, deny or defer",
-        Takes::Word(&["allow", "ask", "deny", "defer"]),
-    ),
+    key("expect", "allow, ask, deny or defer", Takes::Word(&["allow", "ask", "deny", "defer"])),
     key("files", "files that are there", Takes::Texts),
     key("cwd", "the working directory", Takes::Text),
     key("note", "for the reader", Takes::Text),
