@@ -43,13 +43,18 @@ pub(super) fn judge<'a>(layer: &'a Layer, access: &Access, context: &Context<'_>
     Opinion { verdict, answers, shadows }
 }
 
-/// What the rules of the floor come to: nothing, unless one of them speaks.
+/// What the rules of the floor come to: nothing, unless one of them speaks. On commands it speaks
+/// of the guard's own program by its name only: what a command is that nobody can read is for the
+/// policy to judge.
 pub(super) fn judge_floor<'a>(
     floor: &'a [Rule],
     access: &Access,
     context: &Context<'_>,
 ) -> Opinion<'a> {
-    let answers: Vec<_> = answers_of(floor, access, context).collect();
+    let is_heard = |answer: &Answer<'_>| {
+        answer.truth == Truth::Yes || !matches!(answer.rule.scope, Scope::Exec { .. })
+    };
+    let answers: Vec<_> = answers_of(floor, access, context).filter(is_heard).collect();
     let verdict = conclude(&answers, access, Verdict::Defer);
     Opinion { verdict: verdict.filter(|_| !answers.is_empty()), answers, shadows: Vec::new() }
 }
