@@ -131,6 +131,8 @@ pub fn did_you_mean<'a>(
 ) -> Option<&'a str> {
     candidates
         .into_iter()
+        // A text that is far longer is far away, and measuring it would take its length in time.
+        .filter(|candidate| word.len() / 4 <= candidate.len() + 3)
         .map(|candidate| (edit_distance(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.len() / 2).clamp(1, 3))
         .min()
