@@ -220,7 +220,9 @@ fn only_the_sidecars_user_and_root_may_speak() {
     let scratch = tempfile::tempdir().unwrap();
     std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let (program, socket) = (scratch.path().join("toolgate"), scratch.path().join("admin"));
-    std::fs::copy(env!("CARGO_BIN_EXE_toolgate"), &program).unwrap();
+    // By another process: a child that a neighbouring test starts would hold our open file busy.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_toolgate")).arg(&program).status();
+    assert!(copied.unwrap().success());
     let admin = format!("[admin]\nsocket = \"{}\"", socket.display());
     let sidecar = Sidecar::start_with(EVERYTHING, &admin, &mut Command::new(&program));
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();

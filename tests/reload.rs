@@ -243,7 +243,7 @@ fn write(path: &Path, bytes: impl AsRef<[u8]>) {
 
 const SPOILT: &[Spoil] = &[
     ("gone", |_| {}, "No such file"),
-    ("a directory", |path| std::fs::create_dir(path).unwrap(), "no regular file"),
+    ("a directory", |path| std::fs::create_dir(path).unwrap(), "there is no policy"),
     ("a pipe", |path| nix::unistd::mkfifo(path, Mode::S_IRUSR).unwrap(), "no regular file"),
     ("a socket", |path| drop(UnixListener::bind(path).unwrap()), "cannot be read"),
     ("an endless device", |path| symlink("/dev/zero", path).unwrap(), "no regular file"),

@@ -1,5 +1,6 @@
 //! `toolgate.toml`: what the operator says of the sidecar. Nothing of it is policy.
 
+use super::layers::ORG_DIRECTORY;
 use crate::limits::{HOOK_SOCKET, POLICY_POLL_SECONDS};
 use crate::model::path::AbsPath;
 use crate::world::{Mounted, Reported, Same, World};
@@ -64,6 +65,12 @@ pub struct PolicyFiles {
     pub workspace: Option<PathBuf>,
     /// The directory that `$tmp` stands for.
     pub tmp: Option<PathBuf>,
+    /// The directory of the organisation's policies, which always count; empty for none.
+    pub org: PathBuf,
+    /// The directory of the user's policies, which count where no file is named.
+    pub user: Option<PathBuf>,
+    /// Whether the policy of the repository in the workspace counts.
+    pub project: bool,
     /// How often the files are looked at for a change, in seconds; 0 is never.
     pub poll_seconds: u32,
 }
@@ -90,6 +97,9 @@ impl std::default::Default for PolicyFiles {
             files: Vec::new(),
             workspace: None,
             tmp: None,
+            org: PathBuf::from(ORG_DIRECTORY),
+            user: None,
+            project: true,
             poll_seconds: POLICY_POLL_SECONDS,
         }
     }

@@ -1,6 +1,7 @@
 //! Loading a policy: files in, a bound policy out, or every mistake in words.
 
 use super::config::{ConfigError, PolicyFiles, absolute};
+use super::layers;
 use crate::author::check::{Checked, check, workspace_in};
 use crate::gate::Bound;
 use crate::limits::{POLICY_BYTES_MAX, RELOAD_TOLD_BYTES_MAX};
@@ -43,14 +44,20 @@ pub enum LoadError {
 /// If one cannot be read, is not UTF-8, or is too large.
 pub fn sources(files: &[PathBuf]) -> Result<Vec<Source>, LoadError> {
     if files.is_empty() {
-        let name = "default.toml (shipped)".to_owned();
-        return Ok(vec![Source { name, text: DEFAULT_POLICY.to_owned(), layer: None }]);
+        return Ok(vec![layers::shipped()]);
     }
-    files.iter().map(|file| source(file)).collect()
+    let mut sources = Vec::new();
+    for file in files {
+        sources.extend(layers::named(file)?);
+    }
+    Ok(sources)
 }
 
-/// Read from one descriptor, so that a link that is turned meanwhile cannot mix two files.
-fn source(path: &Path) -> Result<Source, LoadError> {
+/// One file, read from one descriptor: a link that is turned meanwhile cannot mix two files.
+///
+/// # Errors
+/// If it is no regular file, cannot be read, is not UTF-8, or is too large.
+pub fn read(path: &Path) -> Result<Source, LoadError> {
     let unreadable = |why: String| LoadError::Unreadable(path.to_owned(), why);
     // Without waiting: a pipe that nobody writes to would hold us for ever.
     let file = std::fs::OpenOptions::new()

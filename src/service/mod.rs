@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod config;
+pub mod layers;
 pub mod load;
 pub mod protect;
 pub mod reload;

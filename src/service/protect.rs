@@ -5,6 +5,7 @@
 //! what the next reload reads.
 
 use super::config::{Config, ConfigError, absolute};
+use super::layers::Places;
 use crate::limits::PATH_LINKS_MAX;
 use crate::model::path::AbsPath;
 use crate::policy::builtin::Protected;
@@ -24,11 +25,13 @@ impl Own {
     /// If the two sockets would be one.
     pub fn of(
         config: &Config,
+        places: &Places,
         config_file: Option<&Path>,
         audit: &Path,
     ) -> Result<Own, ConfigError> {
         let program = std::env::current_exe().ok();
-        let files = config.policy.files.iter().map(PathBuf::as_path);
+        let files = places.paths();
+        let files = files.iter().map(PathBuf::as_path);
         let paths = files.chain(config_file).chain([audit]).chain(program.as_deref());
         Ok(Own {
             paths: paths.map(Path::to_owned).collect(),

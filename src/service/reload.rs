@@ -8,6 +8,7 @@
 
 pub(super) mod record;
 
+use super::layers::Places;
 use super::load::{self, LoadError, clip};
 use super::protect::Own;
 use crate::gate::{Bound, Gate};
@@ -20,7 +21,6 @@ use crate::policy::builtin::Protected;
 use crate::redact::Redactor;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -137,8 +137,8 @@ struct Seen {
 
 impl Found {
     /// Looks at the files.
-    pub(super) fn now(files: &[PathBuf], own: &Own) -> Found {
-        let sources = load::sources(files).map_err(|error| error.to_string());
+    pub(super) fn now(places: &Places, own: &Own) -> Found {
+        let sources = places.sources().map_err(|error| error.to_string());
         Found { sources, protected: own.protected() }
     }
 
@@ -154,7 +154,7 @@ impl Found {
 /// The one that reloads.
 pub(super) struct Reloader {
     gate: Arc<Gate>,
-    files: Vec<PathBuf>,
+    places: Places,
     own: Own,
     redactor: Redactor,
     poll: Option<Duration>,
@@ -174,7 +174,7 @@ impl Reloader {
     /// One for a sidecar that was started with these sources, and the way to ask it.
     pub(super) fn new(
         gate: Arc<Gate>,
-        (files, own): (Vec<PathBuf>, Own),
+        (places, own): (Places, Own),
         started_with: (&[Source], Protected),
         redactor: Redactor,
         poll_seconds: u32,
@@ -185,10 +185,10 @@ impl Reloader {
         let (sources, protected) = started_with;
         let texts = Ok(sources.iter().map(load::sha256).collect());
         // The shipped policy does not change.
-        let polls = poll_seconds > 0 && !files.is_empty();
+        let polls = poll_seconds > 0 && places.may_change();
         let reloader = Reloader {
             gate,
-            files,
+            places,
             own,
             redactor,
             poll: polls.then(|| Duration::from_secs(u64::from(poll_seconds))),
@@ -269,8 +269,8 @@ impl Reloader {
     }
 
     async fn find(&self) -> Result<Found, String> {
-        let (files, own) = (self.files.clone(), self.own.clone());
-        self.beside(move || Found::now(&files, &own)).await
+        let (places, own) = (self.places.clone(), self.own.clone());
+        self.beside(move || Found::now(&places, &own)).await
     }
 
     /// Compiles and tries out what was found, and puts it in force if it holds.
@@ -314,7 +314,7 @@ impl Reloader {
         files: Option<crate::model::json::Json>,
     ) -> Attempt {
         let why = clip(&why, RELOAD_TOLD_BYTES_MAX).to_owned();
-        let files = files.unwrap_or_else(|| record::names(&self.files));
+        let files = files.unwrap_or_else(|| record::names(&self.places.paths()));
         let in_force = self.gate.in_force().policy.id.clone();
         let refused = record::refused(cause, &why, files, &in_force);
         if let Err(error) = self.gate.note(refused).await {

@@ -2,7 +2,8 @@
 
 use super::admin::{self, Labels};
 use super::config::{Config, ConfigError};
-use super::load::{LoadError, anchors, load, sources};
+use super::layers::Places;
+use super::load::{LoadError, anchors, load};
 use super::protect::Own;
 use super::reload::{Cause, Reloader, Reloads, record};
 use super::socket;
@@ -105,9 +106,11 @@ pub async fn start_in(
 ) -> Result<Running, ServiceError> {
     let redactor = Redactor::shipped()?;
     let directory = audit_directory(config)?;
-    let own = Own::of(config, config_file, &directory)?;
-    let sources = sources(&config.policy.files)?;
-    let anchors = anchors(&config.policy, world.home(), &sources)?;
+    let places = Places::of(config);
+    let anchors = anchors(&config.policy, world.home(), &places.sources()?)?;
+    let places = places.in_workspace(config, &anchors.workspace);
+    let own = Own::of(config, &places, config_file, &directory)?;
+    let sources = places.sources()?;
     let protected = own.protected();
     let bound = load(&sources, anchors, &protected, &redactor)?;
     let journal = Journal::open(&directory, Options::new(redactor.clone()))?;
@@ -123,7 +126,7 @@ pub async fn start_in(
     let gate = Gate::new(bound, redactor.clone(), journal);
     gate.note(started).await?;
     gate.note(loaded).await?;
-    let files = (config.policy.files.clone(), own);
+    let files = (places, own);
     let (reloader, reloads) = Reloader::new(
         Arc::clone(&gate),
         files,

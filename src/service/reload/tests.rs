@@ -9,7 +9,7 @@ use crate::model::decision::Basis;
 use crate::model::record::{Kind, Record};
 use crate::policy::document::CallText;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn policy(name: &str) -> String {
     format!("schema = 1\n[policy]\nname = \"{name}\"\ndefault = \"deny\"\n")
@@ -29,12 +29,17 @@ impl Bench {
         let file = scratch.path().join("policy.toml");
         std::fs::write(&file, text).unwrap();
         let config = super::super::config::Config {
-            policy: PolicyFiles { files: vec![file.clone()], ..PolicyFiles::default() },
+            policy: PolicyFiles {
+                files: vec![file.clone()],
+                org: PathBuf::new(),
+                ..PolicyFiles::default()
+            },
             ..super::super::config::Config::default()
         };
+        let places = Places::of(&config);
         let redactor = Redactor::shipped().unwrap();
-        let own = Own::of(&config, None, &scratch.path().join("audit")).unwrap();
-        let sources = load::sources(&config.policy.files).unwrap();
+        let own = Own::of(&config, &places, None, &scratch.path().join("audit")).unwrap();
+        let sources = places.sources().unwrap();
         let anchors = crate::policy::pattern::Anchors::frozen(None);
         let protected = own.protected();
         let bound = load::load(&sources, anchors, &protected, &redactor).unwrap();
@@ -43,7 +48,7 @@ impl Bench {
         let gate = Gate::new(bound, redactor.clone(), journal);
         let started_with = (&sources[..], protected);
         let (reloader, reloads) =
-            Reloader::new(Arc::clone(&gate), (vec![file], own), started_with, redactor, 0);
+            Reloader::new(Arc::clone(&gate), (places, own), started_with, redactor, 0);
         Bench { reloader, reloads, gate, scratch }
     }
 
