@@ -138,7 +138,7 @@ fn head(workload: &Workload, conditions: bool) {
 fn print(name: &str, figures: &Figures, load_ms: f64, first: u64) {
     let p99 = if figures.calls < P99_CALLS { "-".to_owned() } else { digits(figures.p99) };
     println!(
-        "{name:<34}{:>12}{p99:>12}{:>12}{:>8}{load_ms:>10.1}{:>12.1}",
+        "{name:<34}{:>12}{p99:>12}{:>12}{:>8}{load_ms:>10.1}{:>12.2}",
         digits(figures.p50),
         digits(figures.mean),
         figures.calls,
