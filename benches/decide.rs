@@ -60,7 +60,7 @@ impl Question {
             let event = event(request);
             Ok(Question {
                 one_access: ours.one_access(request)?,
-                whole_call: ours.facts(call(&event)?),
+                whole_call: ours.facts(call(&event)?, request.secret),
                 event,
                 secret: request.secret,
                 allowed: request.allowed,
@@ -99,15 +99,16 @@ fn decisions(size: usize, conditions: bool, rounds: usize) -> Result<(), Failure
     let expected = workload.expected();
     let all = questions.len();
     let mut contenders = [
-        contender("one access", &questions, all, |q| Ok(ours.decide(&q.one_access, q.secret))),
-        contender("whole call", &questions, all, |q| Ok(ours.decide(&q.whole_call, q.secret))),
+        contender("one access", &questions, all, |q| Ok(ours.decide(&q.one_access))),
+        contender("whole call", &questions, all, |q| Ok(ours.decide(&q.whole_call))),
+        contender("whole call, told", &questions, all, |q| Ok(ours.tell(&q.whole_call))),
         contender("event to decision", &questions, all, |q| ours.decide_event(&q.event, q.secret)),
         contender("one access, loop over all rules", &questions, scanned(size), |q| {
-            Ok(ours.scan(&q.one_access, q.secret))
+            Ok(ours.scan(&q.one_access))
         }),
         // It refuses everything, so its answers are held against nothing.
         contender("one access, no rules", &questions, all, |q| {
-            black_box(empty.decide(&q.one_access, q.secret));
+            black_box(empty.decide(&q.one_access));
             Ok(q.allowed)
         }),
     ];
@@ -192,7 +193,7 @@ fn longest_decision(
         let ((), took) = milliseconds(|| {
             let ours =
                 Arc::clone(&in_force.read().unwrap_or_else(std::sync::PoisonError::into_inner));
-            black_box(ours.decide(&question.one_access, question.secret));
+            black_box(ours.decide(&question.one_access));
         });
         decisions += 1;
         longest = longest.max(took);
@@ -227,7 +228,7 @@ fn rate(threads: usize, each: usize, ours: &Ours, questions: &[Question]) -> f64
             scope.spawn(move || {
                 barrier.wait();
                 for question in questions.iter().cycle().skip(begin).take(each) {
-                    black_box(ours.decide(&question.one_access, question.secret));
+                    black_box(ours.decide(&question.one_access));
                 }
             });
         }
@@ -271,7 +272,7 @@ fn residues(residue: usize, rounds: usize) -> Result<(), Failure> {
             questions.extend(Question::all(std::slice::from_ref(request), &ours)?);
         }
         let expected: Vec<bool> = of_verb().map(|request| request.allowed).collect();
-        let ask = |q: &Question| Ok(ours.decide(&q.one_access, q.secret));
+        let ask = |q: &Question| Ok(ours.decide(&q.one_access));
         let mut contenders = [contender(name, &questions, scanned(RESIDUE_RULES), ask)];
         for figures in race(&mut contenders, &expected, rounds)? {
             print(name, &figures);

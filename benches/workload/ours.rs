@@ -6,7 +6,7 @@
 use super::{Failure, Names, Request, Rule, Verb};
 use std::sync::Arc;
 use toolgate::author::check::check;
-use toolgate::engine::decide;
+use toolgate::engine::{decide, rule};
 use toolgate::facts::{Place, gather};
 use toolgate::model::access::{Access, Verb as Does};
 use toolgate::model::call::{CallId, ToolCall};
@@ -124,7 +124,7 @@ impl Ours {
     /// # Errors
     /// With its mistakes.
     pub fn load(text: &str, redactor: &Arc<Redactor>) -> Result<Ours, Failure> {
-        let source = Source { name: "bench.toml".to_owned(), text: text.to_owned() };
+        let source = Source { name: "bench.toml".to_owned(), text: text.to_owned(), layer: None };
         let anchors = Anchors::frozen(None);
         let checked = check(&[source], &anchors, &Protected::default(), redactor);
         let Some(policy) = checked.policy else {
@@ -134,42 +134,50 @@ impl Ours {
         Ok(Ours { policy, redactor: Arc::clone(redactor), anchors, world: Frozen::default() })
     }
 
-    /// All that the call would do.
-    pub fn facts(&self, call: ToolCall) -> Facts {
+    /// All that the call would do, in a session that has seen a secret or has not.
+    pub fn facts(&self, call: ToolCall, secret: bool) -> Facts {
         let place = Place {
             world: &self.world,
             workspace: &self.anchors.workspace,
             tmp: &self.anchors.tmp,
         };
-        gather(call, &self.policy.tools, &place)
+        let mut facts = gather(call, &self.policy.tools, &place);
+        facts.session.labels.extend(secret.then(|| "secret".to_owned()));
+        facts.session.bits = self.policy.labels.bits_of(&facts.session.labels);
+        facts
     }
 
     /// Only the one thing that the other engines are asked of: a tool's call by itself, or what
     /// the call does without the call.
     pub fn one_access(&self, request: &Request) -> Result<Facts, Failure> {
-        let mut facts = self.facts(call(&event(request))?);
+        let mut facts = self.facts(call(&event(request))?, request.secret);
         let asked = verb(request.verb);
         facts.accesses.retain(|access: &Access| access.target.verb() == asked);
         Ok(facts)
     }
 
-    /// Whether these facts are allowed, in a session that has seen a secret or has not: by the
-    /// index.
-    pub fn decide(&self, facts: &Facts, _secret: bool) -> bool {
-        // The session's labels go in here as soon as the engine takes them.
+    /// Whether these facts are allowed, by the index: the verdict alone, as the other engines give
+    /// it.
+    pub fn decide(&self, facts: &Facts) -> bool {
+        rule(&self.policy, facts).verdict == Verdict::Allow
+    }
+
+    /// The same with all that the log and the agent are told: rules, accesses, reason.
+    pub fn tell(&self, facts: &Facts) -> bool {
         decide(&self.policy, facts, &self.redactor).verdict == Verdict::Allow
     }
 
     /// The same by the naive evaluator, a loop over all rules. Today `decide` is that loop.
-    pub fn scan(&self, facts: &Facts, secret: bool) -> bool {
-        self.decide(facts, secret)
+    pub fn scan(&self, facts: &Facts) -> bool {
+        self.decide(facts)
     }
 
-    /// From the event's bytes to the decision: read, gathered, decided.
+    /// From the event's bytes to the decision, as the sidecar makes it: read, gathered, decided,
+    /// told.
     ///
     /// # Errors
     /// If they state no call.
     pub fn decide_event(&self, event: &[u8], secret: bool) -> Result<bool, Failure> {
-        Ok(self.decide(&self.facts(call(event)?), secret))
+        Ok(self.tell(&self.facts(call(event)?, secret)))
     }
 }

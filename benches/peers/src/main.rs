@@ -86,8 +86,7 @@ fn toolgate<'a>(
     load_ms: f64,
     size: usize,
 ) -> Result<Vec<(Contender<'a>, f64)>, Failure> {
-    let facts: Vec<(Facts, bool)> =
-        each(requests, |request| Ok((ours.one_access(request)?, request.secret)))?;
+    let facts: Vec<Facts> = each(requests, |request| ours.one_access(request))?;
     let scanned = facts.clone();
     let events = each(requests, |request| Ok((event(request), request.secret)))?;
     let scans = match size {
@@ -99,8 +98,7 @@ fn toolgate<'a>(
         name: "toolgate",
         requests: REQUESTS,
         ask: Box::new(move |index| {
-            let (facts, secret) = at(&facts, index)?;
-            Ok(ours.decide(facts, *secret))
+            Ok(ours.decide(at(&facts, index)?))
         }),
     };
     let whole = Contender {
@@ -115,8 +113,7 @@ fn toolgate<'a>(
         name: "toolgate, a loop over all rules",
         requests: scans,
         ask: Box::new(move |index| {
-            let (facts, secret) = at(&scanned, index)?;
-            Ok(ours.scan(facts, *secret))
+            Ok(ours.scan(at(&scanned, index)?))
         }),
     };
     Ok(vec![(index, load_ms), (whole, load_ms), (scan, load_ms)])
