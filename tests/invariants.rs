@@ -80,7 +80,7 @@ fn redactor() -> Redactor {
 }
 
 fn policy(text: &str, protected: &Protected) -> Policy {
-    let source = Source { name: "p.toml".to_owned(), text: text.to_owned() };
+    let source = Source { name: "p.toml".to_owned(), text: text.to_owned(), layer: None };
     let compiled = compile(&[source], &Anchors::frozen(None), protected);
     compiled.policy.unwrap_or_else(|| panic!("{text}\n{:?}", compiled.diagnostics))
 }
@@ -317,7 +317,7 @@ fn invariant_2_a_call_that_does_nothing_or_too_much_is_denied_even_if_everything
         [(0, Verdict::Deny), (1, Verdict::Allow), (ACCESSES_MAX + 1, Verdict::Deny)]
     {
         let accesses = vec![one.clone(); count];
-        let facts = Facts { call: call("Read", json!({}), true), accesses };
+        let facts = Facts::of(call("Read", json!({}), true), accesses);
         assert_eq!(decide(&policy, &facts, &redactor()).verdict, expected, "{count}");
     }
 }
@@ -537,7 +537,7 @@ fn invariant_7_every_decision_in_the_log_names_the_policy_it_was_made_by() {
     let digest = &loaded["details"]["sha256"];
     // The digest is that of the files as they stand: anyone who has them can tell.
     let name = sidecar.path("policy.toml").to_str().unwrap().to_owned();
-    let source = |text: &str| Source { name: name.clone(), text: text.to_owned() };
+    let source = |text: &str| Source { name: name.clone(), text: text.to_owned(), layer: None };
     let of = |text: &str| {
         let compiled = compile(&[source(text)], &Anchors::frozen(None), &Protected::default());
         json!(compiled.policy.unwrap().id.sha256)
@@ -620,12 +620,13 @@ fn invariant_8_what_is_the_guards_own_is_not_written_though_the_policy_allows_ev
 fn invariant_8_neither_a_directory_above_nor_a_connection_to_the_socket_is_a_way_round() {
     let protected = Protected {
         paths: vec![at("/g/policy.toml"), at("/g/audit")],
+        links: vec![at("/g/link")],
         sockets: vec![at("/run/g/s")],
     };
     let policy = policy(EVERYTHING, &protected);
     let verdict = |target: Target| {
         let accesses = vec![Access::certain(target)];
-        let facts = Facts { call: call("Bash", json!({}), true), accesses };
+        let facts = Facts::of(call("Bash", json!({}), true), accesses);
         decide(&policy, &facts, &redactor()).verdict
     };
     let tree = |path: &str, extent: Extent| {
@@ -644,4 +645,7 @@ fn invariant_8_neither_a_directory_above_nor_a_connection_to_the_socket_is_a_way
     assert_eq!(verdict(unix("/run/g/s")), Verdict::Deny);
     assert_eq!(verdict(unix("/run/other")), Verdict::Allow);
     assert_eq!(verdict(tree("/h", Extent::Itself)), Verdict::Allow);
+    // A link that leads to the guard's own must stay; what lies behind it is judged by itself.
+    assert_eq!(verdict(tree("/g/link", Extent::Itself)), Verdict::Deny);
+    assert_eq!(verdict(tree("/g/link/x", Extent::Itself)), Verdict::Allow);
 }

@@ -10,7 +10,7 @@ use toolgate::policy::{Severity, Source, compile};
 /// Fails if the property does not hold for these bytes.
 pub fn hold(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let source = Source { name: "policy.toml".to_owned(), text: text.to_owned() };
+    let source = Source { name: "policy.toml".to_owned(), text: text.to_owned(), layer: None };
     let sources = [source];
     let compiled = compile(&sources, &Anchors::frozen(None), &Protected::default());
     let errors = compiled.diagnostics.iter().filter(|found| found.severity == Severity::Error);

@@ -121,7 +121,7 @@ pub struct WireAccess {
 pub struct WireDecision {
     /// What it came to.
     pub effect: String,
-    /// What that rests on: rule, default, unattended, built-in, failsafe.
+    /// What that rests on: rule, default, unattended, built-in, limit, budget, failsafe.
     pub basis: String,
     /// Why, in words.
     pub reason: String,
@@ -320,6 +320,8 @@ fn basis(basis: Basis) -> &'static str {
         Basis::Default => "default",
         Basis::Unattended => "unattended",
         Basis::BuiltIn => "built-in",
+        Basis::Limit => "limit",
+        Basis::Budget => "budget",
         Basis::Failsafe => "failsafe",
     }
 }
@@ -339,8 +341,8 @@ fn obligation(obligation: &Obligation) -> String {
     match obligation {
         Obligation::ReplaceOutput { .. } => "replace_output".to_owned(),
         Obligation::ReplaceInput(_) => "replace_input".to_owned(),
-        Obligation::Mark { label, on_success: false } => format!("mark:{label}"),
-        Obligation::Mark { label, on_success: true } => format!("mark_on_success:{label}"),
+        Obligation::Mark { label, proof: false } => format!("mark:{label}"),
+        Obligation::Mark { label, proof: true } => format!("prove:{label}"),
         Obligation::Unmark(label) => format!("unmark:{label}"),
     }
 }

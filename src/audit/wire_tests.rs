@@ -1,13 +1,13 @@
 use super::*;
 use crate::limits::{ACCESSES_MAX, RECORD_BYTES_MAX};
-use crate::model::access::{Command, Program, Verb};
+use crate::model::access::{Command, Program, Status, Verb};
 use crate::model::call::{CallId, ToolName};
 use crate::model::decision::PolicyId;
 use crate::model::doubt::Doubt;
 use crate::model::effect::{Effect, Verdict};
 use crate::model::path::{AbsPath, PathTarget};
 use crate::model::principal::Runtime;
-use crate::model::record::Kind;
+use crate::model::record::{CaptureLevel, Kind};
 use crate::model::truth::Truth;
 use crate::model::word::Word;
 use serde_json::json;
@@ -75,9 +75,11 @@ fn decided(accesses: Vec<Judged>) -> Decision {
         rules: vec![fired("no-dotenv"), Fired { shadow: true, ..fired("tried") }],
         accesses,
         obligations: vec![
-            Obligation::Mark { label: "seen-secret".to_owned(), on_success: false },
+            Obligation::Mark { label: "seen-secret".to_owned(), proof: false },
             Obligation::ReplaceInput(json!({})),
         ],
+        reservations: Vec::new(),
+        capture: CaptureLevel::Redacted,
         policy: PolicyId { name: "team@3".to_owned(), sha256: "ab".repeat(32) },
     }
 }
@@ -90,7 +92,8 @@ fn read(path: &str, verdict: Verdict) -> Judged {
 fn exec(command: &str) -> Judged {
     let program = Program { word: Word::known(command), file: None, known: false };
     let (args, fed_by, doubts) = (Vec::new(), Vec::new(), Vec::new());
-    let command = Command { program, args, fed_by, doubts, transparent: false };
+    let command =
+        Command { program, args, fed_by, doubts, transparent: false, status: Status::Whole };
     let doubt = Doubt::UnknownProgram("x".to_owned());
     Judged { access: Access::possible(Target::Exec(command), doubt), verdict: Verdict::Ask }
 }
@@ -184,7 +187,7 @@ fn the_greatest_record_still_fits_and_shows_what_was_denied() {
     let mut decision = decided(accesses);
     decision.reason = long.clone();
     decision.rules = (0..1_000).map(|_| fired(&control(1_000))).collect();
-    let mark = Obligation::Mark { label: long.clone(), on_success: true };
+    let mark = Obligation::Mark { label: long.clone(), proof: true };
     decision.obligations = vec![mark; 100];
     decision.policy.name = long.clone();
     let mut record = Record::new(Kind::ToolPre);

@@ -12,39 +12,96 @@ use crate::model::url::{Destination, Network};
 use crate::policy::document::CallText;
 use crate::policy::rule::ToolRow;
 
-/// What a call in short form would do.
-#[must_use]
-pub fn facts_of(text: &CallText, cwd: &AbsPath, taught: &[ToolRow], place: &Place<'_>) -> Facts {
-    let tool =
-        |name: &str, input: Json| gather(call(ToolName::parse(name), input, cwd), taught, place);
-    match text {
-        CallText::Bash(command) => tool("Bash", serde_json::json!({ "command": command })),
-        CallText::Tool(name, input) => tool(name, input.clone()),
-        CallText::Bare(verb, target) => Facts {
-            call: call(ToolName::parse(verb.as_str()), Json::Null, cwd),
-            accesses: bare(*verb, target, cwd, place),
-        },
-    }
+/// Who makes a call, where, and when: what stands beside its short form.
+#[derive(Debug, Clone)]
+pub struct Circumstances {
+    /// The runtime whose tools are meant.
+    pub runtime: Runtime,
+    /// The runtime's session.
+    pub session: String,
+    /// The agent.
+    pub agent: Agent,
+    /// The working directory.
+    pub cwd: AbsPath,
+    /// The runtime's permission mode.
+    pub permission_mode: Option<String>,
+    /// Whether somebody is there to be asked.
+    pub attended: bool,
+    /// Before the call ran, or after.
+    pub phase: Phase,
 }
 
-/// A call as somebody who can be asked would make it.
-fn call(tool: ToolName, input: Json, cwd: &AbsPath) -> ToolCall {
-    ToolCall {
-        id: CallId(String::new()),
-        principal: Principal {
+impl Circumstances {
+    /// A call of the main thread, before it runs, by somebody who can be asked.
+    #[must_use]
+    pub fn plain(cwd: AbsPath) -> Circumstances {
+        Circumstances {
             runtime: Runtime::Claude,
             session: String::new(),
             agent: Agent::Main,
+            cwd,
+            permission_mode: None,
+            attended: true,
+            phase: Phase::Pre,
+        }
+    }
+}
+
+/// `main`, or a subagent of that kind.
+#[must_use]
+pub fn agent(text: &str) -> Agent {
+    match text {
+        "main" => Agent::Main,
+        kind => Agent::Sub { id: kind.to_owned(), kind: kind.to_owned() },
+    }
+}
+
+/// What a call in short form would do.
+#[must_use]
+pub fn facts_of(
+    text: &CallText,
+    around: &Circumstances,
+    taught: &[ToolRow],
+    place: &Place<'_>,
+) -> Facts {
+    let tool =
+        |name: &str, input: Json| gather(call(ToolName::parse(name), input, around), taught, place);
+    match text {
+        CallText::Bash(command) => tool("Bash", serde_json::json!({ "command": command })),
+        CallText::Tool(name, input) => tool(name, input.clone()),
+        CallText::Output(output) => {
+            let phase =
+                Phase::Post { output: output.clone().into(), duration_ms: None, failed: false };
+            let around = Circumstances { phase, ..around.clone() };
+            // The output of some tool: nothing is asked of which.
+            let call = call(ToolName::parse("Read"), Json::Object(Default::default()), &around);
+            Facts::of(call, Vec::new())
+        }
+        CallText::Bare(verb, target) => {
+            let call = call(ToolName::parse(verb.as_str()), Json::Null, around);
+            Facts::of(call, bare(*verb, target, &around.cwd, place))
+        }
+    }
+}
+
+fn call(tool: ToolName, input: Json, around: &Circumstances) -> ToolCall {
+    ToolCall {
+        id: CallId(String::new()),
+        principal: Principal {
+            runtime: around.runtime,
+            session: around.session.clone(),
+            agent: around.agent.clone(),
             uid: None,
-            sender: Sender::Unproven,
+            // Whoever asks here is the policy's own author.
+            sender: Sender::Proven,
         },
         tool,
         input,
-        phase: Phase::Pre,
+        phase: around.phase.clone(),
         tool_use_id: None,
-        cwd: Some(cwd.clone()),
-        permission_mode: None,
-        attended: true,
+        cwd: Some(around.cwd.clone()),
+        permission_mode: around.permission_mode.clone(),
+        attended: around.attended,
     }
 }
 

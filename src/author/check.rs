@@ -1,22 +1,15 @@
 //! Reading a policy for use: compile it, run its examples and tests, and yield it only if all hold.
-//!
-//! Examples and tests run in a frozen world, so whether a policy loads never depends on the
-//! machine (policy language §11.26).
 
-use super::call::facts_of;
-use crate::engine::{answers, decide};
-use crate::facts::Place;
+use super::run::{Ran, RunKind, RunOutcome, run, stated_workspace};
 use crate::model::path::AbsPath;
-use crate::model::truth::Truth;
 use crate::policy::builtin::{PACKS, Protected, pack};
-use crate::policy::compile::{Compiled, let_workspace};
+use crate::policy::compile::Compiled;
 use crate::policy::diagnostic::{Diagnostic, Severity};
-use crate::policy::document::{self, At, CallText, Document, Example, Expect};
+use crate::policy::document::{self, Document};
 use crate::policy::pattern::Anchors;
-use crate::policy::rule::{Layer, Policy, Rule};
+use crate::policy::rule::Policy;
 use crate::policy::{Source, compile};
 use crate::redact::Redactor;
-use crate::world::Frozen;
 
 /// What came of reading a policy for use.
 #[derive(Debug)]
@@ -25,8 +18,22 @@ pub struct Checked {
     pub policy: Option<Policy>,
     /// Every mistake.
     pub diagnostics: Vec<Diagnostic>,
-    /// How many examples and tests were run.
-    pub ran: usize,
+    /// Every example and test, and how it came out.
+    pub ran: Vec<Ran>,
+}
+
+impl Checked {
+    /// How many examples and tests came out as they say.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.ran.iter().filter(|ran| ran.outcome == RunOutcome::Held).count()
+    }
+
+    /// How many claims could not be proved.
+    #[must_use]
+    pub fn unproved(&self) -> usize {
+        self.ran.iter().filter(|ran| ran.outcome == RunOutcome::Unproved).count()
+    }
 }
 
 /// Reads policy files, runs their examples and tests, and binds them to `anchors`.
@@ -37,24 +44,32 @@ pub fn check(
     protected: &Protected,
     redactor: &Redactor,
 ) -> Checked {
-    let mut real = compile(sources, anchors, protected);
-    let mut ran = 0;
-    if real.policy.is_some() {
-        let frozen_anchors = Anchors::frozen(stated_workspace(&real.documents));
-        let frozen = compile(sources, &frozen_anchors, &Protected::default());
-        let (failed, count) = run_all(sources, &frozen, &frozen_anchors, redactor);
-        real.diagnostics.extend(failed);
-        ran = count;
+    let Compiled { policy, documents, mut diagnostics, .. } = compile(sources, anchors, protected);
+    if policy.is_none() {
+        return Checked { policy, diagnostics, ran: Vec::new() };
     }
-    let failed = real.diagnostics.iter().any(|found| found.severity == Severity::Error);
-    Checked { policy: real.policy.filter(|_| !failed), diagnostics: real.diagnostics, ran }
+    let frozen_anchors = Anchors::frozen(stated_workspace(&documents));
+    let frozen = compile(sources, &frozen_anchors, &Protected::default());
+    let ran = run(&frozen, &frozen_anchors, redactor);
+    let failed: Vec<Diagnostic> = ran.iter().filter_map(|ran| failure(ran, sources)).collect();
+    // A policy that cannot even be read for its examples is none to trust.
+    let sound = failed.is_empty() && frozen.policy.is_some();
+    diagnostics.extend(failed);
+    if frozen.policy.is_none() {
+        diagnostics.extend(frozen.diagnostics);
+    }
+    Checked { policy: policy.filter(|_| sound), diagnostics, ran }
 }
 
-/// The workspace that the files themselves state, if one does.
-#[must_use]
-pub fn stated_workspace(documents: &[Document]) -> Option<AbsPath> {
-    let text = documents.iter().find_map(let_workspace)?;
-    AbsPath::parse(&text.value).ok()
+fn failure(ran: &Ran, sources: &[Source]) -> Option<Diagnostic> {
+    let RunOutcome::Failed { message, detail } = &ran.outcome else { return None };
+    let code = match ran.kind {
+        RunKind::Example => "P030",
+        RunKind::Test | RunKind::Claim => "P031",
+    };
+    let file = sources.get(ran.file).map_or("", |source| source.name.as_str());
+    let error = Diagnostic::error(code, file, ran.span.clone(), message.clone());
+    Some(error.with_help(detail.clone()))
 }
 
 /// The workspace that some policy text states, before anything else is known of it.
@@ -65,115 +80,10 @@ pub fn workspace_in(sources: &[Source]) -> Option<AbsPath> {
     stated_workspace(&documents)
 }
 
-fn run_all(
-    sources: &[Source],
-    frozen: &Compiled,
-    anchors: &Anchors,
-    redactor: &Redactor,
-) -> (Vec<Diagnostic>, usize) {
-    let Some(policy) = &frozen.policy else { return (frozen.diagnostics.clone(), 0) };
-    let mut bench = Bench { policy, anchors, redactor, file: "", failed: Vec::new(), ran: 0 };
-    for ((source, document), layer) in sources.iter().zip(&frozen.documents).zip(&policy.layers) {
-        bench.file = &source.name;
-        bench.document(document, layer);
-    }
-    (bench.failed, bench.ran)
-}
-
-/// Runs the examples and tests of one policy in the frozen world.
-struct Bench<'a> {
-    policy: &'a Policy,
-    anchors: &'a Anchors,
-    redactor: &'a Redactor,
-    file: &'a str,
-    failed: Vec<Diagnostic>,
-    ran: usize,
-}
-
-impl Bench<'_> {
-    fn document(&mut self, document: &Document, layer: &Layer) {
-        // The rules of a layer stand in the order of its document.
-        for (text, rule) in document.rules.iter().zip(&layer.rules) {
-            for example in &text.examples {
-                self.example(rule, example);
-            }
-        }
-        for test in &document.tests {
-            self.ran += 1;
-            let facts = self.facts(&test.call, &test.files, test.cwd.as_ref());
-            let decision = decide(self.policy, &facts, self.redactor);
-            if decision.attended_verdict != test.expect {
-                self.fail(
-                    "P031",
-                    &test.name,
-                    format!(
-                        "the test `{}` expects {}, the policy says {}",
-                        test.name.value, test.expect, decision.attended_verdict
-                    ),
-                    decision.reason,
-                );
-            }
-        }
-    }
-
-    fn example(&mut self, rule: &Rule, example: &At<Example>) {
-        self.ran += 1;
-        let Example { call, expect, files, cwd } = &example.value;
-        let facts = self.facts(call, files, cwd.as_ref());
-        let answer = facts
-            .accesses
-            .iter()
-            .flat_map(|access| {
-                answers(std::slice::from_ref(rule), access, &facts.accesses, &self.policy.writable)
-            })
-            .map(|answer| answer.truth)
-            .max()
-            .unwrap_or(Truth::No);
-        let wanted = match expect {
-            Expect::Match => Truth::Yes,
-            Expect::Maybe => Truth::Maybe,
-            Expect::Skip => Truth::No,
-        };
-        if answer != wanted {
-            let named = |truth| match truth {
-                Truth::Yes => "match",
-                Truth::Maybe => "maybe",
-                Truth::No => "skip",
-            };
-            let message = format!(
-                "rule `{}`: the example expects {}, the rule says {}",
-                rule.id,
-                named(wanted),
-                named(answer)
-            );
-            let seen: Vec<String> = facts
-                .accesses
-                .iter()
-                .map(|access| format!("{} {}", access.target.verb(), access.target))
-                .collect();
-            self.fail("P030", example, message, format!("it would do: {}", seen.join(", ")));
-        }
-    }
-
-    fn facts(
-        &self,
-        call: &CallText,
-        files: &[At<String>],
-        cwd: Option<&At<String>>,
-    ) -> crate::model::facts::Facts {
-        let workspace = &self.anchors.workspace;
-        let there: Vec<AbsPath> =
-            files.iter().filter_map(|file| workspace.join(&file.value).ok()).collect();
-        let world = Frozen::with_files(&there);
-        let place = Place { world: &world, workspace, tmp: &self.anchors.tmp };
-        let cwd = cwd.and_then(|cwd| workspace.join(&cwd.value).ok());
-        facts_of(call, cwd.as_ref().unwrap_or(workspace), &self.policy.tools, &place)
-    }
-
-    fn fail<T>(&mut self, code: &'static str, at: &At<T>, message: String, help: String) {
-        let error = Diagnostic::error(code, self.file, at.span.clone(), message);
-        self.failed.push(error.with_help(help));
-    }
+/// Whether anything in these mistakes keeps a policy from loading.
+#[must_use]
+pub fn errors(diagnostics: &[Diagnostic]) -> usize {
+    diagnostics.iter().filter(|found| found.severity == Severity::Error).count()
 }
 
 /// Every shipped pack, read for use: what its own test runs.
@@ -181,7 +91,7 @@ impl Bench<'_> {
 pub fn check_packs(redactor: &Redactor) -> Vec<(&'static str, Checked)> {
     let one = |name: &'static str| {
         let text = pack(name).unwrap_or_default().to_owned();
-        let source = Source { name: name.to_owned(), text };
+        let source = Source { name: name.to_owned(), text, layer: None };
         (name, check(&[source], &Anchors::frozen(None), &Protected::default(), redactor))
     };
     PACKS.iter().copied().map(one).collect()

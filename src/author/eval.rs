@@ -2,7 +2,7 @@
 //!
 //! A line that cannot be read is answered with a deny and its error, and the run goes on.
 
-use super::call::facts_of;
+use super::call::{Circumstances, facts_of};
 use crate::engine::decide;
 use crate::facts::Place;
 use crate::gate::Bound;
@@ -71,8 +71,8 @@ fn judge(line: &Line, bound: &Bound, world: &dyn World, redactor: &Redactor) -> 
     let workspace = &bound.anchors.workspace;
     let place = Place { world, workspace, tmp: &bound.anchors.tmp };
     let cwd = line.cwd.as_ref().unwrap_or(workspace);
-    let mut facts = facts_of(&line.call, cwd, &bound.policy.tools, &place);
-    facts.call.attended = !line.unattended;
+    let around = Circumstances { attended: !line.unattended, ..Circumstances::plain(cwd.clone()) };
+    let facts = facts_of(&line.call, &around, &bound.policy.tools, &place);
     decide(&bound.policy, &facts, redactor)
 }
 

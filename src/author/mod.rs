@@ -7,3 +7,4 @@ pub mod eval;
 pub mod fix;
 pub mod format;
 pub mod rewrite;
+pub mod run;

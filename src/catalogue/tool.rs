@@ -34,6 +34,9 @@ pub struct Tool {
     /// Arguments that may be absent, and what stands for them then.
     #[serde(default)]
     pub optional: BTreeMap<String, Absent>,
+    /// Arguments that the tool's schema lets a call leave out: then they are not there, for sure.
+    #[serde(default)]
+    pub omittable: Vec<String>,
 }
 
 /// What an absent argument stands for.

@@ -1,35 +1,126 @@
 //! The decision on a whole call: every access, every layer, the strictest of all.
 
-use super::judge::{Answer, Context, Opinion, judge, judge_floor};
+use super::ask::{Asked, Context};
+use super::judge::{Listener, judge};
+use super::limits::{self, Draw, Taken};
+use super::marks::marks;
 use super::output::output_obligations;
 use super::reason::reason;
 use crate::limits::ACCESSES_MAX;
 use crate::model::access::{Access, Verb};
 use crate::model::call::Phase;
-use crate::model::decision::{Basis, Decision, Fired, Judged, PolicyId};
-use crate::model::effect::Verdict;
+use crate::model::decision::{Basis, Decision, Fired, Judged, PolicyId, Reservation};
+use crate::model::effect::{Effect, Verdict};
 use crate::model::facts::Facts;
-use crate::policy::rule::{Policy, Says, Unattended};
+use crate::model::record::CaptureLevel;
+use crate::model::truth::Truth;
+use crate::policy::rule::{Layer, LayerKind, Policy, Rule, Unattended};
 use crate::redact::Redactor;
 
 /// What the policy says of a call.
 ///
 /// Before the tool runs, every access is judged. After it, the call has happened: only its output
-/// is, and what must be done with it comes as an obligation.
+/// is, and what it does to the session's labels.
 pub fn decide(policy: &Policy, facts: &Facts, redactor: &Redactor) -> Decision {
     if let Phase::Post { output, .. } = &facts.call.phase {
-        return after(policy, output, redactor);
+        return after(policy, facts, output, redactor);
     }
+    let mut teller = Teller::default();
+    let ruling = rule_with(policy, facts, &mut teller);
+    teller.decision(policy, facts, ruling)
+}
+
+/// What a call comes to, and nothing else: the decision without its story.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ruling {
+    /// What it comes to, with `unattended` already applied.
+    pub verdict: Verdict,
+    /// What it was before that.
+    pub attended_verdict: Verdict,
+    /// The floor refused something of it.
+    by_floor: bool,
+    /// Why no rule and no default decided.
+    overridden: Option<(Basis, String)>,
+    draws: Vec<Draw>,
+}
+
+/// The verdict on a call before it runs, as [`decide`] gives it, without telling the rules.
+#[must_use]
+pub fn rule(policy: &Policy, facts: &Facts) -> Ruling {
+    rule_with(policy, facts, &mut ())
+}
+
+fn rule_with<L: Listener>(policy: &Policy, facts: &Facts, listener: &mut L) -> Ruling {
     if facts.accesses.len() > ACCESSES_MAX {
         let why = format!("the call would do {} things, too many to judge", facts.accesses.len());
-        return Decision::refusal(why, policy.id.clone());
+        return Ruling::refused(Basis::Failsafe, why);
     }
-    let mut tally = Tally::default();
-    let context = Context { accesses: &facts.accesses, writable: &policy.writable };
+    let context = Context { facts, writable: &policy.writable };
+    let mut taken = Taken::default();
+    let mut attended = None;
+    let mut by_floor = false;
     for access in &facts.accesses {
-        tally.access(policy, access, &context);
+        let concluded = judge(policy, access, &context, &mut taken, listener);
+        by_floor |= concluded.by_floor;
+        attended = match (attended, concluded.verdict) {
+            (Some(so_far), Some(next)) => Some(Verdict::stricter_access(so_far, next)),
+            (one, other) => one.or(other),
+        };
     }
-    tally.decision(policy, facts)
+    let mut ruling = Ruling {
+        verdict: Verdict::Deny,
+        // A call in which nothing could be judged is none that can be let through.
+        attended_verdict: attended.unwrap_or(Verdict::Deny),
+        by_floor,
+        overridden: None,
+        draws: taken.draws(policy, facts).collect(),
+    };
+    ruling.limit(policy);
+    if let Some((verdict, why)) = limits::spent(policy, facts) {
+        ruling.hold_back(verdict, Basis::Budget, why);
+    }
+    ruling.verdict = match facts.call.attended {
+        true => ruling.attended_verdict,
+        false => unattended(ruling.attended_verdict, policy),
+    };
+    ruling
+}
+
+impl Ruling {
+    fn refused(basis: Basis, why: String) -> Ruling {
+        Ruling {
+            verdict: Verdict::Deny,
+            attended_verdict: Verdict::Deny,
+            by_floor: false,
+            overridden: Some((basis, why)),
+            draws: Vec::new(),
+        }
+    }
+
+    /// `over` is an effect of its own, so that no other allow can void it (policy language §11.22).
+    fn limit(&mut self, policy: &Policy) {
+        let draws = std::mem::take(&mut self.draws);
+        for draw in &draws {
+            let (Some(over), Some(limit)) = (draw.over, policy.limits.get(draw.limit)) else {
+                continue;
+            };
+            let why = match draw.amount {
+                Some(_) => format!("the limit of `{}` is reached", limit.rule),
+                None => format!("the limit of `{}` counts an amount that is none", limit.rule),
+            };
+            self.hold_back(over.into(), Basis::Limit, why);
+        }
+        self.draws = draws;
+    }
+
+    /// Makes the verdict at least this strict.
+    fn hold_back(&mut self, verdict: Verdict, basis: Basis, why: String) {
+        let stricter = self.attended_verdict.stricter_access(verdict);
+        if stricter != self.attended_verdict {
+            self.attended_verdict = stricter;
+            self.overridden = Some((basis, why));
+        }
+    }
 }
 
 impl Decision {
@@ -43,82 +134,85 @@ impl Decision {
             rules: Vec::new(),
             accesses: Vec::new(),
             obligations: Vec::new(),
+            reservations: Vec::new(),
+            capture: CaptureLevel::Redacted,
             policy,
         }
     }
 }
 
-/// What the accesses judged so far come to.
+/// Keeps what was heard while the call was judged.
 #[derive(Default)]
-struct Tally {
+struct Teller {
     judged: Vec<Judged>,
     fired: Vec<Fired>,
-    by_floor: bool,
+    /// Of the access in hand, until it is concluded.
+    heard: Vec<Fired>,
+    capture: Option<CaptureLevel>,
 }
 
-impl Tally {
-    fn access(&mut self, policy: &Policy, access: &Access, context: &Context<'_>) {
-        let mut verdict: Option<Verdict> = None;
-        let floor = judge_floor(&policy.floor, access, context);
-        self.by_floor |= floor.verdict == Some(Verdict::Deny);
-        let layers = policy.layers.iter().map(|layer| judge(layer, access, context));
-        for opinion in std::iter::once(floor).chain(layers) {
-            verdict = match (verdict, opinion.verdict) {
-                (Some(so_far), Some(next)) => Some(so_far.stricter_layer(next)),
-                (one, other) => one.or(other),
-            };
-            self.fire(&opinion, access.target.verb());
+impl Listener for Teller {
+    fn answered(&mut self, rule: &Rule, _: Option<LayerKind>, effect: Effect, asked: Asked) {
+        if !rule.shadow {
+            self.capture = self.capture.max(rule.capture);
+        }
+        self.heard.push(fired(rule, effect, asked.truth));
+    }
+
+    fn layer(&mut self, _: &Layer, _: Option<Verdict>, _: bool) {}
+
+    fn concluded(&mut self, access: &Access, verdict: Option<Verdict>) {
+        for mut fired in self.heard.drain(..) {
+            fired.verb = Some(access.target.verb());
+            let same = |known: &&mut Fired| known.id == fired.id && known.file == fired.file;
+            match self.fired.iter_mut().find(same) {
+                Some(known) => known.truth = known.truth.or(fired.truth),
+                None => self.fired.push(fired),
+            }
         }
         if let Some(verdict) = verdict {
             self.judged.push(Judged { access: access.clone(), verdict });
         }
     }
+}
 
-    fn fire(&mut self, opinion: &Opinion<'_>, verb: Verb) {
-        for answer in opinion.answers.iter().chain(&opinion.shadows) {
-            let Some(fired) = fired(answer, verb) else { continue };
-            match self.fired.iter_mut().find(|known| known.id == fired.id) {
-                Some(known) => known.truth = known.truth.or(fired.truth),
-                None => self.fired.push(fired),
-            }
-        }
-    }
-
-    fn decision(mut self, policy: &Policy, facts: &Facts) -> Decision {
-        let attended_verdict = self
-            .judged
-            .iter()
-            .map(|judged| judged.verdict)
-            .reduce(Verdict::stricter_access)
-            .unwrap_or(Verdict::Deny);
-        let verdict = match facts.call.attended {
-            true => attended_verdict,
-            false => unattended(attended_verdict, policy),
-        };
+impl Teller {
+    fn decision(mut self, policy: &Policy, facts: &Facts, ruling: Ruling) -> Decision {
         self.fired.sort_by_key(|fired| {
             std::cmp::Reverse((fired.effect, fired.truth, telling(fired.verb)))
         });
-        let basis = self.basis(attended_verdict, verdict);
+        let basis = self.basis(&ruling);
+        // What is refused neither marks nor counts.
+        let admitted = ruling.verdict != Verdict::Deny;
         let mut decision = Decision {
-            verdict,
-            attended_verdict,
+            verdict: ruling.verdict,
+            attended_verdict: ruling.attended_verdict,
             reason: String::new(),
             basis,
             rules: self.fired,
             accesses: self.judged,
-            obligations: Vec::new(),
+            obligations: if admitted { marks(policy, facts) } else { Vec::new() },
+            reservations: if admitted { reservations(policy, &ruling) } else { Vec::new() },
+            capture: self.capture.unwrap_or(CaptureLevel::Redacted),
             policy: policy.id.clone(),
         };
-        decision.reason = reason(&decision);
+        decision.reason = match ruling.overridden {
+            Some((_, why)) => why,
+            None => reason(&decision),
+        };
         decision
     }
 
-    fn basis(&self, attended: Verdict, verdict: Verdict) -> Basis {
-        let spoke =
-            self.fired.iter().any(|fired| !fired.shadow && Verdict::from(fired.effect) == attended);
-        if self.by_floor && verdict == Verdict::Deny {
+    fn basis(&self, ruling: &Ruling) -> Basis {
+        let spoke = self
+            .fired
+            .iter()
+            .any(|fired| !fired.shadow && Verdict::from(fired.effect) == ruling.attended_verdict);
+        if ruling.by_floor && ruling.verdict == Verdict::Deny {
             Basis::BuiltIn
-        } else if attended != verdict {
+        } else if let Some((basis, _)) = &ruling.overridden {
+            *basis
+        } else if ruling.attended_verdict != ruling.verdict {
             Basis::Unattended
         } else if spoke {
             Basis::Rule
@@ -128,21 +222,25 @@ impl Tally {
     }
 }
 
-fn fired(answer: &Answer<'_>, verb: Verb) -> Option<Fired> {
-    let effect = match answer.rule.says {
-        Says::Effect(effect) => effect,
-        Says::Redact | Says::Note => return None,
+fn reservations(policy: &Policy, ruling: &Ruling) -> Vec<Reservation> {
+    let reserve = |draw: &Draw| {
+        let rule = policy.limits.get(draw.limit)?.rule.clone();
+        Some(Reservation { limit: draw.limit, rule, amount: draw.amount.unwrap_or_default() })
     };
-    Some(Fired {
-        id: answer.rule.id.clone(),
+    ruling.draws.iter().filter_map(reserve).collect()
+}
+
+fn fired(rule: &Rule, effect: Effect, truth: Truth) -> Fired {
+    Fired {
+        id: rule.id.clone(),
         effect,
-        verb: Some(verb),
-        truth: answer.truth,
-        file: answer.rule.origin.file.clone(),
-        line: answer.rule.origin.line,
-        why: answer.rule.why.clone(),
-        shadow: answer.rule.shadow,
-    })
+        verb: None,
+        truth,
+        file: rule.origin.file.clone(),
+        line: rule.origin.line,
+        why: rule.why.clone(),
+        shadow: rule.shadow,
+    }
 }
 
 /// How much a rule on this verb says of the whole call: what is run says most, that some tool is
@@ -170,17 +268,26 @@ fn unattended(verdict: Verdict, policy: &Policy) -> Verdict {
     }
 }
 
-fn after(policy: &Policy, output: &crate::model::json::Json, redactor: &Redactor) -> Decision {
-    let (obligations, rules) = output_obligations(policy, output, redactor);
-    let basis = if rules.is_empty() { Basis::Default } else { Basis::Rule };
+fn after(
+    policy: &Policy,
+    facts: &Facts,
+    output: &crate::model::json::Json,
+    redactor: &Redactor,
+) -> Decision {
+    let found = output_obligations(policy, facts, output, redactor);
+    let basis = if found.fired.is_empty() { Basis::Default } else { Basis::Rule };
+    let mut obligations = found.obligations;
+    obligations.extend(marks(policy, facts));
     let mut decision = Decision {
         verdict: Verdict::Allow,
         attended_verdict: Verdict::Allow,
         reason: String::new(),
         basis,
-        rules,
+        rules: found.fired,
         accesses: Vec::new(),
         obligations,
+        reservations: Vec::new(),
+        capture: found.capture.unwrap_or(CaptureLevel::Redacted),
         policy: policy.id.clone(),
     };
     decision.reason = reason(&decision);

@@ -1,14 +1,28 @@
 //! The decision: pure and total. The same policy and facts give the same decision, always.
 //!
-//! `judge` asks every rule of one access; `decide` concludes over accesses and layers; `output`
-//! says what must be done with what came back. The strictest stands at every step, so order never
-//! matters. This is the naive evaluator, a loop over rules; an index comes beside it, never
-//! instead of it.
+//! `ask` is what one rule means; `judge` concludes for one access over the layers; `decide` for the
+//! whole call; `limits`, `marks` and `condition` are its session's part; `output` says what must be
+//! done with what came back. The strictest stands at every step, so order never matters.
 
+mod ask;
+mod condition;
 mod decide;
 mod judge;
+mod limits;
+mod marks;
 mod output;
 mod reason;
 
-pub use decide::decide;
-pub use judge::{Answer, answers};
+use crate::model::access::Access;
+use crate::model::facts::Facts;
+use crate::model::truth::Truth;
+use crate::policy::pattern::exec::Writable;
+use crate::policy::rule::Rule;
+
+pub use decide::{Ruling, decide, rule};
+pub use output::finds;
+
+/// What a rule answers to one access: what examples ask.
+pub fn answer(rule: &Rule, access: &Access, facts: &Facts, writable: &Writable) -> Truth {
+    ask::ask(rule, access, &ask::Context { facts, writable }).truth
+}

@@ -3,47 +3,79 @@
 //! The new output keeps the tool's own shape, string by string: a runtime ignores any other shape
 //! in silence, and the secret would pass.
 
+use super::condition;
+use super::marks;
 use crate::model::decision::{Fired, Obligation};
 use crate::model::effect::Effect;
+use crate::model::facts::Facts;
 use crate::model::json::Json;
+use crate::model::record::CaptureLevel;
 use crate::model::truth::Truth;
 use crate::policy::pattern::output::OutputPattern;
-use crate::policy::rule::{Policy, Rule, Says, Scope};
+use crate::policy::rule::{Policy, Rule, Says, Targets};
 use crate::redact::Redactor;
 use crate::redact::withhold::{each_text, withhold};
 
-/// What the output rules come to. An output that no rule matched passes (policy language §11.4).
+/// What the output rules come to.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) obligations: Vec<Obligation>,
+    pub(super) fired: Vec<Fired>,
+    pub(super) capture: Option<CaptureLevel>,
+}
+
+/// What must be done with an output. One that no rule matched passes (policy language §11.4).
 pub(super) fn output_obligations(
     policy: &Policy,
+    facts: &Facts,
     output: &Json,
     redactor: &Redactor,
-) -> (Vec<Obligation>, Vec<Fired>) {
+) -> Found {
     let mut current = output.clone();
     let mut because = Vec::new();
-    let mut fired = Vec::new();
+    let mut found = Found::default();
     let rules = policy.layers.iter().flat_map(|layer| &layer.rules);
-    for rule in rules.filter(|rule| rule.effect().is_none()) {
-        let Scope::Output { matches } = &rule.scope else { continue };
-        let mut changed = output.clone();
-        let found = replace(rule, matches, &mut changed, redactor);
-        if found.is_empty() {
+    for rule in rules {
+        let Targets::Output { matches } = &rule.scope.targets else { continue };
+        // What may hold holds: an output rule only ever holds back.
+        if rule.has_lapsed(facts.session.now)
+            || !condition::hold(&rule.when, facts, None).possible()
+        {
             continue;
         }
-        fired.push(told(rule));
-        if rule.shadow || rule.says == Says::Note {
+        let mut changed = output.clone();
+        let hits = replace(rule, matches, &mut changed, redactor);
+        if hits.is_empty() {
+            continue;
+        }
+        found.fired.push(told(rule));
+        marks::of_output(rule, facts, &mut found.obligations);
+        if rule.shadow {
+            continue;
+        }
+        found.capture = found.capture.max(rule.capture);
+        if rule.says == Says::Note {
             continue;
         }
         // Each rule works on what the ones before left, so that none undoes another.
         replace(rule, matches, &mut current, redactor);
-        because.extend(found);
+        because.extend(hits);
     }
     because.sort();
     because.dedup();
-    let obligations = match because.is_empty() {
-        true => Vec::new(),
-        false => vec![Obligation::ReplaceOutput { output: current, because }],
-    };
-    (obligations, fired)
+    if !because.is_empty() {
+        found.obligations.insert(0, Obligation::ReplaceOutput { output: current, because });
+    }
+    found
+}
+
+/// Whether an output rule finds something in this output: what its examples ask.
+pub fn finds(rule: &Rule, facts: &Facts, output: &Json, redactor: &Redactor) -> Truth {
+    let Targets::Output { matches } = &rule.scope.targets else { return Truth::No };
+    match replace(rule, matches, &mut output.clone(), redactor).is_empty() {
+        true => Truth::No,
+        false => condition::hold(&rule.when, facts, None),
+    }
 }
 
 fn told(rule: &Rule) -> Fired {

@@ -10,7 +10,11 @@ use crate::model::truth::Truth;
 const TARGET_CHARS_MAX: usize = 120;
 
 pub(super) fn reason(decision: &Decision) -> String {
-    if let Some(Obligation::ReplaceOutput { because, .. }) = decision.obligations.first() {
+    let replaced = decision.obligations.iter().find_map(|obligation| match obligation {
+        Obligation::ReplaceOutput { because, .. } => Some(because),
+        Obligation::ReplaceInput(_) | Obligation::Mark { .. } | Obligation::Unmark(_) => None,
+    });
+    if let Some(because) = replaced {
         return format!("the output was redacted: {}", because.join(", "));
     }
     match decision.verdict {

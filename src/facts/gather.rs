@@ -9,35 +9,54 @@ use crate::model::call::{Phase, ToolCall};
 use crate::model::doubt::Doubt;
 use crate::model::facts::Facts;
 use crate::model::json::Json;
+use crate::model::session::Session;
 use crate::model::url::{Destination, Network};
 use crate::policy::rule::ToolRow;
 
-/// Everything that `call` would do, seen from `place`; `taught` are the policy's `[tool]` rows.
+/// Everything that `call` would do, or has done, seen from `place`; `taught` are the policy's
+/// `[tool]` rows. The state of the session is the caller's to fill in.
 #[must_use]
 pub fn gather(call: ToolCall, taught: &[ToolRow], place: &Place<'_>) -> Facts {
-    let mut accesses = Vec::new();
-    if call.phase == Phase::Pre {
-        let known = tool(call.principal.runtime, call.tool.as_str());
-        let rows: Vec<&ToolRow> = taught.iter().filter(|row| row.tool == call.tool).collect();
-        accesses.push(match known.is_some() || !rows.is_empty() {
-            true => Access::certain(Target::Call(call.tool.clone())),
-            false => Access::possible(
-                Target::Call(call.tool.clone()),
-                Doubt::UnknownTool(call.tool.to_string()),
-            ),
-        });
-        let mut gatherer = Gatherer { call: &call, place, accesses };
-        if let Some(tool) = known {
-            gatherer.tool(tool);
-        }
-        for row in rows {
-            for (verb, argument) in &row.arguments {
-                gatherer.argument(*verb, argument, None, false);
-            }
-        }
-        accesses = gatherer.accesses;
+    let known = tool(call.principal.runtime, call.tool.as_str());
+    let rows: Vec<&ToolRow> = taught.iter().filter(|row| row.tool == call.tool).collect();
+    let itself = Target::Call(call.tool.clone());
+    let itself = match known.is_some() || !rows.is_empty() {
+        true => Access::certain(itself),
+        false => Access::possible(itself, Doubt::UnknownTool(call.tool.to_string())),
+    };
+    let mut gatherer = Gatherer { call: &call, place, accesses: vec![itself] };
+    if let Some(tool) = known {
+        gatherer.tool(tool);
     }
-    Facts { call, accesses }
+    for row in rows {
+        for (verb, argument) in &row.arguments {
+            gatherer.argument(*verb, argument, None, false);
+        }
+    }
+    let accesses = gatherer.accesses;
+    Facts {
+        described: known.is_some(),
+        omittable: known.map(|tool| tool.omittable.as_slice()).unwrap_or_default(),
+        exit: exit(&call),
+        accesses,
+        session: Session::default(),
+        call,
+    }
+}
+
+/// The exit status of what a call ran: 0 if it succeeded, else what the runtime tells of it
+/// (policy language §11.21). A command in the background has not ended yet.
+fn exit(call: &ToolCall) -> Option<i64> {
+    let Phase::Post { output, failed, .. } = &call.phase else { return None };
+    let asked = |name: &str| call.input.get(name).and_then(Json::as_bool).unwrap_or_default();
+    if asked("run_in_background") {
+        return None;
+    }
+    if !failed {
+        return Some(0);
+    }
+    let told = output.as_str()?.trim_start().strip_prefix("Exit code ")?;
+    told.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 struct Gatherer<'a> {

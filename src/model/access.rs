@@ -77,6 +77,19 @@ pub struct Command {
     pub doubts: Vec<Doubt>,
     /// Commands that only run what follows them need no allow of their own (`env`, `timeout`).
     pub transparent: bool,
+    /// Whether the call's exit status is this command's.
+    pub status: Status,
+}
+
+/// Whether a call's exit status tells a command's own (policy language §11.21).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// The command is all that the call runs.
+    Whole,
+    /// It stands in a chain of `&&`: if the call succeeded, it did.
+    Chained,
+    /// Another command, a pipe, `||`, `!` or `&` stands between.
+    Hidden,
 }
 
 /// The program of a command.

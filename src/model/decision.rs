@@ -3,6 +3,7 @@
 use super::access::{Access, Verb};
 use super::effect::{Effect, Verdict};
 use super::json::Json;
+use super::record::CaptureLevel;
 use super::truth::Truth;
 
 /// What the engine says of a whole call. Pure data: the same policy and facts give the same one.
@@ -23,6 +24,10 @@ pub struct Decision {
     pub accesses: Vec<Judged>,
     /// What must be done with the answer, whatever the verdict.
     pub obligations: Vec<Obligation>,
+    /// What the call takes of the limits, if it is admitted: all of it or nothing.
+    pub reservations: Vec<Reservation>,
+    /// How much of the call the log keeps: the least that a rule which spoke wants.
+    pub capture: CaptureLevel,
     /// The policy that was in force.
     pub policy: PolicyId,
 }
@@ -38,6 +43,10 @@ pub enum Basis {
     Unattended,
     /// A floor that no policy can switch off (architecture, invariant 8).
     BuiltIn,
+    /// A rule's limit: its `over` spoke.
+    Limit,
+    /// A budget of the session is spent.
+    Budget,
     /// Something failed, so the call was refused.
     Failsafe,
 }
@@ -84,15 +93,26 @@ pub enum Obligation {
     },
     /// Replace the tool's input by this; it has been judged again, whole.
     ReplaceInput(Json),
-    /// Set a label on the session when the call is admitted, or when it succeeded.
+    /// Set a label on the session.
     Mark {
         /// The label.
         label: String,
-        /// Set only once the call has succeeded (a proof), not when it is admitted (a taint).
-        on_success: bool,
+        /// It loosens, so it lands only if nothing took it away since its call was admitted.
+        proof: bool,
     },
     /// Remove a label from the session.
     Unmark(String),
+}
+
+/// What a call takes of one limit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reservation {
+    /// The limit, by its place in the policy.
+    pub limit: usize,
+    /// The rule it belongs to, by which the count is kept.
+    pub rule: String,
+    /// How much.
+    pub amount: f64,
 }
 
 /// Which policy was in force.

@@ -14,6 +14,8 @@ pub mod json;
 pub mod path;
 pub mod principal;
 pub mod record;
+pub mod session;
+pub mod time;
 pub mod truth;
 pub mod url;
 pub mod word;

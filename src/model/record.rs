@@ -48,6 +48,17 @@ pub struct Capture {
     pub redactions: Vec<Redaction>,
 }
 
+/// How much of a call's arguments and output the log keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CaptureLevel {
+    /// All of it that fits, long texts too; secrets are taken out all the same.
+    Full,
+    /// What a person still reads: secrets taken out, long texts as their digest.
+    Redacted,
+    /// Length and digest only.
+    Digest,
+}
+
 /// One secret that was taken out of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redaction {

@@ -1,9 +1,11 @@
 //! What the language brings along: lists, packs, and the floor that no policy can switch off.
 
+use super::condition::Conditions;
 use super::pattern::connect::ConnectPattern;
+use super::pattern::exec::ExecPattern;
 use super::pattern::path::PathPattern;
 use super::pattern::{Anchors, Stance};
-use super::rule::{Origin, Rule, Says, Scope};
+use super::rule::{Marks, Origin, Rule, Says, Scope, Targets};
 use crate::model::access::Verb;
 use crate::model::effect::Effect;
 use crate::model::path::AbsPath;
@@ -168,6 +170,8 @@ pub const NAMES: &[&str] = &[
 pub struct Protected {
     /// Policy files, configuration, the log's directory, the wiring of the runtimes.
     pub paths: Vec<AbsPath>,
+    /// Symbolic links on the way to these: whoever turns one leads the guard to another file.
+    pub links: Vec<AbsPath>,
     /// Sockets that the sidecar listens on.
     pub sockets: Vec<AbsPath>,
 }
@@ -186,15 +190,25 @@ const WIRING: &[&str] = &[
     "/etc/codex/",
 ];
 
+/// What an operator tells a running guard. Where the agent is the same user, the guard's own
+/// program would be its way to the admin socket.
+const ADMIN: &str = "toolgate {reload,label} ...";
+
 /// The floor: the agent can never write the policy, the hook wiring, the log or the socket.
 #[must_use]
 pub fn floor(protected: &Protected, anchors: &Anchors) -> Vec<Rule> {
     let path = |text: &str| PathPattern::parse(text, anchors, Stance::Tighten).ok();
     // Not read as patterns: a place with a strange name is protected as well.
-    let own: Vec<PathPattern> =
-        protected.paths.iter().chain(&protected.sockets).map(PathPattern::held).collect();
+    let own: Vec<PathPattern> = protected
+        .paths
+        .iter()
+        .chain(&protected.sockets)
+        .map(PathPattern::held)
+        .chain(protected.links.iter().map(PathPattern::held_alone))
+        .collect();
+    let admin = ExecPattern::parse(ADMIN, anchors, Stance::Tighten);
     let sockets = protected.sockets.iter().map(ConnectPattern::held_socket);
-    let writes = |matches| Scope::Paths { verbs: vec![Verb::Write], matches, unless: Vec::new() };
+    let writes = |matches| Targets::Paths { verbs: vec![Verb::Write], matches, unless: Vec::new() };
     vec![
         built_in(
             "toolgate:self",
@@ -208,18 +222,28 @@ pub fn floor(protected: &Protected, anchors: &Anchors) -> Vec<Rule> {
         ),
         built_in(
             "toolgate:socket",
-            Scope::Connect { matches: sockets.collect(), unless: Vec::new() },
+            Targets::Connect { matches: sockets.collect(), unless: Vec::new() },
             "Only the runtime itself speaks to the guard.",
+        ),
+        built_in(
+            "toolgate:admin",
+            Targets::Exec { matches: admin.into_iter().collect(), unless: Vec::new() },
+            "Only the person who runs the guard may tell it what to do.",
         ),
     ]
 }
 
-fn built_in(id: &str, scope: Scope, why: &str) -> Rule {
+fn built_in(id: &str, targets: Targets, why: &str) -> Rule {
     Rule {
         id: id.to_owned(),
         says: Says::Effect(Effect::Deny),
-        scope,
+        scope: Scope { stance: Stance::Tighten, targets },
+        when: Conditions::default(),
+        marks: Marks::default(),
+        limit: None,
         shadow: false,
+        until: None,
+        capture: None,
         why: Some(why.to_owned()),
         origin: Origin { file: "built-in".to_owned(), line: 0 },
     }

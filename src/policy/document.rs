@@ -1,28 +1,42 @@
 //! What was written: one policy file as values with their places, before any name is resolved.
 
 mod reader;
+mod state;
 
-use super::rule::{Says, Unattended};
+use super::rule::{LayerKind, Power, Says, Unattended};
 use crate::model::access::Verb;
 use crate::model::effect::Verdict;
 use crate::model::json::Json;
+use crate::model::record::CaptureLevel;
+use crate::model::time::Moment;
 
 pub use super::read::At;
 pub use reader::read;
+pub use state::{BudgetText, ConditionText, LimitText, Per, Tested};
 
 /// One policy file, as written.
 #[derive(Debug, Default)]
 pub struct Document {
     /// `[policy]`
     pub header: Header,
-    /// `[let]`: lists of patterns, and `workspace`.
+    /// `[layers]`: what each lower layer may do, if this file says so.
+    pub layers: Vec<(LayerKind, At<Power>)>,
+    /// `[let]`: names and what they stand for.
     pub lists: Vec<(At<String>, Vec<At<String>>)>,
+    /// `[let.open]`: lists that a lower layer may add to, or what a lower layer adds to one.
+    pub open: Vec<(At<String>, Vec<At<String>>)>,
     /// The grid and the rules, in one form.
     pub rules: Vec<RuleText>,
     /// `[[test]]`
     pub tests: Vec<TestText>,
     /// `[tool."name"]`: the name, then verb and argument.
     pub tools: Vec<ToolText>,
+    /// `[budget]`
+    pub budget: Option<BudgetText>,
+    /// `[mcp.NAME]`: the servers' names.
+    pub servers: Vec<At<String>>,
+    /// `[labels] external`
+    pub external: Vec<At<String>>,
 }
 
 /// `[tool."name"]`, as written.
@@ -41,6 +55,10 @@ pub struct Header {
     pub name: Option<At<String>>,
     /// Its version.
     pub version: Option<At<String>>,
+    /// Whose policy it says it is.
+    pub layer: Option<At<LayerKind>>,
+    /// Who must have signed it.
+    pub signers: Vec<At<String>>,
     /// What an access comes to that no rule speaks of.
     pub default: Option<super::rule::Default>,
     /// The same for tools that nothing describes.
@@ -64,8 +82,20 @@ pub struct RuleText {
     pub matches: Vec<At<PatternText>>,
     /// `unless`
     pub unless: Vec<At<PatternText>>,
+    /// `when`
+    pub when: Vec<ConditionText>,
+    /// `mark`
+    pub marks: Vec<At<String>>,
+    /// `unmark`
+    pub unmarks: Vec<At<String>>,
+    /// `limit`
+    pub limit: Option<At<LimitText>>,
     /// `mode = "shadow"`
     pub shadow: bool,
+    /// `until`
+    pub until: Option<At<Moment>>,
+    /// `capture`
+    pub capture: Option<CaptureLevel>,
     /// `why`
     pub why: Option<String>,
     /// `examples`
@@ -97,10 +127,25 @@ pub struct Example {
     pub call: CallText,
     /// What the rule must say.
     pub expect: Expect,
+    /// Where and when it is judged.
+    pub setting: Setting,
+}
+
+/// What an example or a test says of the world and the session around its call.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Setting {
     /// Files that are there.
     pub files: Vec<At<String>>,
     /// The working directory, if it is not the workspace.
     pub cwd: Option<At<String>>,
+    /// Labels that the session has.
+    pub after: Vec<At<String>>,
+    /// The agent, if it is not the main thread.
+    pub agent: Option<At<String>>,
+    /// The runtime's permission mode.
+    pub permission_mode: Option<At<String>>,
+    /// The command's exit status; then the call has run.
+    pub exit: Option<i64>,
 }
 
 /// What a rule must say of an example.
@@ -123,6 +168,8 @@ pub enum CallText {
     Bare(Verb, String),
     /// A tool with its arguments.
     Tool(String, Json),
+    /// What some tool brought back.
+    Output(String),
 }
 
 /// `[[test]]`
@@ -130,12 +177,19 @@ pub enum CallText {
 pub struct TestText {
     /// What is claimed.
     pub name: At<String>,
-    /// The call.
-    pub call: CallText,
+    /// Of what.
+    pub claim: Claim,
     /// What the merged policy must say.
     pub expect: Verdict,
-    /// Files that are there.
-    pub files: Vec<At<String>>,
-    /// The working directory, if it is not the workspace.
-    pub cwd: Option<At<String>>,
+    /// Where and when it is judged.
+    pub setting: Setting,
+}
+
+/// What a test speaks of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// One call.
+    Call(CallText),
+    /// Every target of a verb, with exceptions. It is read, and not proved yet.
+    Every(Phase, Vec<At<PatternText>>),
 }

@@ -7,9 +7,11 @@
 
 pub mod builtin;
 pub mod compile;
+pub mod condition;
 pub mod diagnostic;
 pub mod document;
 pub mod keys;
+pub mod label;
 pub mod pattern;
 mod read;
 pub mod rule;

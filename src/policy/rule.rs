@@ -1,5 +1,9 @@
 //! The compiled policy: what the engine asks.
 
+use super::condition::Conditions;
+use super::document::{BudgetText, LimitText};
+use super::label::{LabelText, Labels};
+use super::pattern::Stance;
 use super::pattern::call::CallPattern;
 use super::pattern::connect::ConnectPattern;
 use super::pattern::exec::{ExecPattern, Writable};
@@ -9,13 +13,15 @@ use crate::model::access::Verb;
 use crate::model::call::ToolName;
 use crate::model::decision::PolicyId;
 use crate::model::effect::{Effect, Verdict};
+use crate::model::record::CaptureLevel;
+use crate::model::time::Moment;
 
 /// Everything that one decision is made by. Immutable; a reload makes another.
 #[derive(Debug)]
 pub struct Policy {
     /// What records and answers name it by.
     pub id: PolicyId,
-    /// One for each file, none above another yet: the strictest verdict stands.
+    /// Org, user, project, as far as there are files of each; the upper first.
     pub layers: Vec<Layer>,
     /// The floor that no policy can switch off (architecture, invariant 8).
     pub floor: Vec<Rule>,
@@ -23,6 +29,54 @@ pub struct Policy {
     pub writable: Writable,
     /// What the policy itself says of tools that no catalogue describes.
     pub tools: Vec<ToolRow>,
+    /// The labels that its rules name.
+    pub labels: Labels,
+    /// The limits of its rules, of all layers.
+    pub limits: Vec<Limit>,
+    /// The budgets of its files; each holds.
+    pub budgets: Vec<Budget>,
+    /// What must be told whenever the policy comes into force: that a signature was not checked.
+    pub notices: Vec<String>,
+}
+
+/// A rule's limit: how much of what, and whose count it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limit {
+    /// The rule's id, by which the count is kept over a reload.
+    pub rule: String,
+    /// What was written.
+    pub terms: LimitText,
+}
+
+/// One file's budget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Budget {
+    /// The policy that sets it.
+    pub policy: String,
+    /// What was written.
+    pub terms: BudgetText,
+}
+
+/// Whose policy it is. Who stands above may say what those below may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LayerKind {
+    /// The organisation's.
+    Org,
+    /// The user's own.
+    User,
+    /// The repository's. The agent can write it, so it is not trusted.
+    Project,
+}
+
+/// What a layer may do besides tightening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Power {
+    /// Nothing: its allows are ignored.
+    Tighten,
+    /// Its allows count where no layer above has spoken.
+    Fill,
+    /// All: no layer stands above it.
+    Full,
 }
 
 /// One `[tool."name"]`: what the tool's arguments mean.
@@ -30,14 +84,20 @@ pub struct Policy {
 pub struct ToolRow {
     /// The tool.
     pub tool: ToolName,
+    /// Whose row it is: a lower layer's adds accesses, and describes the tool to itself alone.
+    pub layer: LayerKind,
     /// Each argument by its dotted name, with the verb it stands for.
     pub arguments: Vec<(Verb, String)>,
 }
 
-/// The rules of one file and of the packs it includes.
+/// The rules of one layer: of all its files, and of the packs they include.
 #[derive(Debug)]
 pub struct Layer {
-    /// The policy's name, for messages.
+    /// Whose it is.
+    pub kind: LayerKind,
+    /// What it may do.
+    pub power: Power,
+    /// The policies' names, for messages.
     pub name: String,
     /// What an access comes to that no rule speaks of.
     pub default: Default,
@@ -78,8 +138,18 @@ pub struct Rule {
     pub says: Says,
     /// What it speaks of.
     pub scope: Scope,
+    /// What must hold besides.
+    pub when: Conditions,
+    /// What it does to the session's labels.
+    pub marks: Marks,
+    /// Its limit, by place in the policy's `limits`.
+    pub limit: Option<usize>,
     /// Evaluated and told, never enforced.
     pub shadow: bool,
+    /// From then on it says nothing.
+    pub until: Option<Moment>,
+    /// How much of the call the log keeps.
+    pub capture: Option<CaptureLevel>,
     /// Goes to the agent.
     pub why: Option<String>,
     /// Where it stands.
@@ -97,9 +167,37 @@ pub enum Says {
     Note,
 }
 
-/// The targets that a rule speaks of: `match`, less `unless`.
+/// What a rule does to the session's labels, and where it is asked for that.
+///
+/// A mark has a stance of its own: a taint lands where the rule may have matched, a proof only
+/// where it surely did (policy language §11.16). Where that is not the stance of the rule's own
+/// scope, the scope stands here once more in the other.
+#[derive(Debug, Clone, Default)]
+pub struct Marks {
+    /// Taints that the session gets.
+    pub taints: Vec<LabelText>,
+    /// Proofs that it loses.
+    pub unmarks: Vec<LabelText>,
+    /// Proofs that it gets once the call succeeded.
+    pub proofs: Vec<LabelText>,
+    /// Where taints and unmarks are asked, if the rule's scope loosens.
+    pub tightening: Option<Box<Scope>>,
+    /// Where proofs are asked, if the rule's scope tightens.
+    pub loosening: Option<Box<Scope>>,
+}
+
+/// What a rule speaks of: `match`, less `unless`.
 #[derive(Debug, Clone)]
-pub enum Scope {
+pub struct Scope {
+    /// Which way doubt falls in `match`; `unless` falls the other way.
+    pub stance: Stance,
+    /// The targets.
+    pub targets: Targets,
+}
+
+/// The targets that a rule names and excepts.
+#[derive(Debug, Clone)]
+pub enum Targets {
     /// Paths that are read or written.
     Paths {
         /// Which of the two, or both.
@@ -157,12 +255,65 @@ impl Default {
     }
 }
 
+impl LayerKind {
+    /// All, the upper first.
+    pub const ALL: [LayerKind; 3] = [LayerKind::Org, LayerKind::User, LayerKind::Project];
+
+    /// The word in policies, log and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LayerKind::Org => "org",
+            LayerKind::User => "user",
+            LayerKind::Project => "project",
+        }
+    }
+}
+
+impl Policy {
+    /// Whether a `[tool]` row of this layer, or of one above it, describes the tool.
+    #[must_use]
+    pub fn describes(&self, tool: &ToolName, to: LayerKind) -> bool {
+        self.tools.iter().any(|row| row.layer <= to && row.tool == *tool)
+    }
+
+    /// Whether a decision depends on what the session did before, or changes it.
+    #[must_use]
+    pub fn keeps_state(&self) -> bool {
+        let rules = self.layers.iter().flat_map(|layer| &layer.rules);
+        !self.labels.bits.is_empty()
+            || !self.limits.is_empty()
+            || !self.budgets.is_empty()
+            || rules.into_iter().any(Rule::keeps_state)
+    }
+}
+
+impl Marks {
+    /// Whether it does nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.taints.is_empty() && self.unmarks.is_empty() && self.proofs.is_empty()
+    }
+}
+
 impl Rule {
+    /// Whether it reads or changes the session's labels or counts.
+    #[must_use]
+    pub fn keeps_state(&self) -> bool {
+        !self.marks.is_empty() || self.limit.is_some() || !self.when.is_empty()
+    }
+
+    /// Whether it has ended by itself.
+    #[must_use]
+    pub fn has_lapsed(&self, now: Moment) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
     /// The effect, if it decides anything before the tool runs.
     #[must_use]
     pub fn effect(&self) -> Option<Effect> {
-        match (self.says, &self.scope) {
-            (_, Scope::Output { .. }) | (Says::Redact | Says::Note, _) => None,
+        match (self.says, &self.scope.targets) {
+            (_, Targets::Output { .. }) | (Says::Redact | Says::Note, _) => None,
             (Says::Effect(effect), _) => Some(effect),
         }
     }

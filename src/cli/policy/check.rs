@@ -78,7 +78,7 @@ fn read(files: &[PathBuf]) -> (Vec<Source>, Vec<sarif::Unreadable>) {
     let (mut sources, mut unreadable) = (Vec::new(), Vec::new());
     for file in files {
         match readable(file) {
-            Ok(source) => sources.push(source),
+            Ok(read) => sources.extend(read),
             Err(LoadError::Unreadable(path, why)) => {
                 unreadable.push((path.display().to_string(), why));
             }
@@ -97,7 +97,7 @@ fn examine(sources: &[Source], redactor: &Redactor, whole: bool) -> Checked {
         return check(sources, &anchors, &protected, redactor);
     }
     let diagnostics = compile(sources, &anchors, &protected).diagnostics;
-    Checked { policy: None, diagnostics, ran: 0 }
+    Checked { policy: None, diagnostics, ran: Vec::new() }
 }
 
 /// Mends what has one answer, in the files themselves.
@@ -152,7 +152,11 @@ fn tell(found: &Found) {
             let name = seen(&policy.id.name);
             let warned =
                 if warnings > 0 { format!(", {warnings} warning(s)") } else { String::new() };
-            println!("{name}: {rules} rules, {} examples and tests hold{warned}", checked.ran);
+            let held = checked.held();
+            println!("{name}: {rules} rules, {held} examples and tests hold{warned}");
+            if checked.unproved() > 0 {
+                println!("{} claims over all calls are not proved yet", checked.unproved());
+            }
             println!("sha256:{}", policy.id.sha256);
         }
         None if unreadable.is_empty() => {
@@ -168,7 +172,7 @@ fn as_json(found: &Found) -> Value {
         let rules: usize = policy.layers.iter().map(|layer| layer.rules.len()).sum();
         json!({
             "name": policy.id.name, "sha256": policy.id.sha256, "rules": rules,
-            "ran": checked.ran,
+            "held": checked.held(), "unproved": checked.unproved(),
         })
     });
     let unreadable: Value =

@@ -174,7 +174,9 @@ impl Walker<'_> {
             let option = word.as_known().is_some_and(|text| text.starts_with('-'));
             if option && name == "jobs" {
                 let rest = arguments.get(at + 1..).unwrap_or_default();
-                self.argv(rest, &mut state.clone(), &Input::default(), &[]);
+                self.hidden(|walker| {
+                    walker.argv(rest, &mut state.clone(), &Input::default(), &[]);
+                });
             }
         }
         self.everything(&Doubt::InlineCode(name.to_owned()));
@@ -397,6 +399,7 @@ impl Walker<'_> {
                 }
             },
             "trap" => {
+                self.trapped = true;
                 let text = arguments.iter().find_map(|word| match word.as_known() {
                     Some("--") => None,
                     Some(text) => Some(Ok(text.to_owned())),

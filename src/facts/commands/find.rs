@@ -31,7 +31,7 @@ impl Walker<'_> {
             return self.everything(&Doubt::Limit("wrapper depth"));
         }
         self.level += 1;
-        self.argv(&words, &mut inner, &Input::default(), &[]);
+        self.hidden(|walker| walker.argv(&words, &mut inner, &Input::default(), &[]));
         self.level -= 1;
     }
 }

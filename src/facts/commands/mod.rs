@@ -28,7 +28,7 @@ mod walk;
 
 use crate::facts::Place;
 use crate::limits::{ACCESSES_MAX, SHELL_COMMANDS_MAX, TREE_ENTRIES_MAX, WRAPPER_DEPTH_MAX};
-use crate::model::access::{Access, Certainty, Target, Verb};
+use crate::model::access::{Access, Certainty, Status, Target, Verb};
 use crate::model::doubt::Doubt;
 use crate::model::path::AbsPath;
 use crate::model::word::Word;
@@ -47,7 +47,7 @@ pub fn read(text: &str, cwd: Option<&AbsPath>, place: &Place<'_>, accesses: &mut
     on_deep_stack(text.len(), place, accesses, |walker| {
         let mut state = State::at(cwd);
         walker.text(text, &mut state, &Input::default(), false);
-        walker.uncalled(&state);
+        walker.hidden(|walker| walker.uncalled(&state));
     });
 }
 
@@ -126,6 +126,10 @@ struct Walker<'a> {
     /// Bytes that expansions have made.
     made_bytes: std::cell::Cell<usize>,
     full: Option<&'static str>,
+    /// Whether the exit status of the command at hand is the call's.
+    status: Status,
+    /// A trap was set: what it runs decides the exit status.
+    trapped: bool,
 }
 
 impl<'a> Walker<'a> {
@@ -146,7 +150,16 @@ impl<'a> Walker<'a> {
             locals: Vec::new(),
             made_bytes: std::cell::Cell::new(0),
             full: None,
+            status: Status::Whole,
+            trapped: false,
         }
+    }
+
+    /// Walks what has no say in the call's exit status.
+    fn hidden(&mut self, walk: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.status, Status::Hidden);
+        walk(self);
+        self.status = if self.trapped { Status::Hidden } else { before };
     }
 
     /// Reads and walks a text; a nested one is bounded.

@@ -1,7 +1,8 @@
 //! What stands in a script: its commands, the functions it defines and the variables it may assign.
 
 use super::arithmetic::changed_in;
-use crate::shell::ir::{Assignment, Node, Piece, Script, Word};
+use crate::model::access::Status;
+use crate::shell::ir::{Assignment, Link, Node, Piece, Script, Word};
 use crate::shell::vars;
 use std::collections::BTreeSet;
 
@@ -50,6 +51,30 @@ pub(super) fn inner_nodes(node: &Node) -> Vec<&Node> {
         Node::Loop { condition, body } => condition.nodes.iter().chain(&body.nodes).collect(),
         Node::For { body, .. } => body.nodes.iter().collect(),
         Node::Case { arms, .. } => arms.iter().flat_map(|arm| &arm.nodes).collect(),
+    }
+}
+
+/// Whether a command in such a node, itself of that status, still decides the call's exit status
+/// (policy language §11.21).
+pub(super) fn status_of(node: &Node, status: Status) -> Status {
+    match node {
+        Node::Simple(_) | Node::Subshell(_) | Node::Group(_) | Node::Redirected { .. } => status,
+        Node::Chain { rest, .. } if rest.iter().all(|(link, _)| *link == Link::And) => match status
+        {
+            Status::Hidden => Status::Hidden,
+            Status::Whole | Status::Chained => Status::Chained,
+        },
+        Node::Chain { .. }
+        | Node::Declare { .. }
+        | Node::Pipe(_)
+        | Node::Background(_)
+        | Node::Not(_)
+        | Node::If { .. }
+        | Node::Loop { .. }
+        | Node::For { .. }
+        | Node::Case { .. }
+        | Node::Function { .. }
+        | Node::Test(_) => Status::Hidden,
     }
 }
 

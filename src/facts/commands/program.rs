@@ -95,13 +95,18 @@ impl Walker<'_> {
             fed_by,
             doubts,
             transparent,
+            status: self.status,
         };
         self.executes(&command, &reading, &at);
         self.effects(base, &reading, &at, input);
         self.interpret(base, &reading, &at, input, shell);
-        self.wrapped(base, &reading, &at, input);
+        if transparent {
+            self.wrapped(base, &reading, &at, input);
+        } else {
+            self.hidden(|walker| walker.wrapped(base, &reading, &at, input));
+        }
         if table.is_none() && !super::builtin::has_exec(name) {
-            self.perhaps_wrapped(base, arguments, &at);
+            self.hidden(|walker| walker.perhaps_wrapped(base, arguments, &at));
         }
         for clause in clauses {
             self.find_clause(&clause, &own, &at);

@@ -139,7 +139,7 @@ impl Walker<'_> {
             Input { feeders: Vec::new(), text: input.text.clone() }
         };
         for script in word.scripts() {
-            self.script(script, &mut state.clone(), &inner);
+            self.hidden(|walker| walker.script(script, &mut state.clone(), &inner));
         }
         self.evaluated_in(word, state);
         for piece in &word.pieces {

@@ -1,8 +1,9 @@
 //! Walks a script: every branch is taken, and what may differ after it is joined.
 
 use super::Walker;
-use super::nodes::{assigned_in, inner_nodes, returns_early};
+use super::nodes::{assigned_in, inner_nodes, returns_early, status_of};
 use super::state::{Fed, Input, State};
+use crate::model::access::Status;
 use crate::model::doubt::Doubt;
 use crate::model::word::Word as Value;
 use crate::shell::expand::{self, Known};
@@ -12,12 +13,23 @@ use std::collections::BTreeSet;
 
 impl Walker<'_> {
     pub(super) fn script(&mut self, script: &Script, state: &mut State, input: &Input) {
-        for node in &script.nodes {
-            self.node(node, state, input);
+        let Some((last, before)) = script.nodes.split_last() else { return };
+        for node in before {
+            // What stands before a `;` has no say in the exit status.
+            self.hidden(|walker| walker.node(node, state, input));
         }
+        self.node(last, state, input);
     }
 
     pub(super) fn node(&mut self, node: &Node, state: &mut State, input: &Input) {
+        let before = self.status;
+        self.status = status_of(node, before);
+        self.walk_node(node, state, input);
+        // A trap that was set meanwhile decides the status of all that follows.
+        self.status = if self.trapped { Status::Hidden } else { before };
+    }
+
+    fn walk_node(&mut self, node: &Node, state: &mut State, input: &Input) {
         match node {
             Node::Simple(simple) => self.simple(simple, state, input),
             Node::Declare { builtin, words, assignments } => {

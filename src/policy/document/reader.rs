@@ -1,19 +1,19 @@
 //! Reading one policy file: which key becomes which part of the document.
 
-use super::{
-    At, CallText, Document, Example, Expect, Header, PatternText, Phase, RuleText, TestText,
-    ToolText,
-};
+mod call;
+mod rule;
+mod state;
+
+use super::{At, Document, Header, PatternText, Phase, RuleText, ToolText};
 use crate::limits::POLICY_BYTES_MAX;
 use crate::model::access::Verb;
-use crate::model::effect::{Effect, Verdict};
-use crate::model::json::Json;
+use crate::model::effect::Effect;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::keys;
 use crate::policy::pattern::call::check_name;
 use crate::policy::pattern::unseen;
 use crate::policy::read::{Reader, Table};
-use crate::policy::rule::{Default, Says, Unattended};
+use crate::policy::rule::{Default, LayerKind, Power, Says, Unattended};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -43,12 +43,8 @@ const EFFECTS: [(&str, Effect); 3] =
 const DEFAULTS: [(&str, Default); 3] =
     [("deny", Default::Deny), ("ask", Default::Ask), ("defer", Default::Defer)];
 
-const VERDICTS: [(&str, Verdict); 4] = [
-    ("allow", Verdict::Allow),
-    ("ask", Verdict::Ask),
-    ("deny", Verdict::Deny),
-    ("defer", Verdict::Defer),
-];
+const LAYERS: [(&str, LayerKind); 3] =
+    [("org", LayerKind::Org), ("user", LayerKind::User), ("project", LayerKind::Project)];
 
 const PHASES: [(&str, Phase); 6] = [
     ("read", Phase::Before(Verb::Read)),
@@ -58,6 +54,8 @@ const PHASES: [(&str, Phase); 6] = [
     ("call", Phase::Before(Verb::Call)),
     ("output", Phase::Output),
 ];
+
+type Lists = Vec<(At<String>, Vec<At<String>>)>;
 
 impl<'a> Reader<'a> {
     fn document(&mut self, top: Table<'a>) -> Document {
@@ -72,12 +70,18 @@ impl<'a> Reader<'a> {
             rules.extend(self.rule(item));
         }
         let tests = self.list_at(top, "test");
+        let (lists, open) = self.lists(top);
         Document {
             header: self.header(top),
-            lists: self.lists(top),
+            layers: self.powers(top),
+            lists,
+            open,
             rules,
             tests: tests.into_iter().filter_map(|item| self.test(item)).collect(),
             tools: self.tools(top),
+            budget: self.budget(top),
+            servers: self.servers(top),
+            external: self.external(top),
         }
     }
 
@@ -121,6 +125,8 @@ impl<'a> Reader<'a> {
         Header {
             name,
             version: self.text_at(table, "version"),
+            layer: self.layer(table),
+            signers: table.get("signers").map(|value| self.texts(value)).unwrap_or_default(),
             default: self.word_at(table, "default", &DEFAULTS),
             opaque: self.word_at(table, "opaque", &DEFAULTS),
             unattended: self.word_at(
@@ -153,24 +159,55 @@ impl<'a> Reader<'a> {
         self.choice(&text, choices)
     }
 
-    fn lists(&mut self, top: Table<'a>) -> Vec<(At<String>, Vec<At<String>>)> {
-        let Some(value) = top.get("let") else { return Vec::new() };
-        let DeValue::Table(entries) = value.get_ref() else {
-            self.wrong_type(value.span(), value.get_ref(), "a table");
+    fn layer(&mut self, table: Table<'a>) -> Option<At<LayerKind>> {
+        let text = self.text_at(table, "layer")?;
+        let kind = self.choice(&text, &LAYERS)?;
+        Some(At { value: kind, span: text.span })
+    }
+
+    fn powers(&mut self, top: Table<'a>) -> Vec<(LayerKind, At<Power>)> {
+        let Some(value) = top.get("layers") else { return Vec::new() };
+        let Some(table) = self.sub_table(value, keys::LAYERS, "[layers]") else {
             return Vec::new();
         };
-        let mut lists = Vec::new();
-        for (key, value) in entries {
-            let name: &str = key.get_ref().as_ref();
-            if matches!(value.get_ref(), DeValue::Table(_)) && name == "open" {
-                let message = "`[let.open]` is not enforced by this version".to_owned();
-                self.error("P004", key.span(), message);
-                continue;
-            }
-            let name = At { value: name.to_owned(), span: key.span() };
-            lists.push((name, self.texts(value)));
+        let choices = [("tighten", Power::Tighten), ("fill", Power::Fill)];
+        let below = [("user", LayerKind::User), ("project", LayerKind::Project)];
+        let mut powers = Vec::new();
+        for (name, kind) in below {
+            let Some(text) = self.text_at(table, name) else { continue };
+            let power = self.choice(&text, &choices);
+            powers.extend(power.map(|value| (kind, At { value, span: text.span })));
         }
-        lists
+        powers
+    }
+
+    /// `[let]` and `[let.open]`.
+    fn lists(&mut self, top: Table<'a>) -> (Lists, Lists) {
+        let Some(value) = top.get("let") else { return (Vec::new(), Vec::new()) };
+        let DeValue::Table(entries) = value.get_ref() else {
+            self.wrong_type(value.span(), value.get_ref(), "a table");
+            return (Vec::new(), Vec::new());
+        };
+        let (mut lists, mut open) = (Vec::new(), Vec::new());
+        for (key, value) in entries {
+            match value.get_ref() {
+                DeValue::Table(inner) if key.get_ref().as_ref() == "open" => {
+                    open.extend(inner.iter().map(|(key, value)| self.list(key, value)));
+                }
+                _ => lists.push(self.list(key, value)),
+            }
+        }
+        (lists, open)
+    }
+
+    fn list(
+        &mut self,
+        key: &Spanned<std::borrow::Cow<'_, str>>,
+        value: &'a Spanned<DeValue<'a>>,
+    ) -> (At<String>, Vec<At<String>>) {
+        let name: &str = key.get_ref().as_ref();
+        let name = At { value: name.to_owned(), span: key.span() };
+        (name, self.texts(value))
     }
 
     fn tools(&mut self, top: Table<'a>) -> Vec<ToolText> {
@@ -240,198 +277,18 @@ impl<'a> Reader<'a> {
                     verbs: vec![At { value: Phase::Before(verb), span: text.span.clone() }],
                     matches: vec![At { value: PatternText::Text(text.value), span: text.span }],
                     unless: Vec::new(),
+                    when: Vec::new(),
+                    marks: Vec::new(),
+                    unmarks: Vec::new(),
+                    limit: None,
                     shadow: false,
+                    until: None,
+                    capture: None,
                     why: None,
                     examples: Vec::new(),
                 });
             }
         }
         rules
-    }
-
-    fn rule(&mut self, value: &'a Spanned<DeValue<'a>>) -> Option<RuleText> {
-        let table = self.sub_table(value, keys::RULE, "[[rule]]")?;
-        let id = self.label_at(table, "id");
-        if table.get("id").is_none() {
-            let message = "the rule has no `id`".to_owned();
-            let help = "name it: the id stands in every log line and message".to_owned();
-            self.error_with_help("P002", table.span(), message, help);
-        }
-        let (says, verbs) = self.says(table)?;
-        let shadow = self.word_at(table, "mode", &[("shadow", true), ("enforce", false)]);
-        let examples = self.list_at(table, "examples");
-        let matches = self.patterns(table, "match");
-        if table.get("match").is_none() {
-            let message = "the rule has no `match`".to_owned();
-            let help = "say what it speaks of; `match = [\"**\"]` is everything".to_owned();
-            self.error_with_help("P002", table.span(), message, help);
-        }
-        for name in ["match", "unless"] {
-            let Some(value) = table.get(name) else { continue };
-            if matches!(value.get_ref(), DeValue::Array(items) if items.is_empty()) {
-                let message = format!("`{name}` names nothing");
-                let help = format!(
-                    "write a pattern into it, or remove {}",
-                    match name {
-                        "match" => "the rule",
-                        _ => "it",
-                    }
-                );
-                self.error_with_help("P002", value.span(), message, help);
-            }
-        }
-        Some(RuleText {
-            id: id?,
-            says,
-            verbs,
-            matches,
-            unless: self.patterns(table, "unless"),
-            shadow: shadow.unwrap_or(false),
-            why: self.text_at(table, "why").map(|text| text.value),
-            examples: examples.into_iter().filter_map(|item| self.example(item)).collect(),
-        })
-    }
-
-    /// The one effect of a rule and the verbs it is said of.
-    fn says(&mut self, table: Table<'a>) -> Option<(Says, Vec<At<Phase>>)> {
-        let kinds = [
-            ("allow", Says::Effect(Effect::Allow)),
-            ("ask", Says::Effect(Effect::Ask)),
-            ("deny", Says::Effect(Effect::Deny)),
-            ("redact", Says::Redact),
-            ("note", Says::Note),
-        ];
-        let found: Vec<_> =
-            kinds.iter().filter_map(|(name, says)| Some((*says, table.get(name)?))).collect();
-        let &[(says, value)] = found.as_slice() else {
-            let message = "a rule says exactly one of allow, ask, deny, redact, note".to_owned();
-            let help = "write two rules if both are meant".to_owned();
-            self.error_with_help("P008", table.span(), message, help);
-            return None;
-        };
-        let texts = self.texts(value);
-        let mut verbs = Vec::new();
-        for text in texts {
-            if let Some(phase) = self.choice(&text, &PHASES) {
-                verbs.push(At { value: phase, span: text.span });
-            }
-        }
-        Some((says, verbs))
-    }
-
-    fn patterns(&mut self, table: Table<'a>, name: &str) -> Vec<At<PatternText>> {
-        let mut patterns = Vec::new();
-        for item in self.list_at(table, name) {
-            let span = item.span();
-            let value = match item.get_ref() {
-                DeValue::String(text) => PatternText::Text(text.as_ref().to_owned()),
-                DeValue::Table(entries) => match entries.get("regex").map(Spanned::get_ref) {
-                    Some(DeValue::String(text)) if entries.len() == 1 => {
-                        PatternText::Regex(text.as_ref().to_owned())
-                    }
-                    _ => {
-                        let message = "expected `{ regex = \"...\" }`".to_owned();
-                        self.error("P005", span, message);
-                        continue;
-                    }
-                },
-                other => {
-                    self.wrong_type(span, other, "a pattern");
-                    continue;
-                }
-            };
-            patterns.push(At { value, span });
-        }
-        patterns
-    }
-
-    fn example(&mut self, value: &'a Spanned<DeValue<'a>>) -> Option<At<Example>> {
-        let table = self.sub_table(value, keys::EXAMPLE, "an example")?;
-        let call = self.call(table, value.span())?;
-        let Some(expect) = self.text_at(table, "expect") else {
-            let message = "the example does not say what to expect".to_owned();
-            let help = "add `expect = \"match\"`, \"maybe\" or \"skip\"".to_owned();
-            self.error_with_help("P002", value.span(), message, help);
-            return None;
-        };
-        let choices = [("match", Expect::Match), ("maybe", Expect::Maybe), ("skip", Expect::Skip)];
-        let expect = self.choice(&expect, &choices)?;
-        let files = table.get("files").map(|value| self.texts(value)).unwrap_or_default();
-        let cwd = self.text_at(table, "cwd");
-        Some(At { value: Example { call, expect, files, cwd }, span: value.span() })
-    }
-
-    /// The call of an example or test: exactly one of the short forms.
-    fn call(&mut self, table: Table<'a>, span: std::ops::Range<usize>) -> Option<CallText> {
-        let names = ["bash", "read", "write", "exec", "connect", "call"];
-        let mut found = names.iter().filter(|name| table.get(name).is_some());
-        let (Some(name), None) = (found.next(), found.next()) else {
-            let message = "a call is exactly one of bash, read, write, exec, connect, call";
-            self.error("P008", span, message.to_owned());
-            return None;
-        };
-        if let Some(args) = table.get("args") {
-            if !matches!(args.get_ref(), DeValue::Table(_)) {
-                self.wrong_type(args.span(), args.get_ref(), "a table");
-            } else if *name != "call" {
-                let message = format!("`{name}` takes no `args`");
-                let help = "arguments are those of a tool: write `call` with its name".to_owned();
-                self.error_with_help("P008", args.span(), message, help);
-            }
-        }
-        let text = self.text_at(table, name)?.value;
-        Some(match *name {
-            "bash" => CallText::Bash(text),
-            "read" => CallText::Bare(Verb::Read, text),
-            "write" => CallText::Bare(Verb::Write, text),
-            "exec" => CallText::Bare(Verb::Exec, text),
-            "connect" => CallText::Bare(Verb::Connect, text),
-            _ => {
-                let args = table.get("args").map(|value| to_json(value.get_ref()));
-                CallText::Tool(text, args.unwrap_or_else(|| Json::Object(serde_json::Map::new())))
-            }
-        })
-    }
-
-    fn test(&mut self, value: &'a Spanned<DeValue<'a>>) -> Option<TestText> {
-        let table = self.sub_table(value, keys::TEST, "[[test]]")?;
-        let name = self.text_at(table, "name");
-        let call = match table.get("call") {
-            Some(call) => {
-                let inner = self.sub_table(call, keys::CALL, "a test's call")?;
-                self.call(inner, call.span())
-            }
-            None => None,
-        };
-        let expect = self.word_at(table, "expect", &VERDICTS);
-        if name.is_none() || call.is_none() || expect.is_none() {
-            let message = "a test needs a `name`, a `call` and what to `expect`".to_owned();
-            self.error("P002", table.span(), message);
-        }
-        Some(TestText {
-            name: name?,
-            call: call?,
-            expect: expect?,
-            files: table.get("files").map(|value| self.texts(value)).unwrap_or_default(),
-            cwd: self.text_at(table, "cwd"),
-        })
-    }
-}
-
-/// A TOML value as the JSON that a runtime would send.
-fn to_json(value: &DeValue<'_>) -> Json {
-    match value {
-        DeValue::String(text) => Json::String(text.as_ref().to_owned()),
-        DeValue::Integer(number) => {
-            i64::from_str_radix(number.as_str(), number.radix()).map_or(Json::Null, Json::from)
-        }
-        DeValue::Float(number) => number.as_str().parse::<f64>().map_or(Json::Null, Json::from),
-        DeValue::Boolean(value) => Json::Bool(*value),
-        DeValue::Datetime(value) => Json::String(value.to_string()),
-        DeValue::Array(items) => items.iter().map(|item| to_json(item.get_ref())).collect(),
-        DeValue::Table(entries) => entries
-            .iter()
-            .map(|(key, value)| (key.get_ref().as_ref().to_owned(), to_json(value.get_ref())))
-            .collect(),
     }
 }

@@ -94,15 +94,20 @@ impl ExecPattern {
         Ok(ExecPattern { stance, choices, everything })
     }
 
-    /// Whether `command` is one that this pattern names. `feeders` are the commands whose output
+    /// Whether `command` is one that this pattern names. `feeders` gives the commands whose output
     /// reaches it; `writable` are the roots below which no program is trusted.
-    pub fn matches(&self, command: &Command, feeders: &[&Command], writable: &Writable) -> Truth {
+    pub fn matches<'a, I: Iterator<Item = &'a Command>>(
+        &self,
+        command: &Command,
+        feeders: impl Fn() -> I,
+        writable: &Writable,
+    ) -> Truth {
         if self.everything {
             return Truth::Yes;
         }
         let mut answer = Truth::No;
         for choice in &self.choices {
-            answer = answer.or(choice.matches(command, feeders, writable, self.stance));
+            answer = answer.or(choice.matches(command, &feeders, writable, self.stance));
             if answer == Truth::Yes {
                 break;
             }
@@ -140,10 +145,10 @@ impl Choice {
         Ok(Choice { stages })
     }
 
-    fn matches(
+    fn matches<'a, I: Iterator<Item = &'a Command>>(
         &self,
         command: &Command,
-        feeders: &[&Command],
+        feeders: &impl Fn() -> I,
         writable: &Writable,
         stance: Stance,
     ) -> Truth {
@@ -153,7 +158,7 @@ impl Choice {
             if answer == Truth::No {
                 return answer;
             }
-            let fed = feeders.iter().map(|feeder| stage.matches(feeder, writable, stance));
+            let fed = feeders().map(|feeder| stage.matches(feeder, writable, stance));
             answer = answer.and(fed.max().unwrap_or(Truth::No));
         }
         answer

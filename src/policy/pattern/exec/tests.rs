@@ -30,6 +30,7 @@ fn command(text: &str, known: bool) -> Command {
         fed_by: Vec::new(),
         doubts: Vec::new(),
         transparent: false,
+        status: crate::model::access::Status::Whole,
     }
 }
 
@@ -39,7 +40,7 @@ fn ask(pattern: &str, command: &Command, feeders: &[&Command]) -> [Truth; 2] {
         Writable { roots: vec![anchors.workspace.clone(), anchors.tmp.clone()], patterns: vec![] };
     [Stance::Loosen, Stance::Tighten].map(|stance| {
         let pattern = ExecPattern::parse(pattern, &anchors, stance).unwrap();
-        pattern.matches(command, feeders, &writable)
+        pattern.matches(command, || feeders.iter().copied(), &writable)
     })
 }
 

@@ -1,0 +1,121 @@
+//! Reading one `[[rule]]`.
+
+use super::super::{At, PatternText, Phase, RuleText};
+use super::PHASES;
+use crate::model::effect::Effect;
+use crate::model::record::CaptureLevel;
+use crate::policy::keys;
+use crate::policy::read::{Reader, Table};
+use crate::policy::rule::Says;
+use toml::Spanned;
+use toml::de::DeValue;
+
+const CAPTURES: [(&str, CaptureLevel); 3] = [
+    ("digest", CaptureLevel::Digest),
+    ("redacted", CaptureLevel::Redacted),
+    ("full", CaptureLevel::Full),
+];
+
+impl<'a> Reader<'a> {
+    pub(super) fn rule(&mut self, value: &'a Spanned<DeValue<'a>>) -> Option<RuleText> {
+        let table = self.sub_table(value, keys::RULE, "[[rule]]")?;
+        let id = self.label_at(table, "id");
+        if table.get("id").is_none() {
+            let message = "the rule has no `id`".to_owned();
+            let help = "name it: the id stands in every log line and message".to_owned();
+            self.error_with_help("P002", table.span(), message, help);
+        }
+        let (says, verbs) = self.says(table)?;
+        let shadow = self.word_at(table, "mode", &[("shadow", true), ("enforce", false)]);
+        let examples = self.list_at(table, "examples");
+        let matches = self.patterns(table, "match");
+        if table.get("match").is_none() {
+            let message = "the rule has no `match`".to_owned();
+            let help = "say what it speaks of; `match = [\"**\"]` is everything".to_owned();
+            self.error_with_help("P002", table.span(), message, help);
+        }
+        for name in ["match", "unless"] {
+            let Some(value) = table.get(name) else { continue };
+            if matches!(value.get_ref(), DeValue::Array(items) if items.is_empty()) {
+                let message = format!("`{name}` names nothing");
+                let help = format!(
+                    "write a pattern into it, or remove {}",
+                    match name {
+                        "match" => "the rule",
+                        _ => "it",
+                    }
+                );
+                self.error_with_help("P002", value.span(), message, help);
+            }
+        }
+        Some(RuleText {
+            id: id?,
+            says,
+            verbs,
+            matches,
+            unless: self.patterns(table, "unless"),
+            when: self.when(table),
+            marks: table.get("mark").map(|value| self.texts(value)).unwrap_or_default(),
+            unmarks: table.get("unmark").map(|value| self.texts(value)).unwrap_or_default(),
+            limit: self.limit(table),
+            shadow: shadow.unwrap_or(false),
+            until: self.until(table),
+            capture: self.word_at(table, "capture", &CAPTURES),
+            why: self.text_at(table, "why").map(|text| text.value),
+            examples: examples.into_iter().filter_map(|item| self.example(item)).collect(),
+        })
+    }
+
+    /// The one effect of a rule and the verbs it is said of.
+    fn says(&mut self, table: Table<'a>) -> Option<(Says, Vec<At<Phase>>)> {
+        let kinds = [
+            ("allow", Says::Effect(Effect::Allow)),
+            ("ask", Says::Effect(Effect::Ask)),
+            ("deny", Says::Effect(Effect::Deny)),
+            ("redact", Says::Redact),
+            ("note", Says::Note),
+        ];
+        let found: Vec<_> =
+            kinds.iter().filter_map(|(name, says)| Some((*says, table.get(name)?))).collect();
+        let &[(says, value)] = found.as_slice() else {
+            let message = "a rule says exactly one of allow, ask, deny, redact, note".to_owned();
+            let help = "write two rules if both are meant".to_owned();
+            self.error_with_help("P008", table.span(), message, help);
+            return None;
+        };
+        let texts = self.texts(value);
+        let mut verbs = Vec::new();
+        for text in texts {
+            if let Some(phase) = self.choice(&text, &PHASES) {
+                verbs.push(At { value: phase, span: text.span });
+            }
+        }
+        Some((says, verbs))
+    }
+
+    pub(super) fn patterns(&mut self, table: Table<'a>, name: &str) -> Vec<At<PatternText>> {
+        let mut patterns = Vec::new();
+        for item in self.list_at(table, name) {
+            let span = item.span();
+            let value = match item.get_ref() {
+                DeValue::String(text) => PatternText::Text(text.as_ref().to_owned()),
+                DeValue::Table(entries) => match entries.get("regex").map(Spanned::get_ref) {
+                    Some(DeValue::String(text)) if entries.len() == 1 => {
+                        PatternText::Regex(text.as_ref().to_owned())
+                    }
+                    _ => {
+                        let message = "expected `{ regex = \"...\" }`".to_owned();
+                        self.error("P005", span, message);
+                        continue;
+                    }
+                },
+                other => {
+                    self.wrong_type(span, other, "a pattern");
+                    continue;
+                }
+            };
+            patterns.push(At { value, span });
+        }
+        patterns
+    }
+}
