@@ -74,6 +74,12 @@ fn check_ends_as_the_page_says() {
         assert!(!shown(&output).contains('\x1b'), "{arguments:?}: {}", shown(&output));
     }
     assert_eq!(text(&there, "bad.toml"), BAD);
+    // A lower file that is refused by itself is a finding, though the rest would be in force.
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/diagnostics");
+    let both = ["check", "P017-against-above.toml", "P017-against-above.also.toml"];
+    let output = toolgate(&cases, &both, "");
+    assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
+    assert!(shown(&output).contains("a file is refused"), "{}", shown(&output));
     let output = toolgate(there.path(), &["check", "-"], GOOD);
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
 }

@@ -158,6 +158,10 @@ fn tell(found: &Found) {
                 println!("{} claims over all calls are not proved yet", checked.unproved());
             }
             println!("sha256:{}", policy.id.sha256);
+            if errors > 0 {
+                // The layers above stay in force without it (policy language §11.24).
+                println!("{errors} mistake(s): a file is refused, and is no part of this");
+            }
         }
         None if unreadable.is_empty() => {
             println!("{errors} mistake(s): the policy does not load");
