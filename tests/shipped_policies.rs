@@ -178,9 +178,10 @@ fn ordinary_calls() -> Vec<(CallText, Vec<String>, String)> {
         let (document, diagnostics) = read("cases", &with_tests("schema = 1", &tests));
         assert!(document.tests.len() == tests.len(), "{diagnostics:?}");
         for (read, test) in document.tests.into_iter().zip(tests) {
-            let Claim::Call(call) = read.claim else { unreachable!("a call was written") };
             let text = test.text();
-            all.push((call, test.files, text));
+            if let Claim::Call(call) = read.claim {
+                all.push((call, test.files, text));
+            }
         }
     }
     assert!(all.len() > 500);
