@@ -420,18 +420,24 @@ fn fill(words: &[Word], reading: &Reading, input: &Input) -> Vec<Word> {
         return Vec::new();
     }
     let Some(mark) = replaced else { return words.iter().cloned().chain(names).collect() };
-    let texts: Option<Vec<&str>> = match &input.text {
-        // Each line is one, whatever it holds.
-        Fed::Names(all) if !from_file && !all.is_empty() && all.len() <= WORD_VALUES_MAX => {
-            let plain = separated || !all.iter().any(split);
-            plain.then(|| all.iter().map(String::as_str).collect())
+    // Each line is one, whatever it holds.
+    let lines: Option<Vec<&str>> = match &input.text {
+        _ if from_file => None,
+        Fed::Text(text) if !separated && !text.contains(['\'', '"', '\\']) => {
+            Some(text.lines().map(str::trim_start).filter(|line| !line.is_empty()).collect())
+        }
+        Fed::Names(all) if separated || !all.iter().any(split) => {
+            Some(all.iter().map(String::as_str).collect())
         }
         _ => None,
     };
+    let lines = lines.filter(|all| !all.is_empty() && all.len() <= WORD_VALUES_MAX);
     // In a text of several words it may be code, which no name of now settles.
-    let filled = |text: &str| match &texts {
-        Some(all) if !text.contains(char::is_whitespace) => {
-            Word::one_of(all.iter().map(|name| text.replace(&mark, name)).collect())
+    let code =
+        |text: &str| matches!(&input.text, Fed::Names(_)) && text.contains(char::is_whitespace);
+    let filled = |text: &str| match &lines {
+        Some(all) if !code(text) => {
+            Word::one_of(all.iter().map(|line| text.replace(&mark, line)).collect())
         }
         Some(_) | None => Word::unknown(reason.clone()),
     };
