@@ -209,8 +209,7 @@ impl Store {
             }
             Arc::clone(readers.entry(key).or_default())
         };
-        let read = lock(&reader).read(path, world, uid);
-        read
+        lock(&reader).read(path, world, uid)
     }
 
     /// Judges a call before it runs, by the state as it stands, and does to the state what the

@@ -396,7 +396,7 @@ fn a_start_reads_from_the_last_but_one_snapshot_on() {
     let between = lines.pop().unwrap();
     lines.extend(first);
     bench.before("last", "x", Proven, vec![taint("not in it")]);
-    lines.extend(bench.written.drain(..));
+    lines.append(&mut bench.written);
     lines.push(between);
     lines.extend(second);
     write(scratch.path(), lines);
