@@ -20,7 +20,7 @@ use crate::policy::Policy;
 use crate::redact::Redactor;
 use crate::session::Store;
 use crate::world::World;
-use judge::{Judged, judge};
+use judge::{Judged, TOO_LATE, judge};
 use permit::{Passage, Refusal};
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
@@ -32,8 +32,6 @@ pub struct Gate {
     journal: Journal,
     store: Store,
 }
-
-const TOO_LATE: &str = "the call could not be judged in time";
 
 /// A policy in force and the places that its names stand for.
 pub struct Bound {

@@ -39,6 +39,9 @@ impl Judged {
     }
 }
 
+/// Why a call is refused that takes too long.
+pub(super) const TOO_LATE: &str = "the call could not be judged in time";
+
 /// The moment, by the clock of the machine.
 pub(super) fn now() -> Moment {
     Moment(jiff::Timestamp::now().as_microsecond())
@@ -71,7 +74,7 @@ pub(super) fn judge(
     let asked = Asked::of(&facts.call, transcript);
     let judged = |session| {
         if Instant::now() > deadline {
-            return Decision::refusal(super::TOO_LATE.to_owned(), policy.id.clone());
+            return Decision::refusal(TOO_LATE.to_owned(), policy.id.clone());
         }
         facts.session = session;
         decide(policy, &facts, &gate.redactor)

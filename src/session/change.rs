@@ -181,6 +181,17 @@ impl Change {
     }
 }
 
+impl Item {
+    /// Whose it is.
+    pub(super) fn user(&self) -> User {
+        match self {
+            Item::User { user, .. } | Item::Session { user, .. } | Item::Counter { user, .. } => {
+                User(*user)
+            }
+        }
+    }
+}
+
 impl Before {
     /// What a decision meets.
     pub(super) fn of(session: &Session, has_budget: bool) -> Before {

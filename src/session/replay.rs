@@ -184,9 +184,7 @@ impl Reading {
         }
         let mut users: BTreeMap<User, Remembered> = BTreeMap::new();
         for item in self.items {
-            let (Item::User { user, .. } | Item::Session { user, .. } | Item::Counter { user, .. }) =
-                &item;
-            users.entry(User(*user)).or_default().restore(item)?;
+            users.entry(item.user()).or_default().restore(item)?;
         }
         for (user, changes) in self.changes {
             let memory = users.entry(user).or_default();

@@ -205,7 +205,8 @@ impl Store {
             let mut readers = lock(&self.readers);
             if readers.len() >= TRANSCRIPT_READERS_MAX && !readers.contains_key(&key) {
                 // Whoever is forgotten is read from the start again; what it told is remembered.
-                readers.clear();
+                let one = readers.keys().next().copied();
+                one.map(|key| readers.remove(&key));
             }
             Arc::clone(readers.entry(key).or_default())
         };

@@ -308,6 +308,30 @@ fn a_full_store_refuses_and_forgets_no_taint() {
     assert_eq!(full.judge("one-more", "x", Proven, Vec::new()), Verdict::Deny);
     assert_eq!(full.judge("s1", "x", Proven, Vec::new()), Verdict::Allow);
     assert_eq!(full.labels("tainted"), ["secret"]);
+    // What runs all the same in a session that is not known is written down as its end.
+    let asked = Asked::of(&call("one-more", "x", Proven), None);
+    let ran = full.store.finish(&asked, 0, &POLICY, NOW, |_| panic!("nothing is known of it"));
+    assert_eq!(ran.decision.verdict, Verdict::Deny);
+    assert_eq!(ran.state.unwrap()["closed"], true);
+}
+
+#[test]
+fn the_time_of_a_session_never_runs_backwards() {
+    let bench = Bench::new();
+    let asked = Asked::of(&call("s", "x", Proven), None);
+    let wall = |seconds: i64| {
+        let now = Moment(NOW.0 + seconds * Moment::SECOND);
+        let mut wall = 0;
+        let outcome = bench.store.admit(&asked, &POLICY, now, |session| {
+            wall = session.spent.wall_us / Moment::SECOND;
+            decision(Vec::new(), Vec::new())
+        });
+        outcome.held.keep();
+        wall
+    };
+    for (at, expected) in [(0, 0), (5, 5), (9, 9), (-100, 9), (3, 103), (1_000, 1_100)] {
+        assert_eq!(wall(at), expected, "{at}");
+    }
 }
 
 #[test]
