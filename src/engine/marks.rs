@@ -20,8 +20,8 @@ use crate::policy::rule::{Policy, Rule, Says, Scope};
 pub(super) fn marks(policy: &Policy, facts: &Facts) -> Vec<Obligation> {
     let mut marks = Vec::new();
     let context = Context { facts, writable: &policy.writable };
-    for rule in policy.layers.iter().flat_map(|layer| &layer.rules) {
-        if rule.marks.is_empty() || rule.shadow || rule.has_lapsed(facts.session.now) {
+    for rule in policy.layers.iter().flat_map(|layer| layer.rules.marking()) {
+        if rule.shadow || rule.has_lapsed(facts.session.now) {
             continue;
         }
         of_rule(rule, facts, &context, &mut marks);

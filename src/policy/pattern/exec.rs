@@ -12,8 +12,10 @@ use crate::model::access::{Command, Program};
 use crate::model::path::{AbsPath, Real};
 use crate::model::truth::Truth;
 use crate::model::word::Word;
+use crate::policy::index::PathSet;
 
 mod args;
+pub(crate) mod keys;
 mod shape;
 
 /// A compiled exec pattern.
@@ -132,12 +134,12 @@ impl ExecPattern {
 }
 
 /// The roots below which the agent can put a program.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Writable {
     /// Directories, by name.
     pub roots: Vec<AbsPath>,
     /// What the policy's own allows of `write` cover.
-    pub patterns: Vec<PathPattern>,
+    pub patterns: PathSet,
 }
 
 impl Choice {
@@ -258,7 +260,7 @@ impl ProgramPattern {
     }
 }
 
-fn base_name(text: &str) -> &str {
+pub(crate) fn base_name(text: &str) -> &str {
     text.rsplit('/').next().unwrap_or(text)
 }
 
@@ -271,11 +273,10 @@ fn could_be(word: &Word, name: &TextPattern) -> Truth {
 }
 
 /// Whether the program lies outside every root that the agent can write (policy language §11.10).
-fn trusted(program: &Program, writable: &Writable) -> Truth {
+pub(crate) fn trusted(program: &Program, writable: &Writable) -> Truth {
     let Some(file) = &program.file else { return Truth::Yes };
     let inside = |path: &AbsPath| writable.roots.iter().any(|root| path.is_within(root));
-    let covered = writable.patterns.iter().any(|pattern| pattern.matches(file).possible());
-    if covered || inside(&file.written) || file.hops.iter().any(inside) {
+    if writable.patterns.may_cover(file) || inside(&file.written) || file.hops.iter().any(inside) {
         return Truth::No;
     }
     match &file.real {

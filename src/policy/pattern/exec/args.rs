@@ -24,6 +24,62 @@ pub(super) fn matches(named: &[Named], words: &[Item], command: &Command, stance
     options.and(operands(words, command, &used, stance))
 }
 
+/// What patterns come to that ask for no option and no more than a first operand: what is seen of
+/// a command once for all of them.
+pub(crate) struct Seen {
+    /// Of one that ends in `...`.
+    pub(crate) open: Truth,
+    /// How many operands there are, if they surely are operands: what an exact pattern must name.
+    pub(crate) operands: Option<usize>,
+    /// Of an exact pattern that names all operands.
+    pub(crate) exact: Truth,
+}
+
+impl Seen {
+    /// What is seen of the command's arguments; whether its program is the one is another thing.
+    pub(crate) fn of(command: &Command, stance: Stance) -> Seen {
+        let none = Places::default();
+        let (mut covered, mut settled, mut count) = (Truth::Yes, true, 0);
+        each_operand(command, &none, |operand| {
+            covered = covered.and(covered_by_rest(&operand, stance));
+            settled &= !stays_put(&operand, stance, command.program.known);
+            count += 1;
+        });
+        Seen {
+            open: covered.and(options_left(command, &none, true, stance)),
+            operands: settled.then_some(count),
+            exact: options_left(command, &none, false, stance),
+        }
+    }
+}
+
+/// The first operand of a command.
+pub(crate) enum First<'a> {
+    /// There is none.
+    Nothing,
+    /// This.
+    Known(&'a str),
+    /// One of these.
+    OneOf(&'a [String]),
+    /// It is not known, or may be the value of an option before it.
+    Unsettled,
+}
+
+impl<'a> First<'a> {
+    pub(crate) fn of(command: &'a Command) -> First<'a> {
+        let mut first = None;
+        each_operand(command, &Places::default(), |operand| {
+            first.get_or_insert(match &operand.arg.word {
+                _ if operand.may_be_value => First::Unsettled,
+                Word::Known(text) => First::Known(text),
+                Word::OneOf(texts) => First::OneOf(texts),
+                Word::Unknown(_) => First::Unsettled,
+            });
+        });
+        first.unwrap_or(First::Nothing)
+    }
+}
+
 /// A set of arguments by their place.
 #[derive(Default)]
 struct Places {
@@ -168,17 +224,24 @@ struct Operand<'a> {
     may_be_value: bool,
 }
 
-/// Matches the operands in order, less the `key=value`s that the pattern names. After an option
-/// that no table knows, the next word may be its value.
+/// Matches the operands in order.
 fn operands(wanted: &[Item], command: &Command, used: &Places, stance: Stance) -> Truth {
     let mut reach = Reach::start(wanted);
+    each_operand(command, used, |operand| {
+        reach.step(wanted, &operand, stance, command.program.known);
+    });
+    reach.at(wanted.len())
+}
+
+/// The operands in order, less those that the pattern names as `key=value`. After an option that no
+/// table knows, the next word may be its value.
+fn each_operand<'a>(command: &'a Command, used: &Places, mut each: impl FnMut(Operand<'a>)) {
     let mut after_unknown = false;
     for (index, arg) in command.args.iter().enumerate() {
         match &arg.role {
             Role::Operand if used.contains(index) => after_unknown = false,
             Role::Operand => {
-                let operand = Operand { arg, may_be_value: after_unknown };
-                reach.step(wanted, &operand, stance, command.program.known);
+                each(Operand { arg, may_be_value: after_unknown });
                 after_unknown = false;
             }
             Role::Option { class, value, .. } => {
@@ -187,7 +250,6 @@ fn operands(wanted: &[Item], command: &Command, used: &Places, stance: Stance) -
             Role::EndOfOptions => after_unknown = false,
         }
     }
-    reach.at(wanted.len())
 }
 
 /// For each place in the pattern, how surely the operands read so far can stand there.
