@@ -24,6 +24,9 @@ pub(super) struct Arguments {
     /// The directory that $workspace stands for [default: the current one]
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
+    /// Take a policy that names signers, although no signature is checked; the log says so
+    #[arg(long)]
+    unsigned_ok: bool,
     /// How log messages are written to stderr
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
     log_format: String,
@@ -58,6 +61,7 @@ fn configuration(arguments: &Arguments) -> Result<Config, crate::service::config
     if let Some(workspace) = &arguments.workspace {
         config.policy.workspace = Some(workspace.clone());
     }
+    config.policy.unsigned_ok |= arguments.unsigned_ok;
     Ok(config)
 }
 
@@ -65,8 +69,13 @@ fn configuration(arguments: &Arguments) -> Result<Config, crate::service::config
 /// user: that is what a bare `serve` on a laptop means.
 fn without_file() -> Config {
     let mut config = Config::default();
+    let absolute =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     config.hook.world = Some(WorldName::Same);
-    config.hook.home = std::env::var_os("HOME").map(PathBuf::from).filter(|h| h.is_absolute());
+    config.hook.home = absolute("HOME");
+    let settings = absolute("XDG_CONFIG_HOME")
+        .or_else(|| config.hook.home.as_ref().map(|home| home.join(".config")));
+    config.policy.user = settings.map(|settings| settings.join("toolgate"));
     config
 }
 

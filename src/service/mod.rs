@@ -1,6 +1,11 @@
 //! The sidecar as a service: its configuration, its start, its listeners and its end.
 
+pub mod admin;
 pub mod config;
+pub mod layers;
 pub mod load;
+mod memory;
+pub mod protect;
+pub mod reload;
 pub mod socket;
 pub mod supervise;

@@ -20,7 +20,7 @@ use toml::de::{DeTable, DeValue};
 /// Reads one file: as much of it as can be read, and every mistake in it.
 #[must_use]
 pub fn read(file: &str, text: &str) -> (Document, Vec<Diagnostic>) {
-    let mut reader = Reader { file, diagnostics: Vec::new() };
+    let mut reader = Reader { file, text, diagnostics: Vec::new() };
     if text.len() > POLICY_BYTES_MAX {
         let message = format!("the file has {} bytes, more than {POLICY_BYTES_MAX}", text.len());
         reader.error("P001", 0..0, message);
@@ -99,7 +99,8 @@ impl<'a> Reader<'a> {
             }
             None => {
                 let message = "the policy does not say its `schema`".to_owned();
-                self.error_with_help("P002", 0..0, message, help);
+                let found = Diagnostic::error("P002", self.file, 0..0, message).with_help(help);
+                self.diagnostics.push(found.with_fix(self.line_at_top("schema = 1")));
             }
         }
     }
@@ -164,7 +165,7 @@ impl<'a> Reader<'a> {
         Some(At { value: kind, span: text.span })
     }
 
-    fn powers(&mut self, top: Table<'a>) -> Vec<(LayerKind, Power)> {
+    fn powers(&mut self, top: Table<'a>) -> Vec<(LayerKind, At<Power>)> {
         let Some(value) = top.get("layers") else { return Vec::new() };
         let Some(table) = self.sub_table(value, keys::LAYERS, "[layers]") else {
             return Vec::new();
@@ -173,7 +174,9 @@ impl<'a> Reader<'a> {
         let below = [("user", LayerKind::User), ("project", LayerKind::Project)];
         let mut powers = Vec::new();
         for (name, kind) in below {
-            powers.extend(self.word_at(table, name, &choices).map(|power| (kind, power)));
+            let Some(text) = self.text_at(table, name) else { continue };
+            let power = self.choice(&text, &choices);
+            powers.extend(power.map(|value| (kind, At { value, span: text.span })));
         }
         powers
     }
