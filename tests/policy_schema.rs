@@ -2,6 +2,10 @@
 //! found by it, valid, and in the one layout.
 #![cfg(test)]
 
+#[path = "harness/cases.rs"]
+#[expect(dead_code, reason = "nothing is judged here")]
+mod cases;
+
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -97,11 +101,10 @@ fn the_reference_and_the_recorded_day_are_valid() {
     let editor = Editor::new();
     let reference = text(&root().join("policies/README.md"));
     let blocks = reference.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let day = format!(
-        "{}\n{}",
-        text(&root().join("policies/default.toml")),
-        text(&root().join("tests/cases/ordinary/default.toml"))
-    );
+    let cases = include_str!("cases/ordinary/default.toml");
+    let cases::Cases { files, group } = toml::from_str(cases).unwrap();
+    let policy = text(&root().join("policies/default.toml"));
+    let day = cases::with_tests(&policy, &cases::tests(&group, &files));
     let mut count = 0;
     for policy in blocks.map(str::to_owned).chain([day]) {
         editor.judge(&policy).unwrap_or_else(|error| panic!("{policy}\n{error}"));
