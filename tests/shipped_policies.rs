@@ -44,8 +44,8 @@ const REAL_HOSTS: &[(&str, &str)] = &[
     ("github.com", "the forge, of the printed policies"),
     ("*.githubusercontent.com", "the forge's files, of the printed policies"),
     ("hooks.slack.com", "what a secret of this service looks like"),
-    ("json-schema.org", "the name of the schema's own language"),
-    ("json.schemastore.org", "the name of the SARIF schema, in its own format"),
+    ("json-schema.org", "the standard of the policies' schema"),
+    ("json.schemastore.org", "the standard of the format that code scanning reads"),
     ("metadata.google.internal", "a cloud's metadata service, which is denied by name"),
 ];
 
