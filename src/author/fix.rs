@@ -137,7 +137,7 @@ mod tests {
     const HEAD: &str = "schema = 1\n[policy]\nname = 'p'\n";
 
     fn fix_all(text: &str) -> Fixed {
-        let source = Source { name: "p.toml".to_owned(), text: text.to_owned() };
+        let source = Source { name: "p.toml".to_owned(), text: text.to_owned(), layer: None };
         fix(&[source], &|sources| {
             let anchors = crate::policy::pattern::Anchors::frozen(None);
             crate::policy::compile(sources, &anchors, &Default::default()).diagnostics
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_fix_that_goes_in_circles_or_nowhere_ends() {
-        let source = Source { name: "p".to_owned(), text: "a = 1\n".to_owned() };
+        let source = Source { name: "p".to_owned(), text: "a = 1\n".to_owned(), layer: None };
         let error = |fix| vec![Diagnostic::error("P000", "p", 0..1, String::new()).with_fix(fix)];
         let flip = |sources: &[Source]| {
             let other = if sources[0].text.starts_with('a') { "b" } else { "a" };
