@@ -2,10 +2,11 @@
 //!
 //! The steps are files: `diagnostic` says what is wrong and where; `read` walks the spanned TOML
 //! by the key table in `keys`; `document` is what was written; `pattern` is one syntax per verb;
-//! `compile` binds names to places and yields the `Policy` that the engine asks; `schema` tells
-//! editors what `keys` has. Nothing here touches a file, a clock or the environment.
+//! `compile` binds names to places and yields the `Policy` that the engine asks; `canonical` is the
+//! text that its digest is of; `schema` tells editors what `keys` has. Nothing here touches a file, a clock or the environment.
 
 pub mod builtin;
+pub mod canonical;
 pub mod compile;
 pub mod condition;
 pub mod diagnostic;
@@ -16,6 +17,7 @@ pub mod pattern;
 mod read;
 pub mod rule;
 pub mod schema;
+pub mod written;
 
 pub use compile::{Source, compile};
 pub use diagnostic::{Diagnostic, Severity};
