@@ -65,7 +65,7 @@ pub(super) fn ask_scope(scope: &Scope, access: &Access, context: &Context<'_>) -
 }
 
 /// What `match` and `unless` say, each for itself.
-fn targets(targets: &Targets, access: &Access, context: &Context<'_>) -> (Truth, Truth) {
+pub(super) fn targets(targets: &Targets, access: &Access, context: &Context<'_>) -> (Truth, Truth) {
     const NO: (Truth, Truth) = (Truth::No, Truth::No);
     match (targets, &access.target) {
         (_, Target::Unknown { verb, .. }) => unknown(targets, *verb),
