@@ -152,7 +152,7 @@ fn file(document: &Document) -> String {
         Unattended::Defer => text("defer"),
     };
     let below = document.layers.iter().map(|(kind, power)| {
-        let power = match power {
+        let power = match power.value {
             Power::Tighten => "tighten",
             Power::Fill | Power::Full => "fill",
         };

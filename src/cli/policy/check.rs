@@ -1,7 +1,7 @@
 //! `toolgate policy check`: every mistake at once, for people, programs and code scanning; and
 //! `--fix` for those that have one answer.
 
-use super::{Outcome, readable};
+use super::{Outcome, all_readable};
 use crate::author::check::{Checked, check, workspace_in};
 use crate::author::fix::{Done, fix};
 use crate::author::rewrite::rewrite;
@@ -77,8 +77,8 @@ fn read(files: &[PathBuf]) -> (Vec<Source>, Vec<sarif::Unreadable>) {
     }
     let (mut sources, mut unreadable) = (Vec::new(), Vec::new());
     for file in files {
-        match readable(file) {
-            Ok(source) => sources.push(source),
+        match all_readable(file) {
+            Ok(found) => sources.extend(found),
             Err(LoadError::Unreadable(path, why)) => {
                 unreadable.push((path.display().to_string(), why));
             }

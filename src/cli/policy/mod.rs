@@ -7,12 +7,15 @@ mod fmt;
 
 use super::{Outcome, failed};
 use crate::gate::Bound;
+use crate::limits::POLICY_BYTES_MAX;
 use crate::model::path::AbsPath;
 use crate::policy::builtin::Protected;
 use crate::policy::{Source, schema};
 use crate::redact::Redactor;
 use crate::service::config::PolicyFiles;
-use crate::service::load::{LoadError, anchors, load, source, sources};
+use crate::service::layers::named;
+use crate::service::load::{LoadError, anchors, load, read, sources};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Subcommand)]
@@ -76,9 +79,32 @@ fn home() -> Option<AbsPath> {
 
 /// A file that may be changed, or standard input for `-`.
 fn readable(file: &Path) -> Result<Source, LoadError> {
-    if file != Path::new("-") {
-        return source(file);
+    match file == Path::new("-") {
+        true => stdin(),
+        false => read(file),
     }
-    let stdin = source(Path::new("/dev/stdin"))?;
-    Ok(Source { name: "-".to_owned(), ..stdin })
+}
+
+/// What is named: a file, the files of a directory, or standard input for `-`.
+fn all_readable(file: &Path) -> Result<Vec<Source>, LoadError> {
+    match file == Path::new("-") {
+        true => Ok(vec![stdin()?]),
+        false => named(file),
+    }
+}
+
+fn stdin() -> Result<Source, LoadError> {
+    let unreadable = |why: String| LoadError::Unreadable(PathBuf::from("-"), why);
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .take(POLICY_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() > POLICY_BYTES_MAX {
+        return Err(unreadable(format!("it has more than {POLICY_BYTES_MAX} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        unreadable(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
+    })?;
+    Ok(Source { name: "-".to_owned(), text, layer: None })
 }
