@@ -55,7 +55,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // world: whose files a listener's paths name is the listener's to say.
     ("plane", &["gate", "limits", "model", "redact", "world"]),
     // gate: only for `Bound`, a policy with its places; nothing is let through here.
-    ("author", &["engine", "facts", "gate", "model", "policy", "redact", "world"]),
+    // limits: how often a fix is tried.
+    ("author", &["engine", "facts", "gate", "limits", "model", "policy", "redact", "world"]),
     // author: a policy is in force only if its own examples and tests hold.
     (
         "service",

@@ -6,8 +6,9 @@ use crate::gate::Bound;
 use crate::limits::POLICY_BYTES_MAX;
 use crate::model::path::AbsPath;
 use crate::policy::builtin::Protected;
+use crate::policy::diagnostic::human;
 use crate::policy::pattern::Anchors;
-use crate::policy::{Diagnostic, Source};
+use crate::policy::{Diagnostic, Severity, Source};
 use crate::redact::Redactor;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,11 @@ pub fn sources(files: &[PathBuf]) -> Result<Vec<Source>, LoadError> {
     files.iter().map(|file| source(file)).collect()
 }
 
-fn source(path: &Path) -> Result<Source, LoadError> {
+/// The text of one file.
+///
+/// # Errors
+/// If it cannot be read, is not UTF-8, or is too large.
+pub fn source(path: &Path) -> Result<Source, LoadError> {
     let unreadable = |why: String| LoadError::Unreadable(path.to_owned(), why);
     let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
     let mut bytes = Vec::new();
@@ -116,7 +121,7 @@ pub fn load(
     match policy {
         Some(policy) => Ok(Bound { policy, anchors }),
         None => Err(LoadError::Wrong {
-            errors: diagnostics.len(),
+            errors: diagnostics.iter().filter(|found| found.severity == Severity::Error).count(),
             rendered: render(&diagnostics, sources, false),
         }),
     }
@@ -125,10 +130,5 @@ pub fn load(
 /// Every mistake with its place.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], sources: &[Source], colour: bool) -> String {
-    let text_of = |found: &Diagnostic| {
-        let source = sources.iter().find(|source| source.name == found.file);
-        source.map_or("", |source| source.text.as_str())
-    };
-    let one = |found: &Diagnostic| found.render(text_of(found), colour);
-    diagnostics.iter().map(one).collect::<Vec<_>>().join("\n")
+    human::render_all(diagnostics, sources, colour)
 }
