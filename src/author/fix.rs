@@ -160,8 +160,10 @@ mod tests {
             ),
             // Two lists of tables of one key, each header for itself.
             (
-                "[[rul]]\nid='a'\ndeny='read'\nmatch='/a'\n[[rul]]\nid='b'\ndeny='read'\nmatch='/b'\n",
-                "[[rule]]\nid='a'\ndeny='read'\nmatch='/a'\n[[rule]]\nid='b'\ndeny='read'\nmatch='/b'\n",
+                "[[rul]]\nid='a'\ndeny='read'\nmatch='/'\n\
+                 [[rul]]\nid='b'\ndeny='read'\nmatch='/'",
+                "[[rule]]\nid='a'\ndeny='read'\nmatch='/'\n\
+                 [[rule]]\nid='b'\ndeny='read'\nmatch='/'",
                 2,
             ),
             // A second fix comes to light by the first.

@@ -10,7 +10,7 @@ mod size;
 
 use super::builtin::{self, Protected};
 use super::canonical::{Canonical, sha256};
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::{Diagnostic, Severity, drop_echoes};
 use super::document::{self, At, Document, ToolText};
 use super::pattern::Anchors;
 use super::pattern::exec::Writable;
@@ -79,6 +79,9 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
         diagnostics.append(&mut compiler.diagnostics);
         (parts, compiler.finish())
     };
+    for source in sources {
+        drop_echoes(&mut diagnostics, &source.name, &source.text);
+    }
     let refused = weighed.refused;
     let told = |found: &Diagnostic| {
         refused.iter().any(|file| sources.get(*file).is_some_and(|s| s.name == found.file))

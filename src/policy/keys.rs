@@ -65,17 +65,16 @@ const fn later(name: &'static str, what: &'static str) -> Key {
     Key { name, what, takes: Takes::Any, ready: false, needed: false }
 }
 
-/// The table that a key stands in, for one that was written into another; nothing if there are
-/// several.
+/// Where a key stands, in words, for one that was written elsewhere; nothing if in several places.
 #[must_use]
 pub fn home_of(name: &str) -> Option<&'static str> {
     let tables: [(&str, &[Key]); 6] = [
-        ("the top of the file", TOP),
-        ("`[policy]`", POLICY),
-        ("`[layers]`", LAYERS),
-        ("`[[rule]]`", RULE),
-        ("`[budget]`", BUDGET),
-        ("`[labels]`", LABELS),
+        ("at the top of the file", TOP),
+        ("in [policy]", POLICY),
+        ("in [layers]", LAYERS),
+        ("in [[rule]]", RULE),
+        ("in [budget]", BUDGET),
+        ("in [labels]", LABELS),
     ];
     let mut homes =
         tables.iter().filter(|(_, keys)| keys.iter().any(|key| key.name == name && key.ready));

@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostic, Fix, did_you_mean, surely_meant};
 use super::keys::{self, Key, Takes};
+use crate::limits::DIAGNOSTICS_MAX;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
@@ -81,8 +82,12 @@ impl<'a> Reader<'a> {
                         key.span(),
                         format!("`{name}` is no key of {place}"),
                     );
-                    let (help, fix) = meant(key, value.get_ref(), entries, keys, place);
-                    self.diagnostics.push(found.with_help(help).with_fix(fix));
+                    self.diagnostics.push(if self.is_full() {
+                        found
+                    } else {
+                        let (help, fix) = meant(key, value.get_ref(), entries, keys, place);
+                        found.with_help(help).with_fix(fix)
+                    });
                 }
             }
         }
@@ -105,6 +110,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A key of a condition that none is.
     pub(super) fn unknown_key(
         &mut self,
         name: &str,
@@ -184,17 +190,26 @@ impl<'a> Reader<'a> {
         if let Some((_, chosen)) = choices.iter().find(|(name, _)| *name == text.value) {
             return Some(*chosen);
         }
+        let message = format!("`{}` is not a value here", text.value);
+        if self.is_full() {
+            self.error("P006", text.span.clone(), message);
+            return None;
+        }
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let help = match did_you_mean(&text.value, names.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("write one of: {}", names.join(", ")),
         };
-        let message = format!("`{}` is not a value here", text.value);
         let fix = surely_meant(&text.value, names)
             .and_then(|meant| Fix::requote(&text.value, &text.span, meant));
         let found = Diagnostic::error("P006", self.file, text.span.clone(), message);
         self.diagnostics.push(found.with_help(help).with_fix(fix));
         None
+    }
+
+    /// Whether more is found than is ever told: what was meant need not be worked out then.
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() >= DIAGNOSTICS_MAX
     }
 
     /// Puts a line at the top of the file, below its first comments.
@@ -239,8 +254,8 @@ fn meant<'a>(
     let help = match did_you_mean(name, names.clone()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => match keys::home_of(name) {
-            Some(home) if home != place => format!("`{name}` stands in {home}"),
-            _ => format!("{place} takes: {}", names.collect::<Vec<_>>().join(", ")),
+            Some(home) => format!("`{name}` stands {home}"),
+            None => format!("{place} takes: {}", names.collect::<Vec<_>>().join(", ")),
         },
     };
     (help, sure)

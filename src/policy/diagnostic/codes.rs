@@ -66,8 +66,8 @@ pub const CODES: &[Code] = &[
     error(
         "P007",
         "a `[tool]` row that teaches nothing",
-        "The row names no argument, or not exactly one tool. Write one row for each tool, with what \
-         an argument means: `write = \"args.path\"`.",
+        "The row names no argument, or not exactly one tool. Write one row for each tool, with \
+         what an argument means: `write = \"args.path\"`.",
     ),
     error(
         "P008",
@@ -79,8 +79,8 @@ pub const CODES: &[Code] = &[
     error(
         "P009",
         "a pattern that cannot be read",
-        "The pattern cannot be read, could never match anything, names a list that is not there, or \
-         is one more than a policy may have. The help says what to write instead.",
+        "The pattern cannot be read, could never match anything, names a list that is not there, \
+         or is one more than a policy may have. The help says what to write instead.",
     ),
     error(
         "P010",
@@ -122,8 +122,8 @@ pub const CODES: &[Code] = &[
     error(
         "P031",
         "a test that does not hold",
-        "The merged policy, all files together, does not say of the call what the test expects. The \
-         help gives the reason that the policy would give.",
+        "The merged policy, all files together, does not say of the call what the test expects. \
+         The help gives the reason that the policy would give.",
     ),
 ];
 

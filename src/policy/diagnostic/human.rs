@@ -2,7 +2,7 @@
 
 use super::lines::border;
 use super::seen::picture;
-use super::{Diagnostic, Severity, seen};
+use super::{Diagnostic, Lines, Severity, seen};
 use crate::limits::EXCERPT_BYTES_MAX;
 use crate::policy::builtin::pack;
 use crate::policy::compile::Source;
@@ -11,6 +11,9 @@ use std::ops::Range;
 
 /// Lines of a place that are shown; of a longer one only its first.
 const PLACE_LINES: usize = 4;
+/// Bytes of a line that are shown on each side of a place. The renderer shows fewer, but would read
+/// a line of megabytes for each of its mistakes.
+const LINE_CONTEXT: usize = 1_000;
 
 /// Every mistake in its place, in the texts it was found in.
 #[must_use]
@@ -39,11 +42,14 @@ pub fn render<'a>(
     };
     let title = level.primary_title(seen(&found.message)).id(found.code);
     let mut group = title.elements(std::iter::empty::<Origin<'_>>());
+    let mut cut = Vec::new();
     for excerpt in excerpts(found, text_of) {
+        cut.extend(excerpt.cut);
         group = match excerpt.text {
             None => group.element(Origin::path(excerpt.file)),
             Some(text) => {
-                let snippet = Snippet::source(text).line_start(excerpt.line).path(excerpt.file);
+                let snippet = Snippet::source(text).line_start(excerpt.line);
+                let snippet = snippet.path(excerpt.file);
                 group.element(snippet.annotations(excerpt.marks.into_iter().map(Mark::annotation)))
             }
         };
@@ -52,7 +58,11 @@ pub fn render<'a>(
         group = group.element(Level::HELP.message(advice));
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    renderer.render(&[group])
+    let mut shown = renderer.render(&[group]);
+    // The renderer counts columns from where the excerpt begins. The title is one line.
+    let body = shown.find('\n').unwrap_or(shown.len());
+    let body = shown.split_off(body);
+    shown + &cut.into_iter().fold(body, |body, (as_cut, whole)| body.replacen(&as_cut, &whole, 1))
 }
 
 /// Some lines of a file, with the places in them.
@@ -60,6 +70,8 @@ struct Excerpt {
     file: String,
     /// The number of the first line.
     line: usize,
+    /// If its line begins before it: the place as it is counted here, and as it is.
+    cut: Option<(String, String)>,
     /// Nothing if the file's text is not at hand.
     text: Option<String>,
     marks: Vec<Mark>,
@@ -105,22 +117,36 @@ fn excerpts<'a>(found: &Diagnostic, text_of: &dyn Fn(&str) -> Option<&'a str>) -
 /// The lines that hold the marks.
 fn cut(file: &str, text: Option<&str>, mut marks: Vec<Mark>) -> Excerpt {
     let name = seen(file).into_owned();
-    let Some(text) = text else { return Excerpt { file: name, line: 1, text: None, marks } };
+    let Some(text) = text else {
+        return Excerpt { file: name, line: 1, cut: None, text: None, marks };
+    };
     let first = marks.iter().map(|mark| mark.span.start).min().unwrap_or_default();
     let last = marks.iter().map(|mark| mark.span.end).max().unwrap_or_default();
     let (before, rest) = text.split_at_checked(first).unwrap_or((text, ""));
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let begins = before.rfind('\n').map_or(0, |end| end + 1);
+    let start = border(text, first.saturating_sub(LINE_CONTEXT)).max(begins);
     let behind = text.get(last..).and_then(|behind| behind.find('\n'));
-    let end = behind.map_or(text.len(), |end| last + end);
+    let ends = behind.map_or(text.len(), |end| last + end);
+    let end = border(text, last + LINE_CONTEXT).max(last).min(ends);
     let line = before.matches('\n').count() + 1;
+    let told = marks.iter().find(|mark| mark.primary).map_or(first, |mark| mark.span.start);
+    let cut = (start > begins).then(|| {
+        let whole = Lines::of(text).place(text, told);
+        let here = text.get(start..told).unwrap_or_default();
+        let as_cut = Lines::of(here).place(here, here.len());
+        let place = |line, column| format!("{name}:{line}:{column}");
+        (place(whole.line, as_cut.column), place(whole.line, whole.column))
+    });
     let shown = text.get(start..end).unwrap_or(rest);
+    // Half of a line's end is no part of the line.
+    let shown = shown.strip_suffix('\r').filter(|_| end < text.len()).unwrap_or(shown);
     let mut spans: Vec<Range<usize>> =
         marks.iter().map(|mark| mark.span.start - start..mark.span.end - start).collect();
     let shown = picture(shown, &mut spans);
     for (mark, span) in marks.iter_mut().zip(spans) {
         mark.span = span;
     }
-    Excerpt { file: name, line, text: Some(shown), marks }
+    Excerpt { file: name, line, cut, text: Some(shown), marks }
 }
 
 /// A span that surely lies inside the text, at borders of characters, and is not too long to show.
@@ -198,6 +224,21 @@ warning[P000]: dead
             assert!(rest.starts_with('[') && !rest.starts_with("[2K"), "{styled:?}");
         }
         assert!(!styled.contains(|c| c != '\n' && c != '\u{1b}' && unseen(c)), "{styled:?}");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_its_place() {
+        let text = format!("a = 1\nb = [{}x{}]\n", "'é', ".repeat(9_999), ", 'é'".repeat(9_999));
+        let at = text.find('x').unwrap();
+        let shown = Diagnostic::error("P000", "p", at..at + 1, "here".to_owned())
+            .with_label("this")
+            .render(&text, false);
+        assert!(shown.contains(" --> p:2:50001\n"), "{shown}");
+        let lines: Vec<&str> = shown.lines().collect();
+        let (line, caret) = (lines.get(3).unwrap(), lines.get(4).unwrap());
+        let column = |line: &str, what| line.chars().position(|c| c == what);
+        assert_eq!(column(line, 'x'), column(caret, '^'), "{shown}");
+        assert!(line.chars().count() < 200, "{shown}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod nearest;
 pub mod sarif;
 mod seen;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 pub use lines::{Lines, Place};
@@ -177,5 +178,23 @@ impl Diagnostic {
     #[must_use]
     pub fn render(&self, text: &str, colour: bool) -> String {
         human::render(self, &|file| (file == self.file).then_some(text), colour)
+    }
+}
+
+/// In a file that is no TOML: takes out what is said of a line that cannot be read, which is but an
+/// echo of that, and all fixes, since nothing in such a file is certain.
+pub fn drop_echoes(diagnostics: &mut Vec<Diagnostic>, file: &str, text: &str) {
+    let of_file = |found: &Diagnostic| found.file == file;
+    let no_toml = |found: &Diagnostic| of_file(found) && found.code == "P001";
+    if !diagnostics.iter().any(no_toml) {
+        return;
+    }
+    let lines = Lines::of(text);
+    let line = |found: &Diagnostic| lines.line_of(found.span.start);
+    let broken: BTreeSet<usize> =
+        diagnostics.iter().filter(|found| no_toml(found)).map(line).collect();
+    diagnostics.retain(|found| !of_file(found) || no_toml(found) || !broken.contains(&line(found)));
+    for found in diagnostics.iter_mut().filter(|found| of_file(found)) {
+        found.fix = None;
     }
 }

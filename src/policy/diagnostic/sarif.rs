@@ -20,7 +20,7 @@ pub fn log(found: &[Diagnostic], sources: &[Source], unreadable: &[Unreadable]) 
         .map(|(file, why)| {
             json!({
                 "level": "error",
-                "message": { "text": format!("cannot be read: {}", seen(why)) },
+                "message": message(&format!("cannot be read: {}", seen(why))),
                 "locations": [{ "physicalLocation": { "artifactLocation": artifact(file) } }],
             })
         })
@@ -47,8 +47,8 @@ pub fn log(found: &[Diagnostic], sources: &[Source], unreadable: &[Unreadable]) 
 fn rule(code: &super::codes::Code) -> Value {
     json!({
         "id": code.code,
-        "shortDescription": { "text": code.title },
-        "fullDescription": { "text": code.what },
+        "shortDescription": message(code.title),
+        "fullDescription": message(code.what),
         "defaultConfiguration": { "level": code.severity.as_str() },
     })
 }
@@ -63,7 +63,7 @@ fn result(found: &Diagnostic, places: &mut Places<'_>) -> Value {
     let mut value = json!({
         "ruleId": found.code,
         "level": found.severity.as_str(),
-        "message": { "text": text },
+        "message": message(&text),
         "locations": [location(&found.file, &found.span, places)],
     });
     let Some(object) = value.as_object_mut() else { return value };
@@ -74,7 +74,7 @@ fn result(found: &Diagnostic, places: &mut Places<'_>) -> Value {
         let related = |note: &Note| {
             let mut related = location(&note.file, &note.span, places);
             if let Some(related) = related.as_object_mut() {
-                related.insert("message".to_owned(), json!({ "text": seen(&note.label) }));
+                related.insert("message".to_owned(), message(&seen(&note.label)));
             }
             related
         };
@@ -106,12 +106,18 @@ fn fix_of(found: &Diagnostic, fix: &Fix, places: &mut Places<'_>) -> Value {
         })
     };
     json!({
-        "description": { "text": seen(&fix.words) },
+        "description": message(&seen(&fix.words)),
         "artifactChanges": [{
             "artifactLocation": artifact(&found.file),
             "replacements": fix.edits.iter().map(replacement).collect::<Value>(),
         }],
     })
+}
+
+/// A text as SARIF has it (3.11): braces are placeholders unless they are doubled, and what a
+/// policy says must not become a link.
+fn message(text: &str) -> Value {
+    json!({ "text": text.replace('{', "{{").replace('}', "}}").replace("](", "] (") })
 }
 
 /// A file's name as the URI that SARIF wants: whatever is not plain in it is written by its number.
@@ -131,6 +137,12 @@ fn artifact(file: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_holds_no_placeholder_and_no_link() {
+        let told = message("`{a,b}` [x](https://a.example)");
+        assert_eq!(told, json!({ "text": "`{{a,b}}` [x] (https://a.example)" }));
+    }
 
     #[test]
     fn a_name_becomes_a_uri() {

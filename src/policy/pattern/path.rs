@@ -251,11 +251,14 @@ fn anchor<'a>(
         "tmp" => Some(&anchors.tmp),
         "home" => anchors.home.as_ref(),
         other => {
-            let error = PatternError::new(format!("`${other}` names no place"))
-                .help("the places are $workspace, $home and $tmp; lists stand alone, as `$list`");
+            let error = PatternError::new(format!("`${other}` names no place"));
             return Err(match surely_meant(other, ["workspace", "tmp", "home"]) {
-                Some(meant) => error.fix(text, format!("${meant}{rest}")),
-                None => error,
+                Some(meant) => error
+                    .help(format!("did you mean `${meant}{rest}`?"))
+                    .fix(text, format!("${meant}{rest}")),
+                None => error.help(
+                    "the places are $workspace, $home and $tmp; lists stand alone, as `$list`",
+                ),
             });
         }
     };
