@@ -5,7 +5,7 @@
 //! examples and tests are not in it, and neither is where a file lies; every word that a decision
 //! or a message could depend on is.
 
-use super::document::{BudgetText, ConditionText, Document, LimitText, PatternText, Per};
+use super::document::{At, BudgetText, ConditionText, Document, LimitText, PatternText, Per};
 use super::document::{Phase, RuleText, ServerText, Tested, ToolText};
 use super::rule::{Default, LayerKind, Power, Says, Unattended};
 use super::written::{WrittenPattern, WrittenRule};
@@ -73,7 +73,7 @@ impl Canonical {
                 Power::Fill => "fill",
                 Power::Full => "full",
             };
-            let _ = write!(out, "\n{{\"layer\":{},\"power\":{}", text(kind.as_str()), text(power));
+            let _ = write!(out, "\n{{\"layer\":\"{}\",\"power\":\"{power}\"", kind.as_str());
             lines(&mut out, "policies", layer.files);
             lines(&mut out, "include", layer.packs.into_iter().collect());
             lines(&mut out, "mcp", layer.servers);
@@ -98,188 +98,269 @@ pub fn sha256(content: &str) -> String {
 
 /// One shipped pack: its own text, and its rules with what the lists of this version hold.
 pub(super) fn pack(name: &str, content: &str, rules: Vec<String>) -> String {
-    let rules = set(rules.into_iter());
-    object([("name", text(name)), ("rules", rules), ("sha256", text(&sha256(content)))])
+    let mut line = Object::new();
+    line.text("name", name);
+    line.field("rules", |out| set(out, &rules, |out, rule| out.push_str(rule)));
+    line.text("sha256", &sha256(content));
+    line.end()
 }
 
 /// One rule, its lists written out.
 pub(super) fn rule(rule: &RuleText, written: &WrittenRule) -> String {
-    let says = match rule.says {
-        Says::Effect(effect) => effect.as_str(),
-        Says::Redact => "redact",
-        Says::Note => "note",
-    };
-    let capture = rule.capture.map(|level| match level {
-        CaptureLevel::Full => text("full"),
-        CaptureLevel::Redacted => text("redacted"),
-        CaptureLevel::Digest => text("digest"),
-    });
-    let verbs = rule.verbs.iter().map(|verb| match verb.value {
-        Phase::Before(verb) => text(verb.as_str()),
-        Phase::Output => text("output"),
-    });
-    let labels = |labels: &[super::document::At<String>]| {
-        some_set(labels.iter().map(|label| text(&label.value)))
-    };
-    some_object([
-        ("capture", capture),
-        ("id", Some(text(&rule.id.value))),
-        ("limit", rule.limit.as_ref().map(|at| limit(&at.value))),
-        ("mark", labels(&rule.marks)),
-        ("match", Some(set(written.matches.iter().map(pattern)))),
-        ("mode", rule.shadow.then(|| text("shadow"))),
-        ("says", Some(text(says))),
-        ("unless", some_set(written.unless.iter().map(pattern))),
-        ("unmark", labels(&rule.unmarks)),
-        ("until_us", rule.until.as_ref().map(|until| until.value.0.to_string())),
-        ("verbs", Some(set(verbs))),
-        ("when", some_set(rule.when.iter().map(condition))),
-        ("why", rule.why.as_deref().map(text)),
-    ])
+    let mut line = Object::new();
+    line.some_text("capture", rule.capture.map(capture));
+    line.text("id", &rule.id.value);
+    if let Some(at) = &rule.limit {
+        line.field("limit", |out| limit(out, &at.value));
+    }
+    line.some_set("mark", &rule.marks, label);
+    line.field("match", |out| set(out, &written.matches, pattern));
+    line.some_text("mode", rule.shadow.then_some("shadow"));
+    line.text(
+        "says",
+        match rule.says {
+            Says::Effect(effect) => effect.as_str(),
+            Says::Redact => "redact",
+            Says::Note => "note",
+        },
+    );
+    line.some_set("unless", &written.unless, pattern);
+    line.some_set("unmark", &rule.unmarks, label);
+    line.some_number("until_us", rule.until.as_ref().map(|until| until.value.0));
+    line.field("verbs", |out| set(out, &rule.verbs, verb));
+    line.some_set("when", &rule.when, condition);
+    line.some_text("why", rule.why.as_deref());
+    line.end()
 }
 
 /// What a file says besides its rules. A key that it leaves out is as good as its default.
 fn file(document: &Document) -> String {
     let header = &document.header;
     let default = header.default.unwrap_or(Default::Deny);
-    let word = |default: Default| match default {
-        Default::Deny => text("deny"),
-        Default::Ask => text("ask"),
-        Default::Defer => text("defer"),
-    };
     let unattended = match header.unattended.unwrap_or(Unattended::Deny) {
-        Unattended::Deny => text("deny"),
-        Unattended::Defer => text("defer"),
+        Unattended::Deny => "deny",
+        Unattended::Defer => "defer",
     };
-    let below = document.layers.iter().map(|(kind, power)| {
+    let workspace = document.lists.iter().find(|(name, _)| name.value == "workspace");
+    let mut line = Object::new();
+    if let Some(terms) = &document.budget {
+        line.field("budget", |out| budget(out, terms));
+    }
+    line.text("default", default.verdict().as_str());
+    line.some_set("external", &document.external, label);
+    line.some_set("layers", &document.layers, |out, (kind, power)| {
         let power = match power.value {
             Power::Tighten => "tighten",
             Power::Fill | Power::Full => "fill",
         };
-        (kind.as_str(), text(power))
+        let _ = write!(out, "[\"{}\",\"{power}\"]", kind.as_str());
     });
-    let below: BTreeMap<&str, String> = below.collect();
-    let open = document.open.iter().map(|(name, values)| {
-        (name.value.as_str(), set(values.iter().map(|value| text(&value.value))))
+    line.some_text("name", header.name.as_ref().map(|name| name.value.as_str()));
+    line.text("opaque", header.opaque.unwrap_or(default).verdict().as_str());
+    line.some_set("open", &document.open, |out, (name, values)| {
+        out.push('[');
+        text(out, &name.value);
+        out.push(',');
+        set(out, values, label);
+        out.push(']');
     });
-    let open: BTreeMap<&str, String> = open.collect();
-    let workspace = document.lists.iter().find(|(name, _)| name.value == "workspace");
-    some_object([
-        ("budget", document.budget.as_ref().map(budget)),
-        ("default", Some(word(default))),
-        ("external", some_set(document.external.iter().map(|label| text(&label.value)))),
-        ("layers", (!below.is_empty()).then(|| object(below))),
-        ("name", header.name.as_ref().map(|name| text(&name.value))),
-        ("opaque", Some(word(header.opaque.unwrap_or(default)))),
-        ("open", (!open.is_empty()).then(|| object(open))),
-        ("signers", some_set(header.signers.iter().map(|signer| text(&signer.value)))),
-        ("unattended", Some(unattended)),
-        ("version", header.version.as_ref().map(|version| text(&version.value))),
-        ("workspace", workspace.map(|(_, values)| set(values.iter().map(|v| text(&v.value))))),
-    ])
+    line.some_set("signers", &header.signers, label);
+    line.text("unattended", unattended);
+    line.some_text("version", header.version.as_ref().map(|version| version.value.as_str()));
+    line.some_set("workspace", workspace.map_or(&[][..], |(_, values)| values), label);
+    line.end()
 }
 
-fn budget(budget: &BudgetText) -> String {
-    some_object([
-        ("calls", budget.calls.map(|calls| calls.to_string())),
-        ("cost_usd", budget.cost_usd.map(number)),
-        ("models", budget.models.as_ref().map(|models| set(models.iter().map(|m| text(m))))),
-        ("output_bytes", budget.output_bytes.map(|bytes| bytes.to_string())),
-        ("turns", budget.turns.map(|turns| turns.to_string())),
-        ("wall_s", budget.wall.map(|wall| wall.as_secs().to_string())),
-    ])
+fn budget(out: &mut String, budget: &BudgetText) {
+    let mut line = Object::new();
+    line.some_number("calls", budget.calls);
+    line.some_number("cost_usd", budget.cost_usd);
+    if let Some(models) = &budget.models {
+        line.field("models", |out| set(out, models, |out, model| text(out, model)));
+    }
+    line.some_number("output_bytes", budget.output_bytes);
+    line.some_number("turns", budget.turns);
+    line.some_number("wall_s", budget.wall.map(|wall| wall.as_secs()));
+    out.push_str(&line.end());
 }
 
 fn server(server: &ServerText) -> String {
-    let command = server.command.iter().map(|word| text(word)).collect::<Vec<_>>();
-    some_object([
-        ("command", (!command.is_empty()).then(|| format!("[{}]", command.join(",")))),
-        ("name", Some(text(&server.name.value))),
-        ("on_change", server.on_change.map(text)),
-        ("pin", server.pin.map(text)),
-        ("url", server.url.as_deref().map(text)),
-    ])
+    let mut line = Object::new();
+    line.field("command", |out| list(out, &server.command, |out, word| text(out, word)));
+    line.text("name", &server.name.value);
+    line.some_text("on_change", server.on_change);
+    line.some_text("pin", server.pin);
+    line.some_text("url", server.url.as_deref());
+    line.end()
 }
 
 fn tool(tool: &ToolText) -> String {
-    let arguments = tool.arguments.iter().map(|(verb, argument)| {
-        object([("argument", text(&argument.value)), ("verb", text(verb.as_str()))])
+    let mut line = Object::new();
+    line.field("arguments", |out| {
+        set(out, &tool.arguments, |out, (verb, argument)| {
+            let _ = write!(out, "[\"{verb}\",");
+            label(out, argument);
+            out.push(']');
+        });
     });
-    object([("arguments", set(arguments)), ("tool", text(&tool.name.value))])
+    line.text("tool", &tool.name.value);
+    line.end()
 }
 
-fn limit(limit: &LimitText) -> String {
-    let per = match limit.per {
-        Per::Minute => "min",
-        Per::Hour => "hour",
-        Per::Day => "day",
-        Per::Session => "session",
-    };
-    some_object([
-        ("max", Some(number(limit.max))),
-        ("over", Some(text(limit.over.as_str()))),
-        ("per", Some(text(per))),
-        ("scope", Some(text(if limit.of_user { "user" } else { "session" }))),
-        ("sum", limit.sum.as_deref().map(text)),
-    ])
+fn limit(out: &mut String, limit: &LimitText) {
+    let mut line = Object::new();
+    line.some_number("max", Some(limit.max));
+    line.text("over", limit.over.as_str());
+    line.text(
+        "per",
+        match limit.per {
+            Per::Minute => "min",
+            Per::Hour => "hour",
+            Per::Day => "day",
+            Per::Session => "session",
+        },
+    );
+    line.text("scope", if limit.of_user { "user" } else { "session" });
+    line.some_text("sum", limit.sum.as_deref());
+    out.push_str(&line.end());
 }
 
-fn condition(condition: &ConditionText) -> String {
-    format!("[{},{}]", text(&condition.key.value), tested(&condition.test.value))
+fn capture(level: CaptureLevel) -> &'static str {
+    match level {
+        CaptureLevel::Full => "full",
+        CaptureLevel::Redacted => "redacted",
+        CaptureLevel::Digest => "digest",
+    }
 }
 
-fn tested(test: &Tested) -> String {
+fn condition(out: &mut String, condition: &ConditionText) {
+    out.push('[');
+    text(out, &condition.key.value);
+    out.push(',');
+    tested(out, &condition.test.value);
+    out.push(']');
+}
+
+fn tested(out: &mut String, test: &Tested) {
     match test {
-        Tested::Text(value) => text(value),
-        Tested::Number(value) => number(*value),
-        Tested::Bool(value) => value.to_string(),
-        Tested::Regex(regex) => object([("regex", text(regex))]),
-        Tested::Absent(absent) => object([("absent", absent.to_string())]),
-        Tested::Any(all) => set(all.iter().map(tested)),
+        Tested::Text(value) => text(out, value),
+        // The shortest digits that are this number.
+        Tested::Number(value) => out.push_str(&value.to_string()),
+        Tested::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Tested::Regex(pattern) => regex(out, pattern),
+        Tested::Absent(absent) => {
+            let _ = write!(out, "{{\"absent\":{absent}}}");
+        }
+        Tested::Any(all) => set(out, all, tested),
     }
 }
 
-fn pattern(pattern: &WrittenPattern) -> String {
+fn pattern(out: &mut String, pattern: &WrittenPattern) {
     match &pattern.text {
-        PatternText::Text(plain) => text(plain),
-        PatternText::Regex(regex) => object([("regex", text(regex))]),
+        PatternText::Text(plain) => text(out, plain),
+        PatternText::Regex(pattern) => regex(out, pattern),
     }
 }
 
-/// The shortest digits that are this number.
-fn number(value: f64) -> String {
-    value.to_string()
+fn regex(out: &mut String, pattern: &str) {
+    let mut line = Object::new();
+    line.text("regex", pattern);
+    out.push_str(&line.end());
 }
 
-fn object<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) -> String {
-    let fields: Vec<String> =
-        fields.into_iter().map(|(name, value)| format!("{}:{value}", text(name))).collect();
-    format!("{{{}}}", fields.join(","))
+fn label(out: &mut String, label: &At<String>) {
+    text(out, &label.value);
 }
 
-/// Without the fields that are not there.
-fn some_object<const N: usize>(fields: [(&str, Option<String>); N]) -> String {
-    object(fields.into_iter().filter_map(|(name, value)| Some((name, value?))))
+fn verb(out: &mut String, phase: &At<Phase>) {
+    text(
+        out,
+        match phase.value {
+            Phase::Before(verb) => verb.as_str(),
+            Phase::Output => "output",
+        },
+    );
+}
+
+/// An object while it is written; its fields come in the order of their names.
+struct Object {
+    out: String,
+}
+
+impl Object {
+    fn new() -> Object {
+        Object { out: "{".to_owned() }
+    }
+
+    fn field(&mut self, name: &'static str, value: impl FnOnce(&mut String)) {
+        if self.out.len() > 1 {
+            self.out.push(',');
+        }
+        self.out.extend(["\"", name, "\":"]);
+        value(&mut self.out);
+    }
+
+    fn text(&mut self, name: &'static str, value: &str) {
+        self.field(name, |out| text(out, value));
+    }
+
+    fn some_text(&mut self, name: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    fn some_number(&mut self, name: &'static str, value: Option<impl std::fmt::Display>) {
+        if let Some(value) = value {
+            self.field(name, |out| out.push_str(&value.to_string()));
+        }
+    }
+
+    fn some_set<T>(&mut self, name: &'static str, values: &[T], one: impl Fn(&mut String, &T)) {
+        if !values.is_empty() {
+            self.field(name, |out| set(out, values, one));
+        }
+    }
+
+    fn end(mut self) -> String {
+        self.out.push('}');
+        self.out
+    }
+}
+
+fn list<T>(out: &mut String, values: &[T], one: impl Fn(&mut String, &T)) {
+    out.push('[');
+    for (place, value) in values.iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        one(out, value);
+    }
+    out.push(']');
 }
 
 /// A list whose order and repetitions mean nothing.
-fn set(values: impl Iterator<Item = String>) -> String {
-    let mut values: Vec<String> = values.collect();
-    values.sort_unstable();
-    values.dedup();
-    format!("[{}]", values.join(","))
-}
-
-/// The same; nothing if it is empty.
-fn some_set(values: impl Iterator<Item = String>) -> Option<String> {
-    let mut values = values.peekable();
-    values.peek().is_some().then(|| set(values))
+fn set<T>(out: &mut String, values: &[T], one: impl Fn(&mut String, &T)) {
+    if values.len() < 2 {
+        return list(out, values, one);
+    }
+    let mut texts: Vec<String> = values
+        .iter()
+        .map(|value| {
+            let mut text = String::new();
+            one(&mut text, value);
+            text
+        })
+        .collect();
+    texts.sort_unstable();
+    texts.dedup();
+    list(out, &texts, |out, text| out.push_str(text));
 }
 
 /// A list of objects, one a line. A repeated one is kept: a limit that stands twice counts twice.
 fn lines(out: &mut String, name: &str, mut entries: Vec<String>) {
     entries.sort_unstable();
-    let _ = write!(out, ",\n{}:[", text(name));
+    let _ = write!(out, ",\n\"{name}\":[");
     for (place, entry) in entries.iter().enumerate() {
         out.push_str(if place == 0 { "\n" } else { ",\n" });
         out.push_str(entry);
@@ -288,20 +369,23 @@ fn lines(out: &mut String, name: &str, mut entries: Vec<String>) {
 }
 
 /// A JSON string of ASCII characters alone.
-fn text(plain: &str) -> String {
-    let mut out = String::with_capacity(plain.len() + 2);
+fn text(out: &mut String, plain: &str) {
     out.push('"');
-    for c in plain.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            ' '..='~' => out.push(c),
-            _ => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
-                let _ = write!(out, "\\u{unit:04x}");
-            }),
+    let as_it_is = |b: u8| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\';
+    if plain.bytes().all(as_it_is) {
+        out.push_str(plain);
+    } else {
+        for c in plain.chars() {
+            match c {
+                '"' | '\\' => out.extend(['\\', c]),
+                ' '..='~' => out.push(c),
+                _ => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }),
+            }
         }
     }
     out.push('"');
-    out
 }
 
 #[cfg(test)]

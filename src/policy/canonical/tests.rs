@@ -130,7 +130,6 @@ const OTHER: &[(&str, &str)] = &[
     ("https://m.example", "https://n.example"),
     ("mirrors = [", "mirrored = ["),
     ("project = \"tighten\"", "project = \"fill\""),
-    ("project = \"tighten\"", "user = \"tighten\""),
     ("\"/usr/\"", "\"/lib/\""),
     ("[read]\nallow", "[write]\nallow"),
     ("[read]\nallow", "[read]\nask"),
