@@ -5,9 +5,9 @@
 //! examples and tests are not in it, and neither is where a file lies; every word that a decision
 //! or a message could depend on is.
 
-use super::document::{At, BudgetText, ConditionText, Document, LimitText, PatternText, Per};
+use super::document::{At, BudgetText, ConditionText, Document, LimitText, PatternText};
 use super::document::{Phase, RuleText, ServerText, Tested, ToolText};
-use super::rule::{Default, LayerKind, Power, Says, Unattended};
+use super::rule::{Default, LayerKind, Power, Unattended};
 use super::written::{WrittenPattern, WrittenRule};
 use crate::model::record::CaptureLevel;
 use sha2::{Digest, Sha256};
@@ -68,11 +68,7 @@ impl Canonical {
             if place > 0 {
                 out.push(',');
             }
-            let power = match layer.power {
-                Power::Tighten => "tighten",
-                Power::Fill => "fill",
-                Power::Full => "full",
-            };
+            let power = layer.power.as_str();
             let _ = write!(out, "\n{{\"layer\":\"{}\",\"power\":\"{power}\"", kind.as_str());
             lines(&mut out, "policies", layer.files);
             lines(&mut out, "include", layer.packs.into_iter().collect());
@@ -116,14 +112,7 @@ pub(super) fn rule(rule: &RuleText, written: &WrittenRule) -> String {
     line.some_set("mark", &rule.marks, label);
     line.field("match", |out| set(out, &written.matches, pattern));
     line.some_text("mode", rule.shadow.then_some("shadow"));
-    line.text(
-        "says",
-        match rule.says {
-            Says::Effect(effect) => effect.as_str(),
-            Says::Redact => "redact",
-            Says::Note => "note",
-        },
-    );
+    line.text("says", rule.says.as_str());
     line.some_set("unless", &written.unless, pattern);
     line.some_set("unmark", &rule.unmarks, label);
     line.some_number("until_us", rule.until.as_ref().map(|until| until.value.0));
@@ -149,11 +138,7 @@ fn file(document: &Document) -> String {
     line.text("default", default.verdict().as_str());
     line.some_set("external", &document.external, label);
     line.some_set("layers", &document.layers, |out, (kind, power)| {
-        let power = match power.value {
-            Power::Tighten => "tighten",
-            Power::Fill | Power::Full => "fill",
-        };
-        let _ = write!(out, "[\"{}\",\"{power}\"]", kind.as_str());
+        let _ = write!(out, "[\"{}\",\"{}\"]", kind.as_str(), power.value.as_str());
     });
     line.some_text("name", header.name.as_ref().map(|name| name.value.as_str()));
     line.text("opaque", header.opaque.unwrap_or(default).verdict().as_str());
@@ -211,15 +196,7 @@ fn limit(out: &mut String, limit: &LimitText) {
     let mut line = Object::new();
     line.some_number("max", Some(limit.max));
     line.text("over", limit.over.as_str());
-    line.text(
-        "per",
-        match limit.per {
-            Per::Minute => "min",
-            Per::Hour => "hour",
-            Per::Day => "day",
-            Per::Session => "session",
-        },
-    );
+    line.text("per", limit.per.as_str());
     line.text("scope", if limit.of_user { "user" } else { "session" });
     line.some_text("sum", limit.sum.as_deref());
     out.push_str(&line.end());

@@ -2,8 +2,9 @@
 //!
 //! The steps are files: `diagnostic` says what is wrong and where; `read` walks the spanned TOML
 //! by the key table in `keys`; `document` is what was written; `pattern` is one syntax per verb;
-//! `compile` binds names to places and yields the `Policy` that the engine asks; `canonical` is the
-//! text that its digest is of; `schema` tells editors what `keys` has. Nothing here touches a file, a clock or the environment.
+//! `compile` binds names to places and yields the `Policy` that the engine asks; `written` and
+//! `canonical` are for those who read a policy, and for its digest; `schema` tells editors what
+//! `keys` has. Nothing here touches a file, a clock or the environment.
 
 pub mod builtin;
 pub mod canonical;

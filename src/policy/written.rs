@@ -3,7 +3,7 @@
 //! The engine never reads these: they are for people who ask why, and for the policy's digest. So
 //! they live beside the compiled policy and are dropped with the rest of what was read.
 
-use super::document::PatternText;
+use super::document::{PatternText, Tested};
 
 /// One pattern of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct WrittenRule {
     pub matches: Vec<WrittenPattern>,
     /// `unless`
     pub unless: Vec<WrittenPattern>,
+    /// `when`: each key, and what its value must be.
+    pub when: Vec<(String, String)>,
 }
 
 impl std::fmt::Display for PatternText {
@@ -36,6 +38,23 @@ impl std::fmt::Display for PatternText {
         match self {
             PatternText::Text(text) => f.write_str(text),
             PatternText::Regex(regex) => write!(f, "{{ regex = {regex:?} }}"),
+        }
+    }
+}
+
+/// As it would be written in a policy.
+impl std::fmt::Display for Tested {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Tested::Text(text) => write!(f, "{text:?}"),
+            Tested::Number(number) => write!(f, "{number}"),
+            Tested::Bool(value) => write!(f, "{value}"),
+            Tested::Regex(regex) => write!(f, "{{ regex = {regex:?} }}"),
+            Tested::Absent(absent) => write!(f, "{{ absent = {absent} }}"),
+            Tested::Any(all) => {
+                let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+                write!(f, "[{}]", all.join(", "))
+            }
         }
     }
 }

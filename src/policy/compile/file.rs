@@ -11,7 +11,7 @@ use crate::policy::builtin;
 use crate::policy::canonical;
 use crate::policy::condition::Conditions;
 use crate::policy::diagnostic::{Diagnostic, Fix, Lines, did_you_mean, surely_meant};
-use crate::policy::document::{self, At, Document, Phase, RuleText};
+use crate::policy::document::{self, At, ConditionText, Document, Phase, RuleText};
 use crate::policy::label::Labels;
 use crate::policy::pattern::call::CallPattern;
 use crate::policy::pattern::connect::ConnectPattern;
@@ -373,7 +373,14 @@ impl<'a> Compiler<'a> {
             Targets::Output { matches } => matches.len(),
         };
         let unless = matches.split_off(count.min(matches.len()));
-        WrittenRule { file: self.name.to_owned(), id: text.id.value.clone(), matches, unless }
+        let condition = |one: &ConditionText| (one.key.value.clone(), one.test.value.to_string());
+        WrittenRule {
+            file: self.name.to_owned(),
+            id: text.id.value.clone(),
+            matches,
+            unless,
+            when: text.when.iter().map(condition).collect(),
+        }
     }
 
     /// The targets of a rule in the given stances.
