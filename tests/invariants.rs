@@ -108,6 +108,7 @@ fn call(tool: &str, input: Value, attended: bool) -> ToolCall {
         tool_use_id: None,
         cwd: Some(at("/work")),
         permission_mode: None,
+        transcript: None,
         attended,
     }
 }

@@ -16,6 +16,8 @@ pub struct Report<'a> {
     sources: &'a [Source],
     cases: Vec<Case>,
     filtered_out: usize,
+    /// Whether the examples and tests were run: a file that is refused alone does not prevent it.
+    loads: bool,
     /// What is wrong with the policy itself.
     pub mistakes: Vec<Diagnostic>,
 }
@@ -37,6 +39,8 @@ impl<'a> Report<'a> {
     pub fn of(checked: Checked, sources: &'a [Source], filter: Option<&str>) -> Report<'a> {
         let lines: Vec<Lines> = sources.iter().map(|source| Lines::of(&source.text)).collect();
         let all = checked.ran.len();
+        let failed = |ran: &Ran| matches!(ran.outcome, RunOutcome::Failed { .. });
+        let loads = checked.policy.is_some() || checked.ran.iter().any(failed);
         let case = |ran: Ran| -> Option<Case> {
             let (source, lines) = (sources.get(ran.file)?, lines.get(ran.file)?);
             let place = lines.place(&source.text, ran.span.start);
@@ -57,6 +61,7 @@ impl<'a> Report<'a> {
         Report {
             sources,
             filtered_out: all - cases.len(),
+            loads,
             cases,
             mistakes: checked.diagnostics.into_iter().filter(of_policy).collect(),
         }
@@ -101,15 +106,19 @@ impl<'a> Report<'a> {
             let shown = human::render_all(&failed, self.sources, colour);
             let _ = writeln!(out, "{shown}\n");
         }
-        match self.errors() {
-            0 => {
+        match self.loads {
+            true => {
                 let [passed, failed, unproved] = self.counts();
                 let _ = write!(out, "{passed} passed, {failed} failed, {unproved} not proved yet");
                 if self.filtered_out > 0 {
                     let _ = write!(out, ", {} filtered out", self.filtered_out);
                 }
+                if self.errors() > 0 {
+                    let _ = write!(out, "; a file is refused, and was not tested");
+                }
             }
-            errors => {
+            false => {
+                let errors = self.errors();
                 let _ =
                     write!(out, "{errors} mistake(s): the policy does not load; no test was run");
             }

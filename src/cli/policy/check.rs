@@ -1,7 +1,7 @@
 //! `toolgate policy check`: every mistake at once, for people, programs and code scanning; and
 //! `--fix` for those that have one answer.
 
-use super::{Outcome, all_readable};
+use super::{Outcome, readable};
 use crate::author::check::{Checked, check, workspace_in};
 use crate::author::fix::{Done, fix};
 use crate::author::rewrite::rewrite;
@@ -77,8 +77,8 @@ fn read(files: &[PathBuf]) -> (Vec<Source>, Vec<sarif::Unreadable>) {
     }
     let (mut sources, mut unreadable) = (Vec::new(), Vec::new());
     for file in files {
-        match all_readable(file) {
-            Ok(found) => sources.extend(found),
+        match readable(file) {
+            Ok(read) => sources.extend(read),
             Err(LoadError::Unreadable(path, why)) => {
                 unreadable.push((path.display().to_string(), why));
             }
@@ -152,11 +152,16 @@ fn tell(found: &Found) {
             let name = seen(&policy.id.name);
             let warned =
                 if warnings > 0 { format!(", {warnings} warning(s)") } else { String::new() };
-            println!("{name}: {rules} rules, {} examples and tests hold{warned}", checked.held());
+            let held = checked.held();
+            println!("{name}: {rules} rules, {held} examples and tests hold{warned}");
             if checked.unproved() > 0 {
                 println!("{} claims over all calls are not proved yet", checked.unproved());
             }
             println!("sha256:{}", policy.id.sha256);
+            if errors > 0 {
+                // The layers above stay in force without it (policy language §11.24).
+                println!("{errors} mistake(s): a file is refused, and is no part of this");
+            }
         }
         None if unreadable.is_empty() => {
             println!("{errors} mistake(s): the policy does not load");
@@ -171,7 +176,7 @@ fn as_json(found: &Found) -> Value {
         let rules: usize = policy.layers.iter().map(|layer| layer.rules.len()).sum();
         json!({
             "name": policy.id.name, "sha256": policy.id.sha256, "rules": rules,
-            "ran": checked.held(), "unproved": checked.unproved(),
+            "held": checked.held(), "unproved": checked.unproved(),
         })
     });
     let unreadable: Value =

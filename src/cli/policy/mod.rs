@@ -17,7 +17,7 @@ use crate::policy::{Source, schema};
 use crate::redact::Redactor;
 use crate::service::config::PolicyFiles;
 use crate::service::layers::named;
-use crate::service::load::{LoadError, anchors, load, read, sources};
+use crate::service::load::{LoadError, anchors, load, sources};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -101,34 +101,19 @@ fn home() -> Option<AbsPath> {
     std::env::var("HOME").ok().and_then(|home| AbsPath::parse(&home).ok())
 }
 
-/// A file that may be changed, or standard input for `-`.
-fn readable(file: &Path) -> Result<Source, LoadError> {
-    match file == Path::new("-") {
-        true => stdin(),
-        false => read(file),
+/// A file, those of a directory, or standard input for `-`.
+fn readable(file: &Path) -> Result<Vec<Source>, LoadError> {
+    if file != Path::new("-") {
+        return named(file);
     }
-}
-
-/// What is named: a file, the files of a directory, or standard input for `-`.
-fn all_readable(file: &Path) -> Result<Vec<Source>, LoadError> {
-    match file == Path::new("-") {
-        true => Ok(vec![stdin()?]),
-        false => named(file),
-    }
-}
-
-fn stdin() -> Result<Source, LoadError> {
-    let unreadable = |why: String| LoadError::Unreadable(PathBuf::from("-"), why);
-    let mut bytes = Vec::new();
+    let unreadable = |why: String| LoadError::Unreadable(file.to_owned(), why);
+    let mut text = String::new();
     std::io::stdin()
         .take(POLICY_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)
+        .read_to_string(&mut text)
         .map_err(|error| unreadable(error.to_string()))?;
-    if bytes.len() > POLICY_BYTES_MAX {
+    if text.len() > POLICY_BYTES_MAX {
         return Err(unreadable(format!("it has more than {POLICY_BYTES_MAX} bytes")));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        unreadable(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
-    })?;
-    Ok(Source { name: "-".to_owned(), text, layer: None })
+    Ok(vec![Source { name: "-".to_owned(), text, layer: None }])
 }

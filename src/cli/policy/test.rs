@@ -1,6 +1,6 @@
 //! `toolgate policy test`: how the examples and tests of a policy come out.
 
-use super::{Outcome, all_readable};
+use super::{Outcome, readable};
 use crate::author::check::{check, workspace_in};
 use crate::author::report::Report;
 use crate::cli::show::colour;
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let redactor = Redactor::shipped().map_err(|error| error.to_string())?;
     let mut all = Vec::new();
     for file in &arguments.files {
-        all.extend(all_readable(file).map_err(|error| error.to_string())?);
+        all.extend(readable(file).map_err(|error| error.to_string())?);
     }
     if arguments.files.is_empty() {
         all = sources(&[]).map_err(|error| error.to_string())?;

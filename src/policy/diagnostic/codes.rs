@@ -19,6 +19,10 @@ pub struct Code {
     pub what: &'static str,
 }
 
+const fn warning(code: &'static str, title: &'static str, what: &'static str) -> Code {
+    Code { code, severity: Severity::Warning, title, what }
+}
+
 const fn error(code: &'static str, title: &'static str, what: &'static str) -> Code {
     Code { code, severity: Severity::Error, title, what }
 }
@@ -113,6 +117,46 @@ pub const CODES: &[Code] = &[
          note. Write one rule for each.",
     ),
     error(
+        "P015",
+        "a limit that cannot stand here",
+        "A limit stands on an allow or an ask, has a `max`, and on an ask says \
+         `over = \"deny\"`. A deny lets nothing through that could be counted: move the limit to \
+         the rule that lets the call through.",
+    ),
+    error(
+        "P016",
+        "an `until` that would loosen",
+        "Only an allow, or a rule in shadow, ends by itself. An ask or a deny that is enforced \
+         would loosen the policy on a day when nobody looks: take it out by hand.",
+    ),
+    error(
+        "P017",
+        "a label that both tightens and loosens",
+        "A label is a taint (`seen` in an ask or deny, `not_seen` in an allow) or a proof (`seen` \
+         in an allow, `not_seen` in an ask or deny), and only a proof can be unmarked. Use two \
+         labels. A file of a lower layer that uses a label against those above is refused by \
+         itself.",
+    ),
+    error(
+        "P018",
+        "a condition that cannot be read",
+        "A condition asks for an argument, a label, the agent, the permission mode or the result; \
+         only a `note` may ask for the result, since all other rules are judged before there is \
+         one. For this or that, write two rules.",
+    ),
+    error(
+        "P019",
+        "a text that is no label",
+        "A label is a word, `secret`, or a word with one key, `approved:T1` or \
+         `approved:${args.ticket}`.",
+    ),
+    error(
+        "P020",
+        "a layer that cannot be",
+        "The file states another layer than the directory it lies in has, or its `[layers]` speaks \
+         of a layer that is not below its own: only a layer above says what a layer may do.",
+    ),
+    error(
         "P030",
         "an example that does not hold",
         "The rule does not say of the example's call what the example expects. The help lists what \
@@ -124,6 +168,24 @@ pub const CODES: &[Code] = &[
         "a test that does not hold",
         "The merged policy, all files together, does not say of the call what the test expects. \
          The help gives the reason that the policy would give.",
+    ),
+    warning(
+        "P032",
+        "an allow that is ignored",
+        "The layer above lets this one only tighten, so its allows do not count. Its asks and \
+         denies do.",
+    ),
+    warning(
+        "P033",
+        "what a lower layer may not add",
+        "An entry of an open list, the mark of a proof that a layer above reads, or a power that \
+         cannot be given: it is ignored. Ask the author of the layer above.",
+    ),
+    warning(
+        "P034",
+        "a signature that is not checked",
+        "The file names `signers`, and this version cannot check a signature: `serve` takes the \
+         file only with `--unsigned-ok`.",
     ),
 ];
 
