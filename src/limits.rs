@@ -75,6 +75,9 @@ pub const SHOWN_CHARS_MAX: usize = 1_000;
 pub const EXCERPT_BYTES_MAX: usize = 64 * 1024;
 /// How often `--fix` reads a file again after a round of fixes: a fix may bring out another.
 pub const FIX_ROUNDS_MAX: usize = 64;
+/// Calls of one session that `policy eval` keeps open until their `post` lines come; beyond it the
+/// oldest is forgotten, and what it proves lands only if nothing of it was ever taken away.
+pub const EVAL_CALLS_OPEN_MAX: usize = 1_024;
 /// Patterns that one pattern's braces may expand to.
 pub const PATTERN_BRACES_MAX: usize = 1_024;
 /// Compiled size of one regular expression of a policy, in bytes.

@@ -61,7 +61,8 @@ pub fn check(
     Checked { policy: policy.filter(|_| sound), diagnostics, ran }
 }
 
-fn failure(ran: &Ran, sources: &[Source]) -> Option<Diagnostic> {
+/// An example or test that did not come out as it says, as a mistake.
+pub(super) fn failure(ran: &Ran, sources: &[Source]) -> Option<Diagnostic> {
     let RunOutcome::Failed { message, detail } = &ran.outcome else { return None };
     let code = match ran.kind {
         RunKind::Example => "P030",

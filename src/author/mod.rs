@@ -4,7 +4,12 @@
 pub mod call;
 pub mod check;
 pub mod eval;
+pub mod explain;
 pub mod fix;
 pub mod format;
+pub mod line;
+pub mod report;
 pub mod rewrite;
 pub mod run;
+pub mod session;
+pub mod show;

@@ -82,6 +82,12 @@ pub(super) fn ask_scope(scope: &Scope, access: &Access, context: &Context<'_>) -
     (matched, except(scope.stance, matched, excepted))
 }
 
+/// What `match` and `unless` say, each for itself: what `explain` tells pattern by pattern.
+pub(super) fn targets(targets: &Targets, access: &Access, context: &Context<'_>) -> (Truth, Truth) {
+    let of = |which| strongest(targets, which, access, context);
+    (of(Which::Match), of(Which::Unless))
+}
+
 /// What a rule says of an access that its `match` names so surely.
 fn conclude(
     rule: &Rule,

@@ -256,6 +256,30 @@ impl Default {
     }
 }
 
+impl Says {
+    /// The word in policies and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Says::Effect(effect) => effect.as_str(),
+            Says::Redact => "redact",
+            Says::Note => "note",
+        }
+    }
+}
+
+impl Power {
+    /// The word in policies and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Power::Tighten => "tighten",
+            Power::Fill => "fill",
+            Power::Full => "full",
+        }
+    }
+}
+
 impl LayerKind {
     /// All, the upper first.
     pub const ALL: [LayerKind; 3] = [LayerKind::Org, LayerKind::User, LayerKind::Project];
