@@ -12,8 +12,11 @@ mod explain;
 mod judge;
 mod limits;
 mod marks;
+pub mod oracle;
 mod output;
 mod reason;
+mod short;
+mod told;
 
 use crate::model::access::Access;
 use crate::model::facts::Facts;
@@ -21,12 +24,13 @@ use crate::model::truth::Truth;
 use crate::policy::pattern::exec::Writable;
 use crate::policy::rule::Rule;
 
-pub use decide::{Ruling, decide, rule};
+pub use decide::{Ruling, decide, rule, tell};
 pub use explain::{
     Base, Candidate, ConditionAnswer, Drawn, ExplainedAccess, ExplainedLayer, Explanation,
     Fallback, LaneAnswer, PatternAnswer, explain,
 };
 pub use output::finds;
+pub use told::{Answer, Told};
 
 /// What a rule answers to one access: what examples ask.
 pub fn answer(rule: &Rule, access: &Access, facts: &Facts, writable: &Writable) -> Truth {

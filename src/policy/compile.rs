@@ -12,6 +12,7 @@ use super::builtin::{self, Protected};
 use super::canonical::{Canonical, sha256};
 use super::diagnostic::{Diagnostic, Severity, drop_echoes};
 use super::document::{self, At, Document, ToolText};
+use super::index::Rules;
 use super::pattern::Anchors;
 use super::pattern::exec::Writable;
 use super::rule::{self, Budget, Layer, LayerKind, Policy, Rule, ToolRow, Unattended};
@@ -22,6 +23,7 @@ use crate::model::decision::PolicyId;
 use crate::model::effect::Verdict;
 use file::{Compiler, Part};
 pub use layers::Layering;
+use std::collections::BTreeMap;
 
 /// One policy file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -104,7 +106,7 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
     if !failed {
         let policy = assemble(&mut compiled, parts, anchors);
         compiled.policy = Some(Policy {
-            floor: builtin::floor(protected, anchors),
+            floor: builtin::floor(protected, anchors).into(),
             labels: found.labels,
             limits: found.limits,
             ..policy
@@ -128,17 +130,16 @@ fn assemble(compiled: &mut Compiled, parts: Vec<(usize, Part)>, anchors: &Anchor
     let mut policy = Policy {
         id: PolicyId { name: String::new(), sha256: String::new() },
         layers: Vec::new(),
-        floor: Vec::new(),
-        writable: Writable {
-            roots: vec![anchors.workspace.clone(), anchors.tmp.clone()],
-            patterns: vec![],
-        },
+        floor: Rules::default(),
+        writable: Writable::default(),
         tools: Vec::new(),
         labels: super::label::Labels::default(),
         limits: Vec::new(),
         budgets: Vec::new(),
         notices: Vec::new(),
     };
+    let mut writable = Vec::new();
+    let mut rules: BTreeMap<LayerKind, Vec<Rule>> = BTreeMap::new();
     for (file, part) in parts {
         let Some(document) = documents.get(file) else { continue };
         let kind = layering.kind(file);
@@ -148,7 +149,7 @@ fn assemble(compiled: &mut Compiled, parts: Vec<(usize, Part)>, anchors: &Anchor
         canonical.packs(kind, power, part.packs);
         written.extend(part.written);
         names.push(full_name(document));
-        policy.writable.patterns.extend(part.writable);
+        writable.extend(part.writable);
         policy.tools.extend(document.tools.iter().map(|text| tool_row(text, kind)));
         policy.budgets.extend(
             document
@@ -158,21 +159,22 @@ fn assemble(compiled: &mut Compiled, parts: Vec<(usize, Part)>, anchors: &Anchor
         );
         policy.notices.extend(part.notices);
         exemplified.extend(part.exemplified.into_iter().map(|(place, rule)| (file, place, rule)));
-        join(&mut policy.layers, document, kind, power, part.rules);
+        rules.entry(kind).or_default().extend(part.rules);
+        join(&mut policy.layers, document, kind, power);
     }
+    // What a layer holds is filed once, when all of it is there.
+    for layer in &mut policy.layers {
+        layer.rules = rules.remove(&layer.kind).unwrap_or_default().into();
+    }
+    let roots = vec![anchors.workspace.clone(), anchors.tmp.clone()];
+    policy.writable = Writable { roots, patterns: writable.into() };
     compiled.canonical = canonical.finish();
     policy.id = PolicyId { name: names.join("+"), sha256: sha256(&compiled.canonical) };
     policy
 }
 
-/// A file's rules join the layer they belong to; of two defaults the stricter stands.
-fn join(
-    layers: &mut Vec<Layer>,
-    document: &Document,
-    kind: LayerKind,
-    power: rule::Power,
-    rules: Vec<Rule>,
-) {
+/// A file joins the layer it belongs to; of two defaults the stricter stands.
+fn join(layers: &mut Vec<Layer>, document: &Document, kind: LayerKind, power: rule::Power) {
     let default = document.header.default.unwrap_or(rule::Default::Deny);
     let opaque = document.header.opaque.unwrap_or(default);
     let unattended = document.header.unattended.unwrap_or(Unattended::Deny);
@@ -185,9 +187,9 @@ fn join(
             if unattended == Unattended::Deny {
                 layer.unattended = unattended;
             }
-            layer.rules.extend(rules);
         }
         None => {
+            let rules = Rules::default();
             layers.push(Layer { kind, power, name, default, opaque, unattended, rules });
         }
     }
