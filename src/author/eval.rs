@@ -5,7 +5,6 @@
 use super::call::facts_of;
 use super::line::{Line, id_of};
 use super::session::Sessions;
-use crate::engine::decide;
 use crate::facts::Place;
 use crate::gate::Bound;
 use crate::limits::EVENT_BYTES_MAX;
@@ -65,9 +64,7 @@ impl Evaluator<'_> {
         let around = line.around(&anchors.workspace);
         let mut facts = facts_of(&line.call, &around, &policy.tools, &place);
         let session = line.session.as_deref();
-        facts.session = self.sessions.state(session, policy, now);
-        let decision = decide(policy, &facts, self.redactor);
-        self.sessions.take(session, policy, &facts.call, &decision, now);
+        let decision = self.sessions.judge(session, policy, &mut facts, self.redactor, now);
         let effect = effect_of(line, &decision);
         Answer::of(&Wire {
             id: &line.id,

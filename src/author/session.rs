@@ -1,108 +1,99 @@
-//! The sessions of one run of `policy eval`: what its lines left behind, in order.
+//! The sessions of one run of `policy eval`: the sidecar's own store, with nothing behind it.
 //!
-//! It stands where a sidecar has its store: before a call it says what is remembered, after it
-//! takes up what the decision says. Lines without a session share nothing.
+//! A sidecar joins the end of a call to its beginning by the runtime's id of the call, which no
+//! line has; here a `post` line ends the oldest call of its session that is the same and was let
+//! through. Lines without a session share nothing.
 
+use crate::engine::decide;
 use crate::limits::EVAL_CALLS_OPEN_MAX;
 use crate::model::call::{Phase, ToolCall};
-use crate::model::decision::{Decision, Obligation};
+use crate::model::decision::Decision;
 use crate::model::effect::Verdict;
+use crate::model::facts::Facts;
 use crate::model::session::{Session, Spent, Transcript};
 use crate::model::time::Moment;
 use crate::policy::canonical::sha256;
-use crate::policy::document::Per;
 use crate::policy::rule::Policy;
+use crate::redact::{Redactor, json_bytes};
+use crate::session::{Asked, Counts, Outcome, Store};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// All sessions of a run, which are one user's.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sessions {
-    sessions: BTreeMap<String, Kept>,
-    of_user: Counts,
-}
-
-/// One session.
-#[derive(Debug, Default)]
-struct Kept {
-    began: Option<Moment>,
-    labels: BTreeSet<String>,
-    of_session: Counts,
-    calls: u64,
-    output_bytes: u64,
-    /// Counts what happens in the session, so that before and after can be told.
-    clock: u64,
-    /// When each label was last taken away.
-    taken: BTreeMap<String, u64>,
-    /// Calls that were admitted and have not come back, by what they are; the oldest first.
-    open: VecDeque<(String, u64)>,
-}
-
-/// What was drawn on each limit, by its place in the policy.
-#[derive(Debug, Default)]
-struct Counts(BTreeMap<usize, Count>);
-
-/// What was drawn on one limit, and when.
-#[derive(Debug, Default)]
-struct Count {
-    drawn: VecDeque<(Moment, f64)>,
-    total: f64,
+    store: Store,
+    /// Of each session, the calls that were let through and have not come back: what each is, and
+    /// the id it got; the oldest first.
+    open: BTreeMap<String, VecDeque<(String, String)>>,
+    /// Calls so far.
+    count: u64,
 }
 
 impl Sessions {
-    /// What is remembered of a session when a call of it is judged.
+    /// A run that remembers nothing yet.
     #[must_use]
-    pub fn state(&mut self, session: Option<&str>, policy: &Policy, now: Moment) -> Session {
-        let Some(name) = session else { return fresh(policy, now) };
-        let kept = self.sessions.entry(name.to_owned()).or_default();
-        let began = *kept.began.get_or_insert(now);
-        let of_user = &mut self.of_user;
-        let used = policy.limits.iter().enumerate().map(|(place, limit)| {
-            let counts = if limit.terms.of_user { &mut *of_user } else { &mut kept.of_session };
-            counts.used(place, limit.terms.per, now)
-        });
-        let mut state = fresh(policy, now);
-        state.used = used.collect();
-        state.bits = policy.labels.bits_of(&kept.labels);
-        state.labels.clone_from(&kept.labels);
-        state.spent.calls = kept.calls;
-        state.spent.output_bytes = kept.output_bytes;
-        state.spent.wall_us = now.since(began);
-        state
+    pub fn new(redactor: Redactor) -> Sessions {
+        Sessions { store: Store::new(redactor), open: BTreeMap::new(), count: 0 }
     }
 
-    /// Takes up what a decision on a call of the session says.
-    pub fn take(
+    /// Judges a call by what its session left behind, and keeps what the decision says.
+    pub fn judge(
         &mut self,
         session: Option<&str>,
         policy: &Policy,
-        call: &ToolCall,
-        decision: &Decision,
+        facts: &mut Facts,
+        redactor: &Redactor,
         now: Moment,
-    ) {
-        let Some(name) = session else { return };
-        let kept = self.sessions.entry(name.to_owned()).or_default();
-        match &call.phase {
-            // What is refused neither marks nor counts.
-            Phase::Pre if decision.verdict == Verdict::Deny => return,
-            Phase::Pre => {
-                for drawn in &decision.reservations {
-                    let of_user = policy.limits.get(drawn.limit).is_some_and(|l| l.terms.of_user);
-                    let counts = if of_user { &mut self.of_user } else { &mut kept.of_session };
-                    counts.draw(drawn.limit, drawn.amount, now);
-                }
-                kept.admit(call);
-            }
+    ) -> Decision {
+        let Some(name) = session else {
+            facts.session = fresh(policy, now);
+            return decide(policy, facts, redactor);
+        };
+        let call = key_of(&facts.call);
+        let ended = match &facts.call.phase {
+            Phase::Pre => None,
             Phase::Post { output, .. } => {
-                let bytes = u64::try_from(output.to_string().len()).unwrap_or(u64::MAX);
-                kept.output_bytes = kept.output_bytes.saturating_add(bytes);
+                facts.call.tool_use_id = self.ended(name, &call);
+                Some(u64::try_from(json_bytes(output)).unwrap_or(u64::MAX))
             }
+        };
+        if ended.is_none() {
+            self.count += 1;
+            facts.call.tool_use_id = Some(self.count.to_string());
         }
-        kept.oblige(call, &decision.obligations);
+        // No transcript is read here: of what one would tell, nothing counts as spent.
+        let asked = Asked::of(&facts.call, Some(Ok(Counts::default())));
+        let judged = |state| {
+            facts.session = state;
+            decide(policy, facts, redactor)
+        };
+        let Outcome { decision, held, .. } = match ended {
+            None => self.store.admit(&asked, policy, now, judged),
+            Some(bytes) => self.store.finish(&asked, bytes, policy, now, judged),
+        };
+        held.keep();
+        if ended.is_none() && decision.verdict != Verdict::Deny {
+            self.admitted(name, call, facts.call.tool_use_id.clone());
+        }
+        decision
+    }
+
+    fn admitted(&mut self, session: &str, call: String, id: Option<String>) {
+        let open = self.open.entry(session.to_owned()).or_default();
+        if open.len() == EVAL_CALLS_OPEN_MAX {
+            open.pop_front();
+        }
+        open.extend(id.map(|id| (call, id)));
+    }
+
+    fn ended(&mut self, session: &str, call: &str) -> Option<String> {
+        let open = self.open.get_mut(session)?;
+        let place = open.iter().position(|(known, _)| known == call)?;
+        open.remove(place).map(|(_, id)| id)
     }
 }
 
-/// A session of which nothing is remembered. No transcript is read here, so of what one would tell
-/// nothing counts as spent.
+/// A session of which nothing is remembered.
 pub(super) fn fresh(policy: &Policy, now: Moment) -> Session {
     let transcript =
         Some(Transcript::Read { turns: 0, cost_usd: 0.0, models: BTreeSet::default() });
@@ -114,97 +105,10 @@ pub(super) fn fresh(policy: &Policy, now: Moment) -> Session {
     }
 }
 
-impl Kept {
-    fn admit(&mut self, call: &ToolCall) {
-        self.calls = self.calls.saturating_add(1);
-        self.clock += 1;
-        if self.open.len() == EVAL_CALLS_OPEN_MAX {
-            self.open.pop_front();
-        }
-        self.open.push_back((key_of(call), self.clock));
-    }
-
-    fn oblige(&mut self, call: &ToolCall, obligations: &[Obligation]) {
-        let admitted = match &call.phase {
-            Phase::Pre => self.clock,
-            Phase::Post { .. } => self.came_back(call),
-        };
-        for obligation in obligations {
-            match obligation {
-                Obligation::Mark { label, proof: true } => {
-                    // A proof lands only if nothing took it away since its call was admitted.
-                    if self.taken_last(label) <= admitted {
-                        self.labels.insert(label.clone());
-                    }
-                }
-                Obligation::Mark { label, proof: false } => {
-                    self.labels.insert(label.clone());
-                }
-                Obligation::Unmark(label) => self.unmark(label),
-                Obligation::ReplaceOutput { .. } | Obligation::ReplaceInput(_) => {}
-            }
-        }
-    }
-
-    /// When the call that came back was admitted: the oldest such call that has not come back yet.
-    /// One that was never seen may have been admitted before anything else.
-    fn came_back(&mut self, call: &ToolCall) -> u64 {
-        self.clock += 1;
-        let key = key_of(call);
-        let place = self.open.iter().position(|(open, _)| *open == key);
-        place.and_then(|place| self.open.remove(place)).map_or(0, |(_, admitted)| admitted)
-    }
-
-    fn unmark(&mut self, label: &str) {
-        match label.strip_suffix('*').filter(|prefix| prefix.ends_with(':')) {
-            Some(prefix) => self.labels.retain(|has| !has.starts_with(prefix)),
-            None => {
-                self.labels.remove(label);
-            }
-        }
-        self.taken.insert(label.to_owned(), self.clock);
-    }
-
-    fn taken_last(&self, label: &str) -> u64 {
-        let family = label.split_once(':').map(|(family, _)| format!("{family}:*"));
-        let names = [Some(label), family.as_deref()].into_iter().flatten();
-        names.filter_map(|name| self.taken.get(name)).copied().max().unwrap_or(0)
-    }
-}
-
-/// What joins a call that came back to the call that was admitted.
+/// What joins the end of a call to its beginning.
 fn key_of(call: &ToolCall) -> String {
     let cwd = call.cwd.as_ref().map(ToString::to_string).unwrap_or_default();
     sha256(&serde_json::json!([call.tool.as_str(), call.input, cwd]).to_string())
-}
-
-impl Counts {
-    fn draw(&mut self, limit: usize, amount: f64, now: Moment) {
-        let count = self.0.entry(limit).or_default();
-        count.drawn.push_back((now, amount));
-        count.total += amount;
-    }
-
-    /// What was drawn within the limit's time; what is older is forgotten.
-    fn used(&mut self, limit: usize, per: Per, now: Moment) -> f64 {
-        let Some(count) = self.0.get_mut(&limit) else { return 0.0 };
-        let seconds = match per {
-            Per::Minute => 60,
-            Per::Hour => 3_600,
-            Per::Day => 86_400,
-            Per::Session => return count.total,
-        };
-        let kept = count.drawn.len();
-        let old = |(at, _): &(Moment, f64)| now.since(*at) >= seconds * Moment::SECOND;
-        while count.drawn.front().is_some_and(old) {
-            count.drawn.pop_front();
-        }
-        // Added up anew, so that nothing of what is gone stays in it.
-        if count.drawn.len() < kept {
-            count.total = count.drawn.iter().map(|(_, amount)| amount).sum();
-        }
-        count.total
-    }
 }
 
 #[cfg(test)]

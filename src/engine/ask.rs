@@ -82,10 +82,16 @@ pub(super) fn ask_scope(scope: &Scope, access: &Access, context: &Context<'_>) -
     (matched, except(scope.stance, matched, excepted))
 }
 
-/// What `match` and `unless` say, each for itself: what `explain` tells pattern by pattern.
-pub(super) fn targets(targets: &Targets, access: &Access, context: &Context<'_>) -> (Truth, Truth) {
-    let of = |which| strongest(targets, which, access, context);
-    (of(Which::Match), of(Which::Unless))
+/// What one pattern of a rule says by itself: of its `match`, or of its `unless`.
+pub(super) fn ask_pattern(
+    scope: &Scope,
+    place: u32,
+    excepts: bool,
+    access: &Access,
+    context: &Context<'_>,
+) -> Truth {
+    let which = if excepts { Which::OneUnless(place) } else { Which::OneMatch(place) };
+    strongest(&scope.targets, which, access, context)
 }
 
 /// What a rule says of an access that its `match` names so surely.

@@ -6,10 +6,10 @@
 
 mod doubts;
 
-use super::ask::{Asked, Context, ask_scope, targets};
+use super::ask::{Asked, Context, ask_pattern, ask_scope};
 use super::condition::{self, hold};
 use super::decide::{decide, decide_heard, unattended};
-use super::judge::{InLayer, Listener};
+use super::judge::{Listener, OfLayer};
 use super::output::finds;
 use crate::model::access::{Access, Target};
 use crate::model::call::Phase;
@@ -24,7 +24,7 @@ use crate::model::time::Moment;
 use crate::model::truth::Truth;
 use crate::policy::condition::{Condition, Conditions};
 use crate::policy::label::{LabelText, Labels};
-use crate::policy::pattern::path::{Lane, PathPattern};
+use crate::policy::pattern::path::Lane;
 use crate::policy::rule::{LayerKind, Policy, Power, Rule, Says, Targets};
 use crate::redact::Redactor;
 use doubts::doubts;
@@ -243,7 +243,7 @@ impl Listener for Ear<'_> {
         self.open.floor_verdict = verdict;
     }
 
-    fn layer(&mut self, told: &InLayer<'_>) {
+    fn layer(&mut self, told: &OfLayer<'_>) {
         let mut candidates = std::mem::take(&mut self.open.candidates);
         candidates.sort_by_key(|one| std::cmp::Reverse((one.truth, rank(one.says))));
         self.open.layers.push(ExplainedLayer {
@@ -283,36 +283,38 @@ fn rank(says: Says) -> u8 {
 
 impl Ear<'_> {
     fn candidate(&self, rule: &Rule, access: &Access, asked: Asked) -> Candidate {
-        let (matches, unless) = singles(&rule.scope.targets);
-        let each = |patterns: Vec<Targets>| -> Vec<PatternAnswer> {
-            let patterns = patterns.iter().enumerate();
-            patterns.filter_map(|(place, one)| self.pattern(place, one, access)).collect()
+        let scope = &rule.scope;
+        let each = |count: usize, excepts: bool| -> Vec<PatternAnswer> {
+            let answer = |place: u32| {
+                let truth = ask_pattern(scope, place, excepts, access, &self.context);
+                let place = usize::try_from(place).unwrap_or(usize::MAX);
+                truth.possible().then(|| {
+                    let lanes = lanes(&scope.targets, place, excepts, access);
+                    PatternAnswer { place, truth, lanes }
+                })
+            };
+            (0..u32::try_from(count).unwrap_or(u32::MAX)).filter_map(answer).collect()
         };
-        let (covers, excepted) = ask_scope(&rule.scope, access, &self.context);
+        let (covers, excepted) = ask_scope(scope, access, &self.context);
+        let (matches, unless) = scope.targets.counts();
         Candidate {
-            matches: each(matches),
-            unless: each(unless),
+            matches: each(matches, false),
+            unless: each(unless, true),
             excepted: covers.possible() && excepted == Truth::No,
             conditions: conditions(&rule.when, self.labels, self.context.facts, Some(access)),
             ..named(rule, asked)
         }
     }
-
-    /// What one pattern alone says.
-    fn pattern(&self, place: usize, one: &Targets, access: &Access) -> Option<PatternAnswer> {
-        let (truth, _) = targets(one, access, &self.context);
-        let lanes = match (one, &access.target) {
-            (Targets::Paths { matches, .. }, Target::Read(path) | Target::Write(path)) => {
-                let looks = matches.iter().filter(|pattern| !pattern.is_everything());
-                looks.flat_map(|pattern| lanes(pattern, path)).collect()
-            }
-            _ => Vec::new(),
-        };
-        truth.possible().then_some(PatternAnswer { place, truth, lanes })
-    }
 }
 
-fn lanes(pattern: &PathPattern, path: &crate::model::path::PathTarget) -> Vec<LaneAnswer> {
+/// For a pattern of paths: how each way of looking at the path came out.
+fn lanes(targets: &Targets, place: usize, excepts: bool, access: &Access) -> Vec<LaneAnswer> {
+    let (Targets::Paths { matches, unless, .. }, Target::Read(path) | Target::Write(path)) =
+        (targets, &access.target)
+    else {
+        return Vec::new();
+    };
+    let pattern = if excepts { unless.get(place) } else { matches.get(place) };
     let answer = |(lane, truth): (Lane<'_>, Truth)| {
         let (lane, path) = match lane {
             Lane::Written(path) => ("written", Some(path)),
@@ -323,7 +325,9 @@ fn lanes(pattern: &PathPattern, path: &crate::model::path::PathTarget) -> Vec<La
         };
         LaneAnswer { lane, path: path.map(ToString::to_string), truth }
     };
-    pattern.lanes(path).map(answer).collect()
+    // `**` looks at none.
+    let looks = pattern.filter(|pattern| !pattern.is_everything());
+    looks.map(|pattern| pattern.lanes(path).map(answer).collect()).unwrap_or_default()
 }
 
 fn named(rule: &Rule, asked: Asked) -> Candidate {
@@ -341,32 +345,6 @@ fn named(rule: &Rule, asked: Asked) -> Candidate {
         unless: Vec::new(),
         excepted: false,
         conditions: Vec::new(),
-    }
-}
-
-/// The targets of each pattern alone: of `match`, and of `unless`.
-fn singles(targets: &Targets) -> (Vec<Targets>, Vec<Targets>) {
-    fn each<P: Clone>(patterns: &[P], alone: impl Fn(Vec<P>) -> Targets) -> Vec<Targets> {
-        patterns.iter().map(|pattern| alone(vec![pattern.clone()])).collect()
-    }
-    match targets {
-        Targets::Paths { verbs, matches, unless } => {
-            let alone = |matches| Targets::Paths { verbs: verbs.clone(), matches, unless: vec![] };
-            (each(matches, alone), each(unless, alone))
-        }
-        Targets::Exec { matches, unless } => {
-            let alone = |matches| Targets::Exec { matches, unless: vec![] };
-            (each(matches, alone), each(unless, alone))
-        }
-        Targets::Connect { matches, unless } => {
-            let alone = |matches| Targets::Connect { matches, unless: vec![] };
-            (each(matches, alone), each(unless, alone))
-        }
-        Targets::Call { matches, unless } => {
-            let alone = |matches| Targets::Call { matches, unless: vec![] };
-            (each(matches, alone), each(unless, alone))
-        }
-        Targets::Output { .. } => (Vec::new(), Vec::new()),
     }
 }
 
@@ -398,8 +376,7 @@ fn conditions(
 }
 
 fn of_condition(condition: &Condition, truth: Truth, facts: &Facts) -> ConditionAnswer {
-    let text =
-        |label: &LabelText| condition::text_of(label, facts).map(|text| text.as_str().to_owned());
+    let text = |label: &LabelText| condition::text_of(label, facts).map(String::from);
     let plain = |key: &str, found: Option<String>| ConditionAnswer {
         key: key.to_owned(),
         label: None,
@@ -446,7 +423,7 @@ fn output_rules(
     output: &Json,
     redactor: &Redactor,
 ) -> Vec<Candidate> {
-    let rules = policy.layers.iter().flat_map(|layer| &layer.rules);
+    let rules = policy.layers.iter().flat_map(|layer| layer.rules.output());
     let heard = rules.filter_map(|rule| {
         let truth = finds(rule, facts, output, redactor);
         let lapsed = rule.until.filter(|until| *until <= facts.session.now);

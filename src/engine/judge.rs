@@ -16,7 +16,8 @@ use crate::policy::rule::{Layer, LayerKind, Policy, Power, Rule};
 pub(super) trait Listener {
     /// Whether it wants to hear at all.
     const LISTENS: bool = true;
-    /// Whether it hears the rules that say no as well: then every rule is asked of every access.
+    /// Whether it hears the rules that say no as well: then every rule is asked of every access,
+    /// besides those that the index found.
     const EVERY: bool = false;
 
     /// A rule was asked of an access; only where every rule is heard.
@@ -26,7 +27,7 @@ pub(super) trait Listener {
     /// The floor has been asked of the access in hand; the layers follow.
     fn floor(&mut self, _: Option<Verdict>) {}
     /// A layer came to this.
-    fn layer(&mut self, _: &InLayer<'_>) {}
+    fn layer(&mut self, _: &OfLayer<'_>) {}
     /// The layers together came to this; nothing if the access turned out to be none.
     fn concluded(&mut self, access: &Access, verdict: Option<Verdict>);
 }
@@ -39,6 +40,7 @@ impl Listener for () {
 }
 
 impl<A: Listener, B: Listener> Listener for (A, B) {
+    const LISTENS: bool = A::LISTENS || B::LISTENS;
     const EVERY: bool = A::EVERY || B::EVERY;
 
     fn asked(&mut self, rule: &Rule, access: &Access, asked: Asked) {
@@ -56,7 +58,7 @@ impl<A: Listener, B: Listener> Listener for (A, B) {
         self.1.floor(verdict);
     }
 
-    fn layer(&mut self, told: &InLayer<'_>) {
+    fn layer(&mut self, told: &OfLayer<'_>) {
         self.0.layer(told);
         self.1.layer(told);
     }
@@ -69,7 +71,7 @@ impl<A: Listener, B: Listener> Listener for (A, B) {
 
 /// What one layer came to for one access, and how.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct InLayer<'a> {
+pub(super) struct OfLayer<'a> {
     pub(super) layer: &'a Layer,
     /// What stands where no rule speaks.
     pub(super) fallback: Fallback,
@@ -145,7 +147,7 @@ pub(super) fn judge<L: Listener>(
         }
         let spoke = heard.spoke(default);
         let (base, doubted) = (heard.base(access, default), heard.doubted);
-        listener.layer(&InLayer { layer, fallback, base, doubted, alone, verdict: own, spoke });
+        listener.layer(&OfLayer { layer, fallback, base, doubted, alone, verdict: own, spoke });
         spoken |= spoke;
         verdict = match (verdict, own) {
             (Some(so_far), Some(next)) => Some(so_far.stricter_layer(next)),
@@ -195,11 +197,6 @@ impl Asking<'_> {
             }
             same
         });
-        if L::EVERY {
-            for rule in rules.iter() {
-                listener.asked(rule, self.access, ask(rule, self.access, self.context));
-            }
-        }
         for (place, asked) in answers {
             let Some(rule) = rules.at(place) else { continue };
             heard.hear(rule, asked);
@@ -208,7 +205,24 @@ impl Asking<'_> {
                 listener.answered(rule, layer, effect, asked);
             }
         }
+        if L::EVERY {
+            self.every(rules, layer, listener);
+        }
         heard
+    }
+}
+
+impl Asking<'_> {
+    /// Tells what each rule of a layer answers, whatever it is.
+    fn every<L: Listener>(&self, rules: &Rules, layer: Option<LayerKind>, listener: &mut L) {
+        for rule in rules {
+            let asked = ask(rule, self.access, self.context);
+            // As above: there the floor says nothing that is not sure.
+            let unsure = layer.is_none() && self.access.target.verb() == Verb::Exec;
+            if !(unsure && asked.truth != Truth::Yes) {
+                listener.asked(rule, self.access, asked);
+            }
+        }
     }
 }
 

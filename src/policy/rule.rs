@@ -256,6 +256,20 @@ impl Default {
     }
 }
 
+impl Targets {
+    /// How many patterns there are that name targets, and how many that except.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        match self {
+            Targets::Paths { matches, unless, .. } => (matches.len(), unless.len()),
+            Targets::Exec { matches, unless } => (matches.len(), unless.len()),
+            Targets::Connect { matches, unless } => (matches.len(), unless.len()),
+            Targets::Call { matches, unless } => (matches.len(), unless.len()),
+            Targets::Output { matches } => (matches.len(), 0),
+        }
+    }
+}
+
 impl Says {
     /// The word in policies and answers.
     #[must_use]

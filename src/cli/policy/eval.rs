@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
         bound: &asked.bound,
         world: &world,
         redactor: &asked.redactor,
-        sessions: Sessions::default(),
+        sessions: Sessions::new(asked.redactor.clone()),
     };
     let mut denied = false;
     let mut line = Vec::new();

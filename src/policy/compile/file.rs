@@ -365,13 +365,7 @@ impl<'a> Compiler<'a> {
     /// its `unless`.
     fn take_written(&mut self, text: &RuleText, scope: &Scope) -> WrittenRule {
         let mut matches = std::mem::take(&mut self.written);
-        let count = match &scope.targets {
-            Targets::Paths { matches, .. } => matches.len(),
-            Targets::Exec { matches, .. } => matches.len(),
-            Targets::Connect { matches, .. } => matches.len(),
-            Targets::Call { matches, .. } => matches.len(),
-            Targets::Output { matches } => matches.len(),
-        };
+        let (count, _) = scope.targets.counts();
         let unless = matches.split_off(count.min(matches.len()));
         let condition = |one: &ConditionText| (one.key.value.clone(), one.test.value.to_string());
         WrittenRule {
