@@ -195,3 +195,17 @@ fn only_the_agents_own_regular_files_are_read() {
     let nowhere = Reported::default();
     assert!(Reader::default().read(&bench.path("s.jsonl"), &nowhere, uid).is_err());
 }
+
+/// A session of Claude Code 2.1.330 with a subagent, recorded; prompts are left out. The client's
+/// own word for what it cost is `total_cost_usd` 0.00144.
+#[test]
+fn a_recorded_session_costs_what_the_client_itself_says() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/transcripts/claude.jsonl");
+    let path = AbsPath::parse(root).unwrap();
+    let world = Same { home: None, path: None };
+    let uid = std::fs::metadata(root).unwrap().uid();
+    let counts = Reader::default().read(&path, &world, uid).unwrap();
+    assert_eq!(counts.turns, 6);
+    assert!((counts.cost_usd - 0.00144).abs() < 1e-9, "{}", counts.cost_usd);
+    assert_eq!(counts.models, BTreeSet::from([OPUS.to_owned()]));
+}
