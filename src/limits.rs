@@ -69,6 +69,12 @@ pub const POLICY_PATTERN_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const LIST_ENTRIES_MAX: usize = 100_000;
 /// Mistakes told of one file. Nobody reads more, and each is shown with its place.
 pub const DIAGNOSTICS_MAX: usize = 200;
+/// Characters of one text of a policy that are shown in a mistake. Nobody reads more.
+pub const SHOWN_CHARS_MAX: usize = 1_000;
+/// How far apart, in bytes, two places of one mistake may lie to be shown in one excerpt.
+pub const EXCERPT_BYTES_MAX: usize = 64 * 1024;
+/// How often `--fix` reads a file again after a round of fixes: a fix may bring out another.
+pub const FIX_ROUNDS_MAX: usize = 64;
 /// Patterns that one pattern's braces may expand to.
 pub const PATTERN_BRACES_MAX: usize = 1_024;
 /// Compiled size of one regular expression of a policy, in bytes.

@@ -1,7 +1,10 @@
-//! Everything for the person who writes policy. All of it is `decide` again, in a frozen world,
-//! so it cannot disagree with what is enforced.
+//! Everything for the person who writes policy. All that judges is `decide` again, in a frozen
+//! world, so it cannot disagree with what is enforced.
 
 pub mod call;
 pub mod check;
 pub mod eval;
+pub mod fix;
+pub mod format;
+pub mod rewrite;
 pub mod run;

@@ -14,6 +14,8 @@ pub struct Key {
     pub takes: Takes,
     /// Whether this version enforces it. A key that it does not is refused, never passed over.
     pub ready: bool,
+    /// Whether its table is nothing without it.
+    pub needed: bool,
 }
 
 /// What the value of a key may be.
@@ -37,6 +39,8 @@ pub enum Takes {
     Patterns,
     /// A table with these keys.
     Table(&'static [Key]),
+    /// A table with these keys, and any other that begins so, each with such a value.
+    Open(&'static [Key], &'static str, &'static Takes),
     /// A list of tables with these keys.
     Tables(&'static [Key]),
     /// A table whose keys the author chooses, each with such a value.
@@ -50,11 +54,34 @@ pub enum Takes {
 }
 
 const fn key(name: &'static str, what: &'static str, takes: Takes) -> Key {
-    Key { name, what, takes, ready: true }
+    Key { name, what, takes, ready: true, needed: false }
+}
+
+const fn needed(name: &'static str, what: &'static str, takes: Takes) -> Key {
+    Key { name, what, takes, ready: true, needed: true }
 }
 
 const fn later(name: &'static str, what: &'static str) -> Key {
-    Key { name, what, takes: Takes::Any, ready: false }
+    Key { name, what, takes: Takes::Any, ready: false, needed: false }
+}
+
+/// Where a key stands, in words, for one that was written elsewhere; nothing if in several places.
+#[must_use]
+pub fn home_of(name: &str) -> Option<&'static str> {
+    let tables: [(&str, &[Key]); 6] = [
+        ("at the top of the file", TOP),
+        ("in [policy]", POLICY),
+        ("in [layers]", LAYERS),
+        ("in [[rule]]", RULE),
+        ("in [budget]", BUDGET),
+        ("in [labels]", LABELS),
+    ];
+    let mut homes =
+        tables.iter().filter(|(_, keys)| keys.iter().any(|key| key.name == name && key.ready));
+    match (homes.next(), homes.next()) {
+        (Some((home, _)), None) => Some(home),
+        _ => None,
+    }
 }
 
 /// The effects a default may have. There is no `allow` (policy language §4).
@@ -70,10 +97,10 @@ pub const VERBS: &[&str] = &["read", "write", "exec", "connect", "call", "output
 
 /// The top level of a file.
 pub const TOP: &[Key] = &[
-    key("schema", "version of the language: 1", Takes::One),
-    key("policy", "name, version, layer, default, unattended, include", Takes::Table(POLICY)),
+    needed("schema", "version of the language: 1", Takes::One),
+    needed("policy", "name, version, layer, default, unattended, include", Takes::Table(POLICY)),
     key("layers", "what the layers below this one may do", Takes::Table(LAYERS)),
-    key("let", "names for places and lists", Takes::Table(LET)),
+    key("let", "names for places and lists", Takes::Open(LET, "", &Takes::Texts)),
     key("read", "paths that may, or may not, be read", Takes::Table(GRID)),
     key("write", "paths that may, or may not, be written", Takes::Table(GRID)),
     key("exec", "commands", Takes::Table(GRID)),
@@ -91,7 +118,7 @@ pub const TOP: &[Key] = &[
 
 /// `[policy]`
 pub const POLICY: &[Key] = &[
-    key("name", "the policy's name, in every record", Takes::Text),
+    needed("name", "the policy's name, in every record", Takes::Text),
     key("version", "its version, in every record", Takes::Text),
     key("layer", "whose policy it is: org, user or project", Takes::Word(LAYERS_WORDS)),
     key(
@@ -130,7 +157,7 @@ pub const GRID: &[Key] = &[
 
 /// `[[rule]]`
 pub const RULE: &[Key] = &[
-    key("id", "the rule's name, in every record and message", Takes::Text),
+    needed("id", "the rule's name, in every record and message", Takes::Text),
     key("allow", "the verb or verbs that may happen", Takes::Words(VERBS)),
     key("ask", "the verb or verbs that a person must be asked about", Takes::Words(VERBS)),
     key(
@@ -140,9 +167,13 @@ pub const RULE: &[Key] = &[
     ),
     key("redact", "`output`: replace what matches", Takes::Words(VERBS)),
     key("note", "the verb or verbs that are only told", Takes::Words(VERBS)),
-    key("match", "patterns of what it speaks of", Takes::Patterns),
+    needed("match", "patterns of what it speaks of", Takes::Patterns),
     key("unless", "patterns of what it excepts", Takes::Patterns),
-    key("when", "conditions: arguments, labels, agent, mode, result", Takes::Table(WHEN)),
+    key(
+        "when",
+        "conditions: arguments as `args.NAME`, labels, agent, mode, result",
+        Takes::Open(WHEN, "args.", &Takes::Condition),
+    ),
     key("mark", "labels that the session gets", Takes::Texts),
     key("unmark", "labels that the session loses", Takes::Texts),
     key("limit", "how often, or how much: `30/min` or a table", Takes::TextOr(LIMIT)),
@@ -160,6 +191,9 @@ pub const RULE: &[Key] = &[
     ),
     key("examples", "calls that must match or skip, run at load", Takes::Tables(EXAMPLE)),
 ];
+
+/// A pattern of `output` as a table.
+pub const PATTERN: &[Key] = &[needed("regex", "a regular expression, in linear time", Takes::Text)];
 
 /// `when`; beside these, `args.NAME` for any argument of the tool.
 pub const WHEN: &[Key] = &[
@@ -215,20 +249,20 @@ pub const EXAMPLE: &[Key] = &[
     key("exit", "the command's exit status: the call has run", Takes::Number),
     key("after", "labels that the session has", Takes::Texts),
     key("files", "files that are there", Takes::Texts),
-    key("expect", "match, maybe or skip", Takes::Word(&["match", "maybe", "skip"])),
+    needed("expect", "match, maybe or skip", Takes::Word(&["match", "maybe", "skip"])),
     key("note", "for the reader", Takes::Text),
 ];
 
 /// `[[test]]`
 pub const TEST: &[Key] = &[
-    key("name", "what is claimed", Takes::Text),
+    needed("name", "what is claimed", Takes::Text),
     key("call", "the call", Takes::Table(CALL)),
     key("every", "a claim over all targets of a verb, not proved yet", Takes::Word(VERBS)),
     key("unless", "what a claim over all targets excepts", Takes::Patterns),
     key("after", "labels that the session has", Takes::Texts),
     key("agent", "the agent: `main`, or a subagent's kind", Takes::Text),
     key("permission_mode", "the runtime's permission mode", Takes::Text),
-    key("expect", "allow, ask, deny or defer", Takes::Word(&["allow", "ask", "deny", "defer"])),
+    needed("expect", "allow, ask, deny or defer", Takes::Word(&["allow", "ask", "deny", "defer"])),
     key("files", "files that are there", Takes::Texts),
     key("cwd", "the working directory", Takes::Text),
     key("note", "for the reader", Takes::Text),

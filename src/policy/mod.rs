@@ -2,8 +2,8 @@
 //!
 //! The steps are files: `diagnostic` says what is wrong and where; `read` walks the spanned TOML
 //! by the key table in `keys`; `document` is what was written; `pattern` is one syntax per verb;
-//! `compile` binds names to places and yields the `Policy` that the engine asks. Nothing here
-//! touches a file, a clock or the environment.
+//! `compile` binds names to places and yields the `Policy` that the engine asks; `schema` tells
+//! editors what `keys` has. Nothing here touches a file, a clock or the environment.
 
 pub mod builtin;
 pub mod compile;
@@ -15,6 +15,7 @@ pub mod label;
 pub mod pattern;
 mod read;
 pub mod rule;
+pub mod schema;
 
 pub use compile::{Source, compile};
 pub use diagnostic::{Diagnostic, Severity};

@@ -1,10 +1,11 @@
 //! Walking the spanned TOML by the key table: every mistake is noted, and the walk goes on.
 
-use super::diagnostic::{Diagnostic, did_you_mean};
-use super::keys::Key;
+use super::diagnostic::{Diagnostic, Fix, did_you_mean, surely_meant};
+use super::keys::{self, Key, Takes};
+use crate::limits::DIAGNOSTICS_MAX;
 use std::ops::Range;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,7 @@ pub struct At<T> {
 /// Collects what is wrong with one file.
 pub(super) struct Reader<'a> {
     pub(super) file: &'a str,
+    pub(super) text: &'a str,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -62,7 +64,7 @@ impl<'a> Reader<'a> {
         keys: &[Key],
         place: &str,
     ) -> Table<'a> {
-        for key in entries.keys() {
+        for (key, value) in entries {
             let name: &str = key.get_ref().as_ref();
             match keys.iter().find(|known| known.name == name) {
                 Some(known) if known.ready => {}
@@ -73,7 +75,7 @@ impl<'a> Reader<'a> {
                     "a policy is never taken in part: remove it, or use a version that has it"
                         .to_owned(),
                 ),
-                None => self.unknown_key(name, key.span(), keys, place),
+                None => self.unknown_key(name, (key, value.get_ref()), entries, keys, place),
             }
         }
         Table { entries, span_start: span.start, span_end: span.end }
@@ -95,19 +97,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A key of `entries` that is none; `name` is all of it where it has dots.
     pub(super) fn unknown_key(
         &mut self,
         name: &str,
-        span: Range<usize>,
+        entry: (&Spanned<DeString<'a>>, &DeValue<'a>),
+        entries: &DeTable<'a>,
         keys: &[Key],
         place: &str,
     ) {
-        let names = keys.iter().map(|key| key.name);
-        let help = match did_you_mean(name, names.clone()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("{place} takes: {}", names.collect::<Vec<_>>().join(", ")),
-        };
-        self.error_with_help("P003", span, format!("`{name}` is no key of {place}"), help);
+        let message = format!("`{name}` is no key of {place}");
+        let found = Diagnostic::error("P003", self.file, entry.0.span(), message);
+        self.diagnostics.push(if self.is_full() {
+            found
+        } else {
+            let (help, fix) = meant(name, entry, entries, keys, place);
+            found.with_help(help).with_fix(fix)
+        });
     }
 
     pub(super) fn wrong_type(&mut self, span: Range<usize>, found: &DeValue<'_>, wanted: &str) {
@@ -130,7 +136,16 @@ impl<'a> Reader<'a> {
     /// The string under `name`, if it is there.
     pub(super) fn text_at(&mut self, table: Table<'a>, name: &str) -> Option<At<String>> {
         let value = table.get(name)?;
-        self.text(value)
+        let text = self.text(value);
+        if let DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) = value.get_ref()
+            && let Some(number) = self.text.get(value.span())
+            && let Some(found) = self.diagnostics.last_mut()
+        {
+            // Where one text is wanted, a number can only be meant as one.
+            let quoted = format!("\"{number}\"");
+            found.fix = Some(Fix::new(format!("write `{quoted}`"), value.span(), quoted));
+        }
+        text
     }
 
     /// One string, or a list of them.
@@ -165,13 +180,129 @@ impl<'a> Reader<'a> {
         if let Some((_, chosen)) = choices.iter().find(|(name, _)| *name == text.value) {
             return Some(*chosen);
         }
+        let message = format!("`{}` is not a value here", text.value);
+        if self.is_full() {
+            self.error("P006", text.span.clone(), message);
+            return None;
+        }
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let help = match did_you_mean(&text.value, names.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("write one of: {}", names.join(", ")),
         };
-        let message = format!("`{}` is not a value here", text.value);
-        self.error_with_help("P006", text.span.clone(), message, help);
+        let fix = surely_meant(&text.value, names)
+            .and_then(|meant| Fix::requote(&text.value, &text.span, meant));
+        let found = Diagnostic::error("P006", self.file, text.span.clone(), message);
+        self.diagnostics.push(found.with_help(help).with_fix(fix));
         None
+    }
+
+    /// Whether more is found than is ever told: what was meant need not be worked out then.
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() >= DIAGNOSTICS_MAX
+    }
+
+    /// Puts a line at the top of the file, below its first comments.
+    pub(super) fn line_at_top(&self, line: &str) -> Fix {
+        let text = self.text;
+        let is_comment = |line: &&str| {
+            let line = line.trim_start_matches('\u{feff}').trim();
+            line.is_empty() || line.starts_with('#')
+        };
+        let bom = text.len() - text.trim_start_matches('\u{feff}').len();
+        let above: usize = text.split_inclusive('\n').take_while(is_comment).map(str::len).sum();
+        let (above, rest) = text.split_at_checked(above.max(bom)).unwrap_or((text, ""));
+        let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        // The comments may end the file without ending their line; a table stands apart.
+        let before = if above.len() == bom || above.ends_with('\n') { "" } else { end };
+        let behind = if rest.trim_start().starts_with('[') { end } else { "" };
+        let put = format!("{before}{line}{end}{behind}");
+        Fix::new(format!("write `{line}` at the top of the file"), above.len()..above.len(), put)
+    }
+}
+
+/// What an unknown key was meant to be: in words, and as a fix where it cannot be another.
+fn meant<'a>(
+    name: &str,
+    (key, value): (&Spanned<DeString<'a>>, &DeValue<'a>),
+    entries: &DeTable<'a>,
+    keys: &[Key],
+    place: &str,
+) -> (String, Option<Fix>) {
+    let names = keys.iter().map(|key| key.name);
+    // Of a key with dots, only a part would be mended.
+    let whole = key.get_ref().as_ref() == name;
+    let sure = surely_meant(name, names.clone())
+        .filter(|_| whole)
+        .and_then(|meant| keys.iter().find(|key| key.name == meant))
+        .filter(|meant| meant.ready && may_be(value, &meant.takes))
+        .filter(|meant| match entries.get(meant.name).map(Spanned::get_ref) {
+            None => true,
+            // One more table of a list of them.
+            Some(DeValue::Array(_)) => matches!(meant.takes, Takes::Tables(_)),
+            Some(_) => false,
+        })
+        .map(|meant| Fix::new(format!("write `{}`", meant.name), key.span(), meant.name));
+    let help = match did_you_mean(name, names.clone()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => match keys::home_of(name) {
+            Some(home) => format!("`{name}` stands {home}"),
+            None if place == "`when`" => {
+                let names = names.collect::<Vec<_>>().join(", ");
+                format!("an argument is `args.{name}`; beside those, {place} takes: {names}")
+            }
+            None => format!("{place} takes: {}", names.collect::<Vec<_>>().join(", ")),
+        },
+    };
+    (help, sure)
+}
+
+/// Whether the value is of a type that the key takes.
+fn may_be(value: &DeValue<'_>, takes: &Takes) -> bool {
+    let each = |fits: fn(&DeValue<'_>) -> bool| match value {
+        DeValue::Array(items) => items.iter().all(|item| fits(item.get_ref())),
+        other => fits(other),
+    };
+    let is_text = |value: &DeValue<'_>| matches!(value, DeValue::String(_));
+    let is_table = |value: &DeValue<'_>| matches!(value, DeValue::Table(_));
+    match takes {
+        Takes::One => matches!(value, DeValue::Integer(number) if number.as_str() == "1"),
+        Takes::Text | Takes::Word(_) => is_text(value),
+        Takes::Texts | Takes::Words(_) => each(is_text),
+        Takes::Number => matches!(value, DeValue::Integer(_) | DeValue::Float(_)),
+        Takes::Date => matches!(value, DeValue::Datetime(_)),
+        Takes::Patterns => each(|item| matches!(item, DeValue::String(_) | DeValue::Table(_))),
+        Takes::Table(_) | Takes::Open(..) | Takes::Named(_) => is_table(value),
+        Takes::Tables(_) => each(is_table),
+        Takes::TextOr(_) => is_text(value) || is_table(value),
+        Takes::Condition => !matches!(value, DeValue::Datetime(_)),
+        Takes::Any => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_put_below_the_first_comments() {
+        for (text, expected) in [
+            ("", "schema = 1\n"),
+            ("a = 1\n", "schema = 1\na = 1\n"),
+            ("[a]\n", "schema = 1\n\n[a]\n"),
+            ("#:schema x\n# y\n[a]\n", "#:schema x\n# y\nschema = 1\n\n[a]\n"),
+            ("# x", "# x\nschema = 1\n"),
+            ("# x\n\na = 1 # y\n", "# x\n\nschema = 1\na = 1 # y\n"),
+            ("\u{feff}a = 1\n", "\u{feff}schema = 1\na = 1\n"),
+            ("\u{feff}# x\n[a]\n", "\u{feff}# x\nschema = 1\n\n[a]\n"),
+            ("# x\r\n[a]\r\n", "# x\r\nschema = 1\r\n\r\n[a]\r\n"),
+        ] {
+            let reader = Reader { file: "p", text, diagnostics: Vec::new() };
+            let fix = reader.line_at_top("schema = 1");
+            let edit = fix.edits.first().unwrap();
+            let mut fixed = text.to_owned();
+            fixed.replace_range(edit.span.clone(), &edit.text);
+            assert_eq!(fixed, expected);
+        }
     }
 }

@@ -7,8 +7,9 @@ use crate::gate::Bound;
 use crate::limits::{POLICY_BYTES_MAX, RELOAD_TOLD_BYTES_MAX};
 use crate::model::path::AbsPath;
 use crate::policy::builtin::Protected;
+use crate::policy::diagnostic::human;
 use crate::policy::pattern::Anchors;
-use crate::policy::{Diagnostic, Source};
+use crate::policy::{Diagnostic, Severity, Source};
 use crate::redact::Redactor;
 use nix::libc::{O_NOCTTY, O_NONBLOCK};
 use sha2::{Digest, Sha256};
@@ -158,7 +159,7 @@ pub fn load(
     match policy {
         Some(policy) => Ok(Bound { policy, anchors }),
         None => Err(LoadError::Wrong {
-            errors: diagnostics.len(),
+            errors: diagnostics.iter().filter(|found| found.severity == Severity::Error).count(),
             rendered: render_within(&diagnostics, sources, RELOAD_TOLD_BYTES_MAX),
         }),
     }
@@ -185,8 +186,7 @@ pub fn load_to_serve(
 /// Every mistake with its place.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], sources: &[Source], colour: bool) -> String {
-    let one = |found: &Diagnostic| found.render(text_of(found, sources), colour);
-    diagnostics.iter().map(one).collect::<Vec<_>>().join("\n")
+    human::render_all(diagnostics, sources, colour)
 }
 
 /// The mistakes that `most` bytes have room for, the first one at least in part, and how many more
@@ -194,7 +194,7 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[Source], colour: bool) -> S
 fn render_within(diagnostics: &[Diagnostic], sources: &[Source], most: usize) -> String {
     let mut told = String::new();
     for (index, found) in diagnostics.iter().enumerate() {
-        let one = found.render(text_of(found, sources), false);
+        let one = human::render(found, &|file| human::text_of(sources, file), false);
         if index > 0 && told.len() + one.len() >= most {
             told.push_str(&format!("and {} more", diagnostics.len() - index));
             break;
@@ -203,11 +203,6 @@ fn render_within(diagnostics: &[Diagnostic], sources: &[Source], most: usize) ->
         told.push('\n');
     }
     told.trim_end().to_owned()
-}
-
-fn text_of<'a>(found: &Diagnostic, sources: &'a [Source]) -> &'a str {
-    let source = sources.iter().find(|source| source.name == found.file);
-    source.map_or("", |source| source.text.as_str())
 }
 
 /// The first `most` bytes of a text, or a few fewer.

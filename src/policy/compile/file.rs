@@ -9,7 +9,7 @@ use crate::model::effect::Effect;
 use crate::model::path::AbsPath;
 use crate::policy::builtin;
 use crate::policy::condition::Conditions;
-use crate::policy::diagnostic::{Diagnostic, Lines, did_you_mean};
+use crate::policy::diagnostic::{Diagnostic, Fix, Lines, did_you_mean, surely_meant};
 use crate::policy::document::{self, At, Document, Phase, RuleText};
 use crate::policy::label::Labels;
 use crate::policy::pattern::call::CallPattern;
@@ -212,14 +212,15 @@ impl<'a> Compiler<'a> {
     }
 
     fn check_ids(&mut self, document: &Document) {
-        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut seen: BTreeMap<&str, &At<String>> = BTreeMap::new();
         for rule in &document.rules {
-            if let Some(first) = seen.insert(&rule.id.value, rule.id.span.start) {
-                let line = self.lines.line_of(first);
+            if let Some(first) = seen.insert(&rule.id.value, &rule.id) {
                 let message = format!("two rules are named `{}`", rule.id.value);
-                let help =
-                    format!("the first stands in line {line}; a log line must name one rule");
-                self.error("P013", &rule.id, message, &help);
+                let found = Diagnostic::error("P013", self.name, rule.id.span.clone(), message)
+                    .with_label("the same name")
+                    .with_other(self.name, first.span.clone(), "the first of them")
+                    .with_help("give each a name of its own: a log line must name one rule");
+                self.diagnostics.push(found);
             }
         }
     }
@@ -232,6 +233,10 @@ impl<'a> Compiler<'a> {
                 None => format!("the packs are: {}", builtin::PACKS.join(", ")),
             };
             self.error("P012", name, format!("there is no pack `{}`", name.value), &help);
+            let meant = surely_meant(&name.value, builtin::PACKS.iter().copied());
+            if let (Some(found), Some(meant)) = (self.diagnostics.last_mut(), meant) {
+                found.fix = Fix::requote(&name.value, &name.span, meant);
+            }
             return;
         };
         let file = std::mem::replace(&mut self.name, &name.value);

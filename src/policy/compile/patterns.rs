@@ -5,7 +5,7 @@ use crate::limits::{DIAGNOSTICS_MAX, LIST_DEPTH_MAX, LIST_ENTRIES_MAX};
 use crate::model::access::Verb;
 use crate::model::effect::Effect;
 use crate::policy::builtin;
-use crate::policy::diagnostic::{Diagnostic, did_you_mean};
+use crate::policy::diagnostic::{Diagnostic, Fix, did_you_mean, surely_meant};
 use crate::policy::document::{At, PatternText, RuleText};
 use crate::policy::pattern::output::OutputPattern;
 use crate::policy::pattern::path::PathPattern;
@@ -68,6 +68,7 @@ impl Compiler<'_> {
                     message: "an output pattern is `$keys`, `**` or `{ regex = \"...\" }`"
                         .to_owned(),
                     help: None,
+                    fix: None,
                 }),
                 PatternText::Regex(regex) => OutputPattern::regex(regex),
             };
@@ -154,17 +155,26 @@ impl Compiler<'_> {
             return Ok(());
         }
         let known = self.lists.keys().copied().chain(builtin::NAMES.iter().copied());
-        let help = match did_you_mean(name, known) {
+        let help = match did_you_mean(name, known.clone()) {
             Some(meant) => format!("did you mean `${meant}`?"),
             None => "name it in `[let]`".to_owned(),
         };
-        Err(PatternError::new(format!("there is no list `${name}`")).help(help))
+        let error = PatternError::new(format!("there is no list `${name}`")).help(help);
+        Err(match surely_meant(name, known) {
+            Some(meant) => error.fix(entry.text, format!("${meant}")),
+            None => error,
+        })
     }
 
     fn pattern_error(&mut self, at: &At<PatternText>, error: &PatternError) {
         let message = error.message.clone();
         let mut found = Diagnostic::error("P009", self.name, at.span.clone(), message);
         found.help.clone_from(&error.help);
+        if let (Some((of, with)), PatternText::Text(text)) = (&error.fix, &at.value)
+            && of == text
+        {
+            found.fix = Fix::requote(text, &at.span, with);
+        }
         self.diagnostics.push(found);
     }
 }

@@ -155,6 +155,11 @@ fn large() -> Vec<(&'static str, String, bool)> {
         let entries: Vec<String> = (0..count).map(entry).collect();
         format!("{HEAD}[read]\ndeny = [{}]\n", entries.join(","))
     };
+    let lines = |line: &dyn Fn(usize) -> String| -> String {
+        (0..200_000).map(|n| line(n) + "\n").collect()
+    };
+    let words = vec!["'raed'"; 300_000].join(",");
+    let many_words = format!("{HEAD}[[rule]]\nid = 'a'\nmatch = '/a'\ndeny = [{words}]\n");
     let braces = "{a,b}".repeat(10);
     vec![
         ("lists of lists", lists("'/x'"), true),
@@ -165,6 +170,13 @@ fn large() -> Vec<(&'static str, String, bool)> {
         ("many paths", many(150_000, &|n| format!("'/a/{n}'")), false),
         ("many globs", many(50_000, &|n| format!("'**/a{n}/*.x'")), false),
         ("many braces", many(2_000, &|n| format!("'/{n}/{braces}'")), true),
+        (
+            "many unknown keys",
+            format!("{HEAD}[read]\n{}", lines(&|n| format!("dney{n} = 1"))),
+            true,
+        ),
+        ("many wrong words", many_words, true),
+        ("many errors", lines(&|n| format!("k{n} = ?")), true),
         ("many mistakes", many(300_000, &|n| format!("'$nowhere{n}'")), true),
     ]
 }

@@ -20,7 +20,7 @@ use toml::de::{DeTable, DeValue};
 /// Reads one file: as much of it as can be read, and every mistake in it.
 #[must_use]
 pub fn read(file: &str, text: &str) -> (Document, Vec<Diagnostic>) {
-    let mut reader = Reader { file, diagnostics: Vec::new() };
+    let mut reader = Reader { file, text, diagnostics: Vec::new() };
     if text.len() > POLICY_BYTES_MAX {
         let message = format!("the file has {} bytes, more than {POLICY_BYTES_MAX}", text.len());
         reader.error("P001", 0..0, message);
@@ -99,7 +99,8 @@ impl<'a> Reader<'a> {
             }
             None => {
                 let message = "the policy does not say its `schema`".to_owned();
-                self.error_with_help("P002", 0..0, message, help);
+                let found = Diagnostic::error("P002", self.file, 0..0, message).with_help(help);
+                self.diagnostics.push(found.with_fix(self.line_at_top("schema = 1")));
             }
         }
     }

@@ -72,7 +72,8 @@ pub(crate) fn check_name(text: &str) -> Result<(), PatternError> {
         && !known.any(|name| *name == text)
     {
         return Err(PatternError::new(format!("`{text}` is no tool: names are compared by case"))
-            .help(format!("did you mean `{meant}`?")));
+            .help(format!("did you mean `{meant}`?"))
+            .fix(text, *meant));
     }
     Ok(())
 }

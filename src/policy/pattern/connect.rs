@@ -161,7 +161,10 @@ fn unmapped(address: IpAddr) -> IpAddr {
 impl Web {
     fn parse(text: &str) -> Result<Web, PatternError> {
         let (method, rest) = match text.split_once(' ') {
-            Some((method, rest)) => (Some(read_method(method)?), rest.trim_start()),
+            Some((method, rest)) => {
+                let method = read_method(method).map_err(|error| in_capitals(error, method, rest));
+                (Some(method?), rest.trim_start())
+            }
             None => (None, text),
         };
         let (scheme, rest) = match rest.split_once("://") {
@@ -312,6 +315,15 @@ fn read_method(text: &str) -> Result<String, PatternError> {
             .help("write it in capitals before the URL, as `GET https://host.example/**`"));
     }
     Ok(text.to_owned())
+}
+
+/// A method that is one but for its case can only be meant as it is.
+fn in_capitals(error: PatternError, method: &str, rest: &str) -> PatternError {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT"];
+    match known.iter().find(|known| known.eq_ignore_ascii_case(method)) {
+        Some(known) => error.fix(&format!("{method} {rest}"), format!("{known} {rest}")),
+        None => error,
+    }
 }
 
 fn read_authority(text: &str) -> Result<(HostPattern, Port), PatternError> {

@@ -32,15 +32,24 @@ pub struct PatternError {
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+    /// What surely mends it: the pattern, and what it must be instead. It holds only for a pattern
+    /// that is written so; one that came out of braces or a list is written otherwise.
+    pub fix: Option<(String, String)>,
 }
 
 impl PatternError {
     pub(crate) fn new(message: impl Into<String>) -> PatternError {
-        PatternError { message: message.into(), help: None }
+        PatternError { message: message.into(), help: None, fix: None }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> PatternError {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The same with what the pattern `of` surely must be instead.
+    pub(crate) fn fix(mut self, of: &str, with: impl Into<String>) -> PatternError {
+        self.fix = Some((of.to_owned(), with.into()));
         self
     }
 }

@@ -7,6 +7,7 @@ use super::glob::{self, Glob};
 use super::{Anchors, PatternError, Stance, braces, check_text};
 use crate::model::path::{AbsPath, Extent, PathTarget, Real};
 use crate::model::truth::Truth;
+use crate::policy::diagnostic::surely_meant;
 
 /// A compiled path pattern, bound to the places its names stand for and to a stance.
 #[derive(Debug, Clone)]
@@ -228,8 +229,15 @@ fn anchor<'a>(
         "tmp" => Some(&anchors.tmp),
         "home" => anchors.home.as_ref(),
         other => {
-            return Err(PatternError::new(format!("`${other}` names no place"))
-                .help("the places are $workspace, $home and $tmp; lists stand alone, as `$list`"));
+            let error = PatternError::new(format!("`${other}` names no place"));
+            return Err(match surely_meant(other, ["workspace", "tmp", "home"]) {
+                Some(meant) => error
+                    .help(format!("did you mean `${meant}{rest}`?"))
+                    .fix(text, format!("${meant}{rest}")),
+                None => error.help(
+                    "the places are $workspace, $home and $tmp; lists stand alone, as `$list`",
+                ),
+            });
         }
     };
     Ok(match (place, stance) {

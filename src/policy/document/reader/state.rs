@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
                         into.push(ConditionText { key: At { value: full, span }, test });
                     }
                 }
-                _ => self.unknown_key(&full, span, keys::WHEN, "`when`"),
+                value => self.unknown_key(&full, (key, value), entries, keys::WHEN, "`when`"),
             }
         }
     }

@@ -18,11 +18,64 @@ pub(super) fn matches(items: &[Item], command: &Command, stance: Stance) -> Trut
     if options == Truth::No {
         return Truth::No;
     }
-    let wanted: Vec<&Item> = items
-        .iter()
-        .filter(|item| matches!(item, Item::Operand(_) | Item::Path(_) | Item::Rest))
-        .collect();
-    options.and(operands(&wanted, &operands_of(command, &used), stance, command.program.known))
+    let given = operands_of(command, &used);
+    let wanted: Vec<&Item> = items.iter().filter(|item| stands_in_order(item)).collect();
+    let plain = operands(&wanted, &given, stance, command.program.known);
+    let (values, wanted) = values_named(items, command, stance);
+    let answer = match values {
+        None => plain,
+        Some(values) => {
+            let read = values.and(operands(&wanted, &given, stance, command.program.known));
+            // What tightens takes either reading of the pattern's word.
+            if stance == Stance::Tighten { read.or(plain) } else { read }
+        }
+    };
+    options.and(answer)
+}
+
+fn stands_in_order(item: &Item) -> bool {
+    matches!(item, Item::Operand(_) | Item::Path(_) | Item::Rest)
+}
+
+/// `-m pytest`: where the command's option has a value, the pattern's next word is that value and
+/// no operand. How the values fit, and the words that are left; nothing if there are none such.
+fn values_named<'a>(
+    items: &'a [Item],
+    command: &Command,
+    stance: Stance,
+) -> (Option<Truth>, Vec<&'a Item>) {
+    let mut answer: Option<Truth> = None;
+    let mut wanted = Vec::new();
+    let mut items = items.iter().peekable();
+    while let Some(item) = items.next() {
+        if stands_in_order(item) {
+            wanted.push(item);
+        }
+        let Item::Option { name, .. } = item else { continue };
+        let Some(next) = items.next_if(|next| matches!(next, Item::Operand(_) | Item::Path(_)))
+        else {
+            continue;
+        };
+        let mut fits: Option<Truth> = None;
+        for arg in &command.args {
+            let Role::Option { spellings, value: Some(value), .. } = &arg.role else { continue };
+            if !spellings.iter().any(|spelling| name.matches(spelling)) {
+                continue;
+            }
+            let value = Arg { word: value.clone(), role: Role::Operand, path: arg.path.clone() };
+            let one = operand_matches(next, &value, stance);
+            fits = Some(match (fits, stance) {
+                (None, _) => one,
+                (Some(others), Stance::Tighten) => others.or(one),
+                (Some(others), Stance::Loosen) => others.and(one),
+            });
+        }
+        match fits {
+            Some(fits) => answer = Some(answer.map_or(fits, |others| others.and(fits))),
+            None => wanted.push(next),
+        }
+    }
+    (answer, wanted)
 }
 
 /// One operand, and whether it could as well be the value of an option before it.

@@ -1,0 +1,95 @@
+//! `toolgate policy`: for the person who writes policy. One file for each of its commands.
+
+mod check;
+mod eval;
+mod explain;
+mod fmt;
+
+use super::{Outcome, failed};
+use crate::gate::Bound;
+use crate::limits::POLICY_BYTES_MAX;
+use crate::model::path::AbsPath;
+use crate::policy::builtin::Protected;
+use crate::policy::{Source, schema};
+use crate::redact::Redactor;
+use crate::service::config::PolicyFiles;
+use crate::service::layers::named;
+use crate::service::load::{LoadError, anchors, load, sources};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Every mistake at once; runs the examples and tests
+    Check(check::Arguments),
+    /// JSON lines in, one decision a line out
+    Eval(eval::Arguments),
+    /// What one call would do, and what the policy says of it
+    Explain(explain::Arguments),
+    /// One layout for policy files; comments stay, nothing changes its meaning
+    Fmt(fmt::Arguments),
+    /// The JSON Schema of policy files, for editors
+    Schema,
+}
+
+pub(super) fn run(command: &Command) -> Outcome {
+    let done = match command {
+        Command::Check(arguments) => check::run(arguments),
+        Command::Eval(arguments) => eval::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
+        Command::Fmt(arguments) => Ok(fmt::run(arguments)),
+        Command::Schema => {
+            print!("{}", schema::text());
+            Ok(Outcome::Fine)
+        }
+    };
+    match done {
+        Ok(outcome) => outcome,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Which policy is asked, and where.
+#[derive(clap::Args)]
+struct Asked {
+    /// A policy file; may be given more than once [default: the shipped policy]
+    #[arg(long, value_name = "FILE")]
+    policy: Vec<PathBuf>,
+    /// The directory that $workspace stands for [default: the policy's, else the current one]
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+}
+
+impl Asked {
+    /// The policy as this user's own files would be judged by it.
+    fn bound(&self) -> Result<(Bound, Redactor), String> {
+        let redactor = Redactor::shipped().map_err(|error| error.to_string())?;
+        let sources = sources(&self.policy).map_err(|error| error.to_string())?;
+        let files = PolicyFiles { workspace: self.workspace.clone(), ..PolicyFiles::default() };
+        let anchors = anchors(&files, home(), &sources).map_err(|error| error.to_string())?;
+        let bound = load(&sources, anchors, &Protected::default(), &redactor)
+            .map_err(|error| error.to_string())?;
+        Ok((bound, redactor))
+    }
+}
+
+fn home() -> Option<AbsPath> {
+    std::env::var("HOME").ok().and_then(|home| AbsPath::parse(&home).ok())
+}
+
+/// A file, those of a directory, or standard input for `-`.
+fn readable(file: &Path) -> Result<Vec<Source>, LoadError> {
+    if file != Path::new("-") {
+        return named(file);
+    }
+    let unreadable = |why: String| LoadError::Unreadable(file.to_owned(), why);
+    let mut text = String::new();
+    std::io::stdin()
+        .take(POLICY_BYTES_MAX as u64 + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| unreadable(error.to_string()))?;
+    if text.len() > POLICY_BYTES_MAX {
+        return Err(unreadable(format!("it has more than {POLICY_BYTES_MAX} bytes")));
+    }
+    Ok(vec![Source { name: "-".to_owned(), text, layer: None }])
+}

@@ -1,0 +1,196 @@
+//! The one table of what a policy's author may be told. The reference and SARIF's rules are made
+//! from it; `tests/diagnostics.rs` holds it to the code, and each row to a case.
+//!
+//! A new code is a row here, a case in `tests/cases/diagnostics/`, and one run of that test with
+//! `BLESS=1`.
+
+use super::Severity;
+
+/// One code.
+#[derive(Debug, Clone, Copy)]
+pub struct Code {
+    /// The code; never used again for another thing.
+    pub code: &'static str,
+    /// Whether a policy with it still loads.
+    pub severity: Severity,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// What it means and what to do, in sentences: the paragraph of the reference.
+    pub what: &'static str,
+}
+
+const fn warning(code: &'static str, title: &'static str, what: &'static str) -> Code {
+    Code { code, severity: Severity::Warning, title, what }
+}
+
+const fn error(code: &'static str, title: &'static str, what: &'static str) -> Code {
+    Code { code, severity: Severity::Error, title, what }
+}
+
+/// Every code, in order.
+pub const CODES: &[Code] = &[
+    error(
+        "P001",
+        "no TOML",
+        "The file is no TOML, or has more than 8 MiB. What can still be read is read, so one \
+         open string may lead to other mistakes below it: mend this one first.",
+    ),
+    error(
+        "P002",
+        "something is missing",
+        "Something that must be there is not: `schema`, `[policy]` and its `name`, the `id` or \
+         `match` of a rule, what an example or a test expects. An empty list of patterns is \
+         missing its patterns: remove it, or say what it speaks of.",
+    ),
+    error(
+        "P003",
+        "an unknown key",
+        "No such key may stand in this table. A key that toolgate does not know is never passed \
+         over, since a misspelt `deny` would then deny nothing. Where one key is clearly meant, \
+         `--fix` writes it.",
+    ),
+    error(
+        "P004",
+        "a key that is not enforced",
+        "The language has this key, and this version does not enforce it. A policy is never taken \
+         in part: remove the key, or use a version that has it.",
+    ),
+    error(
+        "P005",
+        "a value of another type",
+        "The key takes another type of value, as a string where a number stands. A version is a \
+         string too: `version = \"1\"`.",
+    ),
+    error(
+        "P006",
+        "a word that may not stand there",
+        "The key takes one of a few words, and this is none of them; or it is a name or `id` that \
+         could not be read in a record, being empty or holding characters that show as nothing.",
+    ),
+    error(
+        "P007",
+        "a `[tool]` row that teaches nothing",
+        "The row names no argument, or not exactly one tool. Write one row for each tool, with \
+         what an argument means: `write = \"args.path\"`.",
+    ),
+    error(
+        "P008",
+        "not exactly one",
+        "A rule says exactly one of allow, ask, deny, redact and note; a call is exactly one of \
+         bash, read, write, exec, connect and call, and only `call` takes `args`. Write two where \
+         two are meant.",
+    ),
+    error(
+        "P009",
+        "a pattern that cannot be read",
+        "The pattern cannot be read, could never match anything, names a list that is not there, \
+         or is one more than a policy may have. The help says what to write instead.",
+    ),
+    error(
+        "P010",
+        "a built-in name",
+        "`[let]` may set `workspace` and names of its own; the other built-in names mean the same \
+         in every policy. Give the list another name.",
+    ),
+    error(
+        "P011",
+        "a workspace that cannot be",
+        "`workspace` is no absolute path, or differs from the one in force, which the launcher or \
+         the service's configuration fixed. Start with the same one, or leave it out.",
+    ),
+    error(
+        "P012",
+        "an unknown pack",
+        "`include` names a pack that toolgate does not ship. The packs are numbered and never \
+         change: `std:secrets@1`, `std:metadata@1`.",
+    ),
+    error(
+        "P013",
+        "two rules of one name",
+        "A line of the log names the rule that decided, so each `id` stands once in a file.",
+    ),
+    error(
+        "P014",
+        "verbs that do not go together",
+        "The patterns of the rule's verbs are of different kinds, or the effect is not said of \
+         such a verb: `output` takes redact, deny and note, the other verbs allow, ask, deny and \
+         note. Write one rule for each.",
+    ),
+    error(
+        "P015",
+        "a limit that cannot stand here",
+        "A limit stands on an allow or an ask, has a `max`, and on an ask says \
+         `over = \"deny\"`. A deny lets nothing through that could be counted: move the limit to \
+         the rule that lets the call through.",
+    ),
+    error(
+        "P016",
+        "an `until` that would loosen",
+        "Only an allow, or a rule in shadow, ends by itself. An ask or a deny that is enforced \
+         would loosen the policy on a day when nobody looks: take it out by hand.",
+    ),
+    error(
+        "P017",
+        "a label that both tightens and loosens",
+        "A label is a taint (`seen` in an ask or deny, `not_seen` in an allow) or a proof (`seen` \
+         in an allow, `not_seen` in an ask or deny), and only a proof can be unmarked. Use two \
+         labels. A file of a lower layer that uses a label against those above is refused by \
+         itself.",
+    ),
+    error(
+        "P018",
+        "a condition that cannot be read",
+        "A condition asks for an argument, a label, the agent, the permission mode or the result; \
+         only a `note` may ask for the result, since all other rules are judged before there is \
+         one. For this or that, write two rules.",
+    ),
+    error(
+        "P019",
+        "a text that is no label",
+        "A label is a word, `secret`, or a word with one key, `approved:T1` or \
+         `approved:${args.ticket}`.",
+    ),
+    error(
+        "P020",
+        "a layer that cannot be",
+        "The file states another layer than the directory it lies in has, or its `[layers]` speaks \
+         of a layer that is not below its own: only a layer above says what a layer may do.",
+    ),
+    error(
+        "P030",
+        "an example that does not hold",
+        "The rule does not say of the example's call what the example expects. The help lists what \
+         the call would do; one of the two is wrong. Examples run in a world of their own: the \
+         workspace is `/work`, and files are there only if the example names them.",
+    ),
+    error(
+        "P031",
+        "a test that does not hold",
+        "The merged policy, all files together, does not say of the call what the test expects. \
+         The help gives the reason that the policy would give.",
+    ),
+    warning(
+        "P032",
+        "an allow that is ignored",
+        "The layer above lets this one only tighten, so its allows do not count. Its asks and \
+         denies do.",
+    ),
+    warning(
+        "P033",
+        "what a lower layer may not add",
+        "An entry of an open list, the mark of a proof that a layer above reads, or a power that \
+         cannot be given: it is ignored. Ask the author of the layer above.",
+    ),
+    warning(
+        "P034",
+        "a signature that is not checked",
+        "The file names `signers`, and this version cannot check a signature: `serve` takes the \
+         file only with `--unsigned-ok`.",
+    ),
+];
+
+/// The row of a code.
+#[must_use]
+pub fn code(code: &str) -> Option<&'static Code> {
+    CODES.iter().find(|row| row.code == code)
+}
