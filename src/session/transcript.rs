@@ -3,9 +3,9 @@
 //! Claude Code appends one line of JSON for each block of an answer, with the answer's id, its
 //! model and what it used; a subagent's answers stand in a file of its own, below a directory
 //! beside the transcript (as of 2.1.330; recorded, not documented). Answers are counted by id, and
-//! what a list price makes of them is summed up; where the client itself says that it was more, that
-//! counts. The agent can write these files: so counts never
-//! fall, what cannot be read counts as spent, and what is read is only counted, never shown.
+//! what a list price makes of them is summed up; where the client itself says that it was more,
+//! that counts. The agent can write these files: so counts never fall, what cannot be read counts
+//! as spent, and what is read is only counted, never shown.
 
 mod line;
 
@@ -48,6 +48,16 @@ impl Counts {
         }
     }
 }
+
+impl Counts {
+    /// Whether this tells of less, and not only of a sum in another order.
+    pub(super) fn is_less_than(&self, other: &Counts) -> bool {
+        self.turns < other.turns || other.cost_usd - self.cost_usd > COST_ROUNDING_USD
+    }
+}
+
+/// Two sums of the same costs differ by far less.
+const COST_ROUNDING_USD: f64 = 1e-6;
 
 impl From<Counts> for Transcript {
     fn from(counts: Counts) -> Transcript {
