@@ -7,8 +7,7 @@
 #[path = "harness/cases.rs"]
 mod cases;
 
-use cases::{Group, loads, source, tests, with_tests};
-use serde::Deserialize;
+use cases::{Cases, loads, source, tests, with_tests};
 
 /// What an agent does every day: each file of cases has a call with each of these in it.
 const KINDS: &[&str] = &[
@@ -35,14 +34,6 @@ const KINDS: &[&str] = &[
     "call = \"TodoWrite\"",
     "call = \"mcp__",
 ];
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cases {
-    /// What lies in the workspace.
-    files: Vec<String>,
-    group: Vec<Group>,
-}
 
 fn every_call_comes_out(policy: &str, cases: &str) {
     let Cases { files, group } = toml::from_str(cases).unwrap();

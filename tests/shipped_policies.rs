@@ -5,7 +5,7 @@
 #[path = "harness/cases.rs"]
 mod cases;
 
-use cases::{Group, loads, source, tests, with_tests};
+use cases::{Cases, Group, loads, source, tests, with_tests};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -44,6 +44,8 @@ const REAL_HOSTS: &[(&str, &str)] = &[
     ("github.com", "the forge, of the printed policies"),
     ("*.githubusercontent.com", "the forge's files, of the printed policies"),
     ("hooks.slack.com", "what a secret of this service looks like"),
+    ("json-schema.org", "the standard of the policies' schema"),
+    ("json.schemastore.org", "the standard of the format that code scanning reads"),
     ("metadata.google.internal", "a cloud's metadata service, which is denied by name"),
 ];
 
@@ -159,12 +161,6 @@ fn judge(policy: &Policy, call: &CallText, files: &[String]) -> Decision {
     facts.session.spent.transcript =
         Some(Transcript::Read { turns: 0, cost_usd: 0.0, models: BTreeSet::new() });
     decide(policy, &facts, &REDACTOR)
-}
-
-#[derive(Deserialize)]
-struct Cases {
-    files: Vec<String>,
-    group: Vec<Group>,
 }
 
 /// Every call of the ordinary cases, read as the language reads it.

@@ -9,6 +9,15 @@ use toolgate::policy::rule::LayerKind;
 use toolgate::redact::Redactor;
 use toolgate::service::load::render;
 
+/// A file of cases.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cases {
+    /// What lies in the workspace.
+    pub files: Vec<String>,
+    pub group: Vec<Group>,
+}
+
 /// Calls of one verdict, for one reason.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

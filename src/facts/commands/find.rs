@@ -71,10 +71,11 @@ impl Walker<'_> {
             let parents: BTreeSet<AbsPath> = all.iter().filter_map(AbsPath::parent).collect();
             let shown = |path: &AbsPath| {
                 let rest = below(path, &target.written)?;
-                let text = format!("{}/{rest}", text.trim_end_matches('/'));
-                Some((text, parents.contains(path)))
+                let slash = if text.ends_with('/') { "" } else { "/" };
+                Some((format!("{text}{slash}{rest}"), parents.contains(path)))
             };
-            let itself = (text.to_owned(), !all.is_empty());
+            // A link to a directory is none itself.
+            let itself = (text.to_owned(), !all.is_empty() && target.hops.is_empty());
             for (printed, holds) in std::iter::once(itself).chain(all.iter().filter_map(shown)) {
                 let found = Found::of(&printed, holds);
                 if search.as_ref().is_none_or(|search| search.may_reach(&found, at)) {

@@ -78,9 +78,10 @@ impl Walker<'_> {
     /// What a command prints, if it prints names of files and nothing else.
     pub(super) fn prints_names(&mut self, stage: &Node, state: &State, input: &Input) -> Fed {
         match self.listed_by(stage, state, input) {
-            Some(names) if names.len() <= ARGUMENTS_MAX => Fed::Names(names),
-            Some(_) => Fed::Unknown(Doubt::TooManyValues),
-            None => Fed::Unknown(Doubt::CommandOutput),
+            Some(names) if names.len() > ARGUMENTS_MAX => Fed::Unknown(Doubt::TooManyValues),
+            // A name of two lines would be two names to whoever reads them.
+            Some(names) if !names.iter().any(|name| name.contains('\n')) => Fed::Names(names),
+            Some(_) | None => Fed::Unknown(Doubt::CommandOutput),
         }
     }
 
@@ -229,7 +230,7 @@ impl Walker<'_> {
         let names = self.names_below(".", &work_tree(), state)?;
         let names: Vec<String> = names.into_iter().filter(|name| spec.takes(name)).collect();
         // git quotes such names.
-        let plain = |name: &String| name.is_ascii() && !name.contains(['"', '\\', '\t', '\n']);
+        let plain = |name: &String| name.is_ascii() && !name.contains(['"', '\\', '\t']);
         names.iter().all(plain).then_some(names)
     }
 
@@ -338,7 +339,7 @@ impl Walker<'_> {
         };
         // What it takes from a line's ends, or for an escape, would be another name.
         let changes = |text: &String| {
-            text.contains(['\\', '\n']) || text.trim_matches([' ', '\t']).len() != text.len()
+            text.contains('\\') || text.trim_matches([' ', '\t']).len() != text.len()
         };
         let plain = redirects.is_empty()
             && splits_nowhere
@@ -429,6 +430,8 @@ fn passed_on(name: &str, reading: &Reading, names: &[String]) -> Option<Vec<Stri
     if let [pattern] = operands.as_slice()
         && !has("-w")
         && !has("-x")
+        // What a dot or a letter's case is, elsewhere depends on the locale.
+        && names.iter().all(|name| name.is_ascii())
         && let Some(globs) =
             pattern.as_known().and_then(|text| as_globs(text, name, reading, has("-i")))
     {

@@ -2,6 +2,7 @@
 
 use super::Walker;
 use super::state::{Fed, Input, State};
+use crate::catalogue::program::Kind;
 use crate::facts::paths;
 use crate::model::access::{Target, Verb};
 use crate::model::doubt::Doubt;
@@ -242,6 +243,10 @@ impl Walker<'_> {
         if !super::builtin::is_hazard_name(name) {
             return;
         }
+        if let ("CARGO_TARGET_DIR", vars::Value::Texts(texts)) = (name, value) {
+            let word = Value::one_of(texts.clone());
+            self.word(Kind::Write, &word, state, None);
+        }
         let harmless = match value {
             vars::Value::Texts(texts) => {
                 texts.iter().all(|text| self.is_harmless_value(name, text, state))
@@ -269,13 +274,8 @@ impl Walker<'_> {
             _ if name.starts_with("GIT_AUTHOR_") || name.starts_with("GIT_COMMITTER_") => true,
             "RUSTFLAGS" => are_lints(text),
             "NODE_OPTIONS" => text.split_whitespace().all(is_harmless_to_node),
-            "CARGO_TARGET_DIR" => {
-                let path = paths::target(text, state.directory(), self.place);
-                path.is_ok_and(|path| {
-                    let (workspace, tmp) = (self.place.workspace, self.place.tmp);
-                    path.written.is_within(workspace) || path.written.is_within(tmp)
-                })
-            }
+            // Where it writes is judged as a write.
+            "CARGO_TARGET_DIR" => true,
             "GIT_TRACE" => matches!(text, "0" | "1" | "2"),
             "GIT_TERMINAL_PROMPT" => matches!(text, "0" | "1"),
             "PYTHONPATH" => text.split(':').all(|part| {

@@ -8,7 +8,9 @@ pub mod braces;
 pub mod call;
 pub mod connect;
 pub mod exec;
-mod glob;
+pub(crate) mod fold;
+pub(crate) mod glob;
+pub(crate) mod literal;
 pub mod output;
 pub mod path;
 pub mod text;
@@ -23,6 +25,17 @@ pub enum Stance {
     Loosen,
     /// The match holds something back: an ask or deny, or the exception of an allow.
     Tighten,
+}
+
+impl Stance {
+    /// The stance of an exception to what is asked in this one.
+    #[must_use]
+    pub fn other(self) -> Stance {
+        match self {
+            Stance::Loosen => Stance::Tighten,
+            Stance::Tighten => Stance::Loosen,
+        }
+    }
 }
 
 /// Why a pattern cannot be read, and what to write instead.

@@ -3,8 +3,10 @@
 //! A path is looked at in lanes: as written, as it really is, and every place a link on the way
 //! led to. `allow` needs all lanes inside; `deny` fires on any. Comparison is by whole components.
 
+use super::glob::keys::Key;
 use super::glob::{self, Glob};
 use super::{Anchors, PatternError, Stance, braces, check_text};
+use crate::limits::{PATH_BYTES_MAX, PATH_DEPTH_MAX};
 use crate::model::path::{AbsPath, Extent, PathTarget, Real};
 use crate::model::truth::Truth;
 use crate::policy::diagnostic::surely_meant;
@@ -29,6 +31,8 @@ struct Choice {
     glob: Glob,
     /// It covers what lies below, too.
     below: bool,
+    /// Its text before the first wildcard, by whole components.
+    fixed: Option<AbsPath>,
 }
 
 impl PathPattern {
@@ -56,7 +60,7 @@ impl PathPattern {
                 return Ok(PathPattern { stance, shape: Shape::Every });
             }
             let glob = Glob::parse(root, rest, stance == Stance::Tighten)?;
-            choices.push(Choice { glob, below });
+            choices.push(Choice { fixed: glob.fixed(), glob, below });
         }
         Ok(PathPattern { stance, shape: Shape::AnyOf(choices) })
     }
@@ -64,7 +68,8 @@ impl PathPattern {
     /// This path and what lies below it, held back; no character of it is a wildcard.
     #[must_use]
     pub fn held(path: &AbsPath) -> PathPattern {
-        let choice = Choice { glob: Glob::exactly(path, true), below: true };
+        let glob = Glob::exactly(path, true);
+        let choice = Choice { fixed: glob.fixed(), glob, below: true };
         PathPattern { stance: Stance::Tighten, shape: Shape::AnyOf(vec![choice]) }
     }
 
@@ -72,7 +77,8 @@ impl PathPattern {
     /// place must stay.
     #[must_use]
     pub fn held_alone(path: &AbsPath) -> PathPattern {
-        let choice = Choice { glob: Glob::exactly(path, true), below: false };
+        let glob = Glob::exactly(path, true);
+        let choice = Choice { fixed: glob.fixed(), glob, below: false };
         PathPattern { stance: Stance::Tighten, shape: Shape::AnyOf(vec![choice]) }
     }
 
@@ -138,26 +144,35 @@ impl PathPattern {
         }
     }
 
-    fn covers(&self, path: &AbsPath) -> bool {
+    /// Whether one lane of a target lies inside.
+    pub(crate) fn covers(&self, path: &AbsPath) -> bool {
         let text = path.as_str();
-        // Names with trailing dots or blanks are the same file on some file systems: for denies.
-        let trimmed = text.trim_end_matches(['.', ' ']);
-        let also = self.stance == Stance::Tighten && trimmed.len() < text.len();
-        self.choices().iter().any(|choice| choice.name(text) || (also && choice.name(trimmed)))
+        let also = trimmed(text).filter(|_| self.stance == Stance::Tighten);
+        let mut names = self.choices().iter();
+        names.any(|choice| choice.name(text) || also.is_some_and(|text| choice.name(text)))
+    }
+
+    /// In which stance it is asked.
+    pub(crate) fn stance(&self) -> Stance {
+        self.stance
+    }
+
+    /// For each of what its braces stand for: what finds it, and its fixed part. None for `**`.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (Vec<Key>, Option<&AbsPath>)> {
+        self.choices().iter().map(|choice| (choice.glob.keys(choice.below), choice.fixed.as_ref()))
     }
 
     /// The pattern reaches below, and the whole tree lies inside it.
     fn covers_tree(&self, target: &PathTarget) -> bool {
         let Real::At(real) = &target.real else { return false };
-        let below = |path: &AbsPath| {
-            let mut reaching = self.choices().iter().filter(|choice| choice.below);
-            reaching.any(|choice| choice.glob.is_above(path.as_str()))
-        };
-        // Any name below must match, so names that no one would choose must.
+        // Any name below must match, so names that no one would choose must, at either depth.
         let inside = |path: &AbsPath| {
-            ["\u{1}", "\u{1}/\u{1}"]
-                .iter()
-                .all(|name| path.join(name).is_ok_and(|probe| below(&probe)))
+            let mut depths = 1..=TREE_LEVELS;
+            let reaching = || self.choices().iter().filter(|choice| choice.below);
+            has_room_below(path)
+                && depths.all(|levels| {
+                    reaching().any(|choice| choice.glob.is_above_any_name(path.as_str(), levels))
+                })
         };
         inside(&target.written) && inside(real)
     }
@@ -165,23 +180,40 @@ impl PathPattern {
     /// The text before the first wildcard names something strictly below the tree's root.
     fn fixed_part_below(&self, target: &PathTarget) -> bool {
         let below = |root: &AbsPath, fixed: &AbsPath| fixed != root && fixed.is_within(root);
-        self.choices().iter().filter_map(|choice| choice.glob.fixed()).any(|fixed| {
-            below(&target.written, &fixed)
-                || matches!(&target.real, Real::At(real) if below(real, &fixed))
+        self.choices().iter().filter_map(|choice| choice.fixed.as_ref()).any(|fixed| {
+            below(&target.written, fixed)
+                || matches!(&target.real, Real::At(real) if below(real, fixed))
         })
     }
 
     fn could_lie_below(&self, target: &PathTarget) -> Truth {
         let mut answer = Truth::No;
         for choice in self.choices() {
-            answer = answer.or(match choice.glob.fixed() {
-                Some(fixed) if !target.written.is_within(&fixed) => Truth::No,
+            answer = answer.or(match &choice.fixed {
+                Some(fixed) if !target.written.is_within(fixed) => Truth::No,
                 // Without a fixed part it may name anything anywhere.
                 Some(_) | None => Truth::Maybe,
             });
         }
         answer
     }
+}
+
+/// How deep below a tree's root names are tried that no one would choose.
+const TREE_LEVELS: usize = 2;
+
+/// A path that is as long as one may be has nothing below it that could be covered.
+fn has_room_below(path: &AbsPath) -> bool {
+    let text = path.as_str();
+    text.len() + 2 * TREE_LEVELS <= PATH_BYTES_MAX
+        && path.components().count() + TREE_LEVELS <= PATH_DEPTH_MAX
+}
+
+/// The path without trailing dots and blanks, if it has any: the same file on some file systems, so
+/// that denies look at both.
+pub(crate) fn trimmed(path: &str) -> Option<&str> {
+    let trimmed = path.trim_end_matches(['.', ' ']);
+    (trimmed.len() < path.len()).then_some(trimmed)
 }
 
 impl Choice {

@@ -41,8 +41,8 @@ fn command(text: &str, known: bool) -> Command {
 
 fn ask(pattern: &str, command: &Command, feeders: &[&Command]) -> [Truth; 2] {
     let anchors = Anchors::frozen(None);
-    let writable =
-        Writable { roots: vec![anchors.workspace.clone(), anchors.tmp.clone()], patterns: vec![] };
+    let roots = vec![anchors.workspace.clone(), anchors.tmp.clone()];
+    let writable = Writable { roots, ..Writable::default() };
     [Stance::Loosen, Stance::Tighten].map(|stance| {
         let pattern = ExecPattern::parse(pattern, &anchors, stance).unwrap();
         pattern.matches(command, || feeders.iter().copied(), &writable)
