@@ -50,7 +50,7 @@ pub fn check(
     }
     let frozen_anchors = Anchors::frozen(stated_workspace(&documents));
     let frozen = compile(sources, &frozen_anchors, &Protected::default());
-    let ran = run(&frozen, &frozen_anchors, redactor);
+    let ran = run(sources, &frozen, &frozen_anchors, redactor);
     let failed: Vec<Diagnostic> = ran.iter().filter_map(|ran| failure(ran, sources)).collect();
     // A policy that cannot even be read for its examples is none to trust.
     let sound = failed.is_empty() && frozen.policy.is_some();

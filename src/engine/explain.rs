@@ -402,6 +402,7 @@ fn of_condition(condition: &Condition, truth: Truth, facts: &Facts) -> Condition
             plain("permission_mode", facts.call.permission_mode.clone())
         }
         Condition::Exit(_) => plain("result.exit", facts.exit.map(|exit| exit.to_string())),
+        Condition::Pinned => plain("pin", None),
     }
 }
 

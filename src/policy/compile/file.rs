@@ -9,7 +9,7 @@ use crate::model::effect::Effect;
 use crate::model::path::AbsPath;
 use crate::policy::builtin;
 use crate::policy::canonical;
-use crate::policy::condition::Conditions;
+use crate::policy::condition::{Condition, Conditions};
 use crate::policy::diagnostic::{Diagnostic, Fix, Lines, did_you_mean, surely_meant};
 use crate::policy::document::{self, At, ConditionText, Document, Phase, RuleText};
 use crate::policy::label::Labels;
@@ -273,7 +273,8 @@ impl<'a> Compiler<'a> {
         self.name = file;
     }
 
-    /// Until its pins are enforced, a call of a named server is asked about.
+    /// Until its pins are enforced, a call of a named server is asked about: where its rules refuse
+    /// it, it stays refused.
     fn server(&mut self, server: &At<String>) -> Rule {
         let pattern = CallPattern::parse(&format!("mcp:{}/*", server.value));
         Rule {
@@ -286,7 +287,7 @@ impl<'a> Compiler<'a> {
                     unless: Vec::new(),
                 },
             },
-            when: Conditions::default(),
+            when: Conditions { rest: vec![Condition::Pinned], ..Conditions::default() },
             marks: Marks::default(),
             limit: None,
             shadow: false,
