@@ -116,7 +116,7 @@ impl ConnectPattern {
         let inside = |address: &IpAddr| networks.iter().any(|network| network.contains(address));
         let named = |address: &IpAddr| match self.stance {
             Stance::Loosen => inside(&unmapped(*address)),
-            Stance::Tighten => reached(*address).iter().any(inside),
+            Stance::Tighten => reached(*address).any(|address| inside(&address)),
         };
         match &to.host {
             Host::Address(address) => Truth::from(named(address)),
@@ -131,27 +131,29 @@ impl ConnectPattern {
 
 /// Every address that a packet to this one may reach: the IPv4 addresses that translators and
 /// tunnels read out of an IPv6 address are among them (RFC 4291 §2.5.5, 6052, 3056).
-fn reached(address: IpAddr) -> Vec<IpAddr> {
-    let mut reached = vec![address];
-    let IpAddr::V6(v6) = address else { return reached };
+pub(crate) fn reached(address: IpAddr) -> impl Iterator<Item = IpAddr> {
+    std::iter::once(address).chain(embedded(address))
+}
+
+fn embedded(address: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(v6) = address else { return None };
     let last = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
     };
     match v6.segments() {
         // `::` and `::1` embed nothing.
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => {}
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x64, 0xff9b, 0 | 1, _, _, _, high, low]
-        | [0x2002, high, low, _, _, _, _, _] => reached.push(last(high, low)),
-        _ => {}
+        | [0x2002, high, low, _, _, _, _, _] => last(high, low),
+        _ => None,
     }
-    reached
 }
 
 /// `::ffff:a.b.c.d` reaches the IPv4 address, so it is judged as one.
-fn unmapped(address: IpAddr) -> IpAddr {
+pub(crate) fn unmapped(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
         IpAddr::V4(_) => address,
@@ -241,19 +243,28 @@ impl Web {
 /// tightens sees it decoded too, and with or without a `/` at its end, as servers do.
 fn path_matches(pattern: &TextPattern, path: &str, stance: Stance) -> Truth {
     let plain = path.split('?').next().unwrap_or_default();
-    let lower = plain.to_ascii_lowercase();
+    let has = |text: &str| {
+        plain.as_bytes().windows(text.len()).any(|part| part.eq_ignore_ascii_case(text.as_bytes()))
+    };
     let mut ambiguous = plain.split('/').any(|part| part == "." || part == "..")
-        || ["%2e", "%2f", "%5c", "%00", "//"].iter().any(|text| lower.contains(text));
+        || ["%2e", "%2f", "%5c", "%00", "//"].into_iter().any(has);
     let mut named = pattern.matches(plain);
     if stance == Stance::Tighten {
         let same = |text: &str| {
             let bare = text.trim_end_matches('/');
-            pattern.matches(text) || pattern.matches(bare) || pattern.matches(&format!("{bare}/"))
+            pattern.matches(text)
+                || pattern.matches(bare)
+                || pattern.matches_chars(bare.chars().chain(std::iter::once('/')))
         };
-        let decoded = decoded(plain);
-        named |= same(plain) || decoded.as_deref().is_some_and(same);
+        named |= same(plain);
         // What a server makes of a broken or twofold encoding, or of `;`, is its own affair.
-        ambiguous |= decoded.is_none_or(|text| text.contains('%') || text.contains(';'));
+        ambiguous |= if plain.contains('%') {
+            let decoded = decoded(plain);
+            named |= decoded.as_deref().is_some_and(same);
+            decoded.is_none_or(|text| text.contains('%') || text.contains(';'))
+        } else {
+            plain.contains(';')
+        };
     }
     if ambiguous { Truth::Maybe } else { Truth::from(named) }
 }
@@ -365,8 +376,7 @@ impl HostPattern {
     /// It names an address that the destination leads to by another spelling or by its name.
     fn is_reached_by(&self, to: &Network) -> bool {
         let HostPattern::Exact(Host::Address(wanted)) = self else { return false };
-        let wanted = reached(*wanted);
-        let leads = |to: &IpAddr| reached(*to).iter().any(|address| wanted.contains(address));
+        let leads = |to: &IpAddr| reached(*to).any(|to| reached(*wanted).any(|other| other == to));
         match &to.host {
             Host::Address(address) => leads(address),
             Host::Name(_) => to.addresses.iter().any(leads),

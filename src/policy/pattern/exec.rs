@@ -34,7 +34,8 @@ struct Choice {
 #[derive(Debug, Clone)]
 struct Stage {
     program: ProgramPattern,
-    items: Vec<Item>,
+    named: Vec<Named>,
+    words: Vec<Item>,
 }
 
 #[derive(Debug, Clone)]
@@ -47,19 +48,22 @@ enum ProgramPattern {
     Any,
 }
 
-/// One token after the program.
+/// One token after the program that stands anywhere.
 #[derive(Debug, Clone)]
-enum Item {
+enum Named {
     /// `-x`, `--long`, `--long*`; `?` at its end says it may be absent.
     Option { name: TextPattern, cluster: Vec<TextPattern>, optional: bool },
-    /// `key=value`, as `dd of=/dev/*` has it; stands anywhere, like an option.
+    /// `key=value`, as `dd of=/dev/*` has it.
     KeyValue { key: String, value: ValuePattern },
+}
+
+/// One token after the program whose place among the others counts.
+#[derive(Debug, Clone)]
+enum Item {
     /// A word.
     Operand(TextPattern),
     /// A word that is a path.
     Path(PathPattern),
-    /// `--`
-    EndOfOptions,
     /// `...`: any tokens of this one command.
     Rest,
 }
@@ -175,9 +179,11 @@ impl Stage {
                 .help("write the program's name, as `git status`"));
         };
         let program = read_program(&program, anchors, stance)?;
-        let items =
-            tokens.map(|token| Item::parse(&token, anchors, stance)).collect::<Result<_, _>>()?;
-        Ok(Stage { program, items })
+        let mut stage = Stage { program, named: Vec::new(), words: Vec::new() };
+        for token in tokens {
+            stage.read(&token, anchors, stance)?;
+        }
+        Ok(stage)
     }
 
     fn matches(&self, command: &Command, writable: &Writable, stance: Stance) -> Truth {
@@ -185,7 +191,40 @@ impl Stage {
         if program == Truth::No {
             return program;
         }
-        program.and(args::matches(&self.items, command, stance))
+        program.and(args::matches(&self.named, &self.words, command, stance))
+    }
+
+    /// Reads one token after the program.
+    fn read(&mut self, token: &str, anchors: &Anchors, stance: Stance) -> Result<(), PatternError> {
+        let path = |text: &str| PathPattern::parse(text, anchors, stance);
+        if token == "..." {
+            self.words.push(Item::Rest);
+        } else if token == "--" {
+            // It is no option, and where operands begin is the command's to say.
+        } else if token.starts_with('-') && token.len() > 1 {
+            let (name, optional) = match token.strip_suffix('?') {
+                Some(name) => (name, true),
+                None => (token, false),
+            };
+            let (name, cluster) = (TextPattern::parse(name), cluster(name));
+            self.named.push(Named::Option { name, cluster, optional });
+        } else if let Some((key, value)) = token.split_once('=')
+            && !key.is_empty()
+            && !key.contains('/')
+        {
+            // `key=value` counts as an option, and its value may be a path (§11.15).
+            let value = match path_token(value) {
+                Some(text) => ValuePattern::Path(path(&text)?),
+                None => ValuePattern::Text(TextPattern::parse(value)),
+            };
+            self.named.push(Named::KeyValue { key: format!("{key}="), value });
+        } else {
+            self.words.push(match path_token(token) {
+                Some(text) => Item::Path(path(&text)?),
+                None => Item::Operand(TextPattern::parse(token)),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -274,44 +313,6 @@ fn path_token(token: &str) -> Option<String> {
             token.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         });
     starts.then(|| token.to_owned())
-}
-
-impl Item {
-    fn parse(token: &str, anchors: &Anchors, stance: Stance) -> Result<Item, PatternError> {
-        if token == "..." {
-            return Ok(Item::Rest);
-        }
-        if token == "--" {
-            return Ok(Item::EndOfOptions);
-        }
-        if token.starts_with('-') && token.len() > 1 {
-            let (name, optional) = match token.strip_suffix('?') {
-                Some(name) => (name, true),
-                None => (token, false),
-            };
-            return Ok(Item::Option {
-                name: TextPattern::parse(name),
-                cluster: cluster(name),
-                optional,
-            });
-        }
-        if let Some((key, value)) = token.split_once('=')
-            && !key.is_empty()
-            && !key.contains('/')
-        {
-            // `key=value` counts as an option, and its value may be a path (§11.15).
-            let value = match path_token(value) {
-                Some(path) => ValuePattern::Path(PathPattern::parse(&path, anchors, stance)?),
-                None => ValuePattern::Text(TextPattern::parse(value)),
-            };
-            return Ok(Item::KeyValue { key: format!("{key}="), value });
-        }
-        let path = path_token(token);
-        match path {
-            Some(path) => Ok(Item::Path(PathPattern::parse(&path, anchors, stance)?)),
-            None => Ok(Item::Operand(TextPattern::parse(token))),
-        }
-    }
 }
 
 /// `-rf` is `-r` and `-f`; a single letter and `--long` are themselves.

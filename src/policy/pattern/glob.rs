@@ -4,10 +4,13 @@
 //! components. Nothing is compiled, so many patterns cost little more than their own length.
 
 use super::PatternError;
+use super::fold::{folded, lower, upper};
 use crate::model::path::AbsPath;
 
 /// A root that stands for any directory.
 pub(super) const ANYWHERE: &str = "**";
+/// A name that no one would choose: what covers it covers any name.
+const UNLIKELY: &str = "\u{1}";
 
 /// A path with `*`, `?`, `[...]` within components and `**` for any number of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +94,7 @@ impl Glob {
             Shape::Plain(text) => self.after(text, path) == Some(""),
             // `**` alone is the root too.
             Shape::Parts { parts, only_below: true } if parts.is_empty() => true,
-            Shape::Parts { parts, only_below } => self.walk(parts, path, *only_below),
+            Shape::Parts { parts, only_below } => self.walk(parts, Names::of(path), *only_below),
         }
     }
 
@@ -99,7 +102,20 @@ impl Glob {
     pub(super) fn is_above(&self, path: &str) -> bool {
         match &self.shape {
             Shape::Plain(text) => self.after(text, path).is_some_and(|rest| rest.starts_with('/')),
-            Shape::Parts { parts, .. } => self.walk(parts, path, true),
+            Shape::Parts { parts, .. } => self.walk(parts, Names::of(path), true),
+        }
+    }
+
+    /// Whether what lies so many levels below `path`, by names that no one would choose, lies below
+    /// one that it names.
+    pub(super) fn is_above_any_name(&self, path: &str, levels: usize) -> bool {
+        match &self.shape {
+            Shape::Plain(text) => {
+                self.after(text, path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+            Shape::Parts { parts, .. } => {
+                self.walk(parts, Names { levels, ..Names::of(path) }, true)
+            }
         }
     }
 
@@ -137,38 +153,34 @@ impl Glob {
         Some(left.as_str())
     }
 
-    /// Whether `parts` are all components of `path`, or with `below` all but one or more at its
-    /// end. The last `**` alone is ever tried again, so time is at most their product.
-    fn walk(&self, parts: &[Part], path: &str, below: bool) -> bool {
-        let names: Vec<&str> = path.split('/').skip(1).collect();
-        let (mut p, mut n) = (0, 0);
-        let mut again: Option<(usize, usize)> = None;
+    /// Whether `parts` are all of the names, or with `below` all but one or more at their end. The
+    /// last `**` alone is ever tried again, so time is at most their product.
+    fn walk(&self, parts: &[Part], names: Names<'_>, below: bool) -> bool {
+        let (mut at, mut left) = (0, names);
+        let mut again: Option<(usize, Names<'_>)> = None;
         loop {
-            let (done, rest) = (p == parts.len(), n < names.len());
-            if done && rest == below {
+            let next = left.next();
+            if at == parts.len() && next.is_some() == below {
                 return true;
             }
-            let fits = match (parts.get(p), names.get(n)) {
+            let fits = match (parts.get(at), next) {
                 (Some(Part::AnyDepth), _) => {
-                    again = Some((p + 1, n));
-                    p += 1;
+                    at += 1;
+                    again = Some((at, left));
                     continue;
                 }
-                (Some(Part::Plain(text)), Some(name)) => self.after(text, name) == Some(""),
-                (Some(Part::Wild(pieces)), Some(name)) => self.fits(pieces, name),
+                (Some(Part::Plain(text)), Some((name, _))) => self.after(text, name) == Some(""),
+                (Some(Part::Wild(pieces)), Some((name, _))) => self.fits(pieces, name),
                 (None, _) | (_, None) => false,
             };
-            if fits {
-                (p, n) = (p + 1, n + 1);
+            if let (true, Some((_, rest))) = (fits, next) {
+                (at, left) = (at + 1, rest);
                 continue;
             }
-            match &mut again {
-                Some((part, name)) if *name < names.len() => {
-                    *name += 1;
-                    (p, n) = (*part, *name);
-                }
-                _ => return false,
-            }
+            let Some((part, from)) = &mut again else { return false };
+            let Some((_, rest)) = from.next() else { return false };
+            *from = rest;
+            (at, left) = (*part, rest);
         }
     }
 
@@ -214,23 +226,30 @@ impl Glob {
     }
 }
 
-/// One letter for all that differ by case only, `ſ` and the Kelvin sign among them.
-fn folded(c: char) -> char {
-    if c.is_ascii() { c.to_ascii_lowercase() } else { lower(upper(lower(c))) }
+/// The components of a path from some place on, and then so many that no one would choose.
+#[derive(Debug, Clone, Copy)]
+struct Names<'a> {
+    /// What is left of the path.
+    left: Option<&'a str>,
+    levels: usize,
 }
 
-fn lower(c: char) -> char {
-    single(c, c.to_lowercase())
-}
+impl<'a> Names<'a> {
+    fn of(path: &'a str) -> Names<'a> {
+        Names { left: path.split_once('/').map(|(_, left)| left), levels: 0 }
+    }
 
-fn upper(c: char) -> char {
-    single(c, c.to_uppercase())
-}
-
-fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {
-    match (mapped.next(), mapped.next()) {
-        (Some(one), None) => one,
-        _ => c,
+    fn next(self) -> Option<(&'a str, Names<'a>)> {
+        match self.left {
+            // What lies below the root has no empty name before it.
+            Some("") if self.levels > 0 => Names { left: None, ..self }.next(),
+            Some(left) => Some(match left.split_once('/') {
+                Some((name, left)) => (name, Names { left: Some(left), ..self }),
+                None => (left, Names { left: None, ..self }),
+            }),
+            None if self.levels > 0 => Some((UNLIKELY, Names { levels: self.levels - 1, ..self })),
+            None => None,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::glob::{self, Glob};
 use super::{Anchors, PatternError, Stance, braces, check_text};
+use crate::limits::{PATH_BYTES_MAX, PATH_DEPTH_MAX};
 use crate::model::path::{AbsPath, Extent, PathTarget, Real};
 use crate::model::truth::Truth;
 use crate::policy::diagnostic::surely_meant;
@@ -29,6 +30,8 @@ struct Choice {
     glob: Glob,
     /// It covers what lies below, too.
     below: bool,
+    /// Its text before the first wildcard, by whole components.
+    fixed: Option<AbsPath>,
 }
 
 impl PathPattern {
@@ -56,7 +59,7 @@ impl PathPattern {
                 return Ok(PathPattern { stance, shape: Shape::Every });
             }
             let glob = Glob::parse(root, rest, stance == Stance::Tighten)?;
-            choices.push(Choice { glob, below });
+            choices.push(Choice { fixed: glob.fixed(), glob, below });
         }
         Ok(PathPattern { stance, shape: Shape::AnyOf(choices) })
     }
@@ -64,7 +67,8 @@ impl PathPattern {
     /// This path and what lies below it, held back; no character of it is a wildcard.
     #[must_use]
     pub fn held(path: &AbsPath) -> PathPattern {
-        let choice = Choice { glob: Glob::exactly(path, true), below: true };
+        let glob = Glob::exactly(path, true);
+        let choice = Choice { fixed: glob.fixed(), glob, below: true };
         PathPattern { stance: Stance::Tighten, shape: Shape::AnyOf(vec![choice]) }
     }
 
@@ -141,15 +145,14 @@ impl PathPattern {
     /// The pattern reaches below, and the whole tree lies inside it.
     fn covers_tree(&self, target: &PathTarget) -> bool {
         let Real::At(real) = &target.real else { return false };
-        let below = |path: &AbsPath| {
-            let mut reaching = self.choices().iter().filter(|choice| choice.below);
-            reaching.any(|choice| choice.glob.is_above(path.as_str()))
-        };
-        // Any name below must match, so names that no one would choose must.
+        // Any name below must match, so names that no one would choose must, at either depth.
         let inside = |path: &AbsPath| {
-            ["\u{1}", "\u{1}/\u{1}"]
-                .iter()
-                .all(|name| path.join(name).is_ok_and(|probe| below(&probe)))
+            let mut depths = 1..=TREE_LEVELS;
+            let reaching = || self.choices().iter().filter(|choice| choice.below);
+            has_room_below(path)
+                && depths.all(|levels| {
+                    reaching().any(|choice| choice.glob.is_above_any_name(path.as_str(), levels))
+                })
         };
         inside(&target.written) && inside(real)
     }
@@ -157,23 +160,33 @@ impl PathPattern {
     /// The text before the first wildcard names something strictly below the tree's root.
     fn fixed_part_below(&self, target: &PathTarget) -> bool {
         let below = |root: &AbsPath, fixed: &AbsPath| fixed != root && fixed.is_within(root);
-        self.choices().iter().filter_map(|choice| choice.glob.fixed()).any(|fixed| {
-            below(&target.written, &fixed)
-                || matches!(&target.real, Real::At(real) if below(real, &fixed))
+        self.choices().iter().filter_map(|choice| choice.fixed.as_ref()).any(|fixed| {
+            below(&target.written, fixed)
+                || matches!(&target.real, Real::At(real) if below(real, fixed))
         })
     }
 
     fn could_lie_below(&self, target: &PathTarget) -> Truth {
         let mut answer = Truth::No;
         for choice in self.choices() {
-            answer = answer.or(match choice.glob.fixed() {
-                Some(fixed) if !target.written.is_within(&fixed) => Truth::No,
+            answer = answer.or(match &choice.fixed {
+                Some(fixed) if !target.written.is_within(fixed) => Truth::No,
                 // Without a fixed part it may name anything anywhere.
                 Some(_) | None => Truth::Maybe,
             });
         }
         answer
     }
+}
+
+/// How deep below a tree's root names are tried that no one would choose.
+const TREE_LEVELS: usize = 2;
+
+/// A path that is as long as one may be has nothing below it that could be covered.
+fn has_room_below(path: &AbsPath) -> bool {
+    let text = path.as_str();
+    text.len() + 2 * TREE_LEVELS <= PATH_BYTES_MAX
+        && path.components().count() + TREE_LEVELS <= PATH_DEPTH_MAX
 }
 
 impl Choice {

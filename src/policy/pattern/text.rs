@@ -1,9 +1,21 @@
 //! A pattern over one text without structure: literal characters, `*` and `?`.
+//!
+//! Asking allocates nothing: the last `*` alone is ever tried again, so the time is at most the
+//! product of text and pattern.
+
+use super::literal::Literal;
 
 /// Literal characters, `*` for any run and `?` for any one; `\` escapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextPattern {
-    parts: Vec<Part>,
+    shape: Shape,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Shape {
+    /// This very text.
+    Plain(Box<str>),
+    Wild(Box<[Part]>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,57 +40,60 @@ impl TextPattern {
                 other => parts.push(Part::Char(other)),
             }
         }
-        TextPattern { parts }
+        let plain = parts.iter().map(|part| part.literal()).collect::<Option<String>>();
+        let shape = match plain {
+            Some(text) => Shape::Plain(text.into()),
+            None => Shape::Wild(parts.into()),
+        };
+        TextPattern { shape }
     }
 
     /// The text it stands for, if it stands for one only.
     #[must_use]
-    pub fn literal(&self) -> Option<String> {
-        self.parts
-            .iter()
-            .map(|part| match part {
-                Part::Char(c) => Some(*c),
-                Part::Any | Part::Run => None,
-            })
-            .collect()
+    pub fn literal(&self) -> Option<&str> {
+        match &self.shape {
+            Shape::Plain(text) => Some(text),
+            Shape::Wild(_) => None,
+        }
     }
 
-    /// Whether `text` is one of the texts it stands for. Linear in text times pattern.
+    /// What of it an index can look up.
+    pub(crate) fn fixed(&self) -> Literal {
+        match &self.shape {
+            Shape::Plain(text) => Literal::Whole(text.to_string()),
+            Shape::Wild(parts) => {
+                Literal::of(parts, |part| part.literal(), |part| *part == Part::Run)
+            }
+        }
+    }
+
+    /// Whether `text` is one of the texts it stands for.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        // The set of pattern positions that the text read so far can stand at.
-        let mut at = vec![false; self.parts.len() + 1];
-        if let Some(first) = at.first_mut() {
-            *first = true;
+        match &self.shape {
+            Shape::Plain(plain) => **plain == *text,
+            Shape::Wild(parts) => fits(parts, text.chars()),
         }
-        self.close(&mut at);
-        for c in text.chars() {
-            let mut next = vec![false; self.parts.len() + 1];
-            for (index, part) in self.parts.iter().enumerate() {
-                if !at.get(index).copied().unwrap_or_default() {
-                    continue;
-                }
-                let target = match part {
-                    Part::Run => index,
-                    Part::Any => index + 1,
-                    Part::Char(expected) if *expected == c => index + 1,
-                    Part::Char(_) => continue,
-                };
-                if let Some(slot) = next.get_mut(target) {
-                    *slot = true;
-                }
-            }
-            self.close(&mut next);
-            at = next;
+    }
+
+    /// The same for a text that is put together on the way.
+    #[must_use]
+    pub fn matches_chars(&self, text: impl Iterator<Item = char> + Clone) -> bool {
+        match &self.shape {
+            Shape::Plain(plain) => plain.chars().eq(text),
+            Shape::Wild(parts) => fits(parts, text),
         }
-        at.last().copied().unwrap_or_default()
     }
 
     /// Whether some text that begins with `prefix` could match.
     #[must_use]
     pub fn could_match_with_prefix(&self, prefix: &str) -> bool {
+        let parts = match &self.shape {
+            Shape::Plain(plain) => return plain.starts_with(prefix),
+            Shape::Wild(parts) => parts,
+        };
         let mut chars = prefix.chars();
-        for part in &self.parts {
+        for part in parts {
             match part {
                 Part::Run => return true,
                 Part::Any => {
@@ -95,17 +110,44 @@ impl TextPattern {
         }
         chars.next().is_none()
     }
+}
 
-    /// A `*` may stand for nothing: whoever stands before one also stands after it.
-    fn close(&self, at: &mut [bool]) {
-        for (index, part) in self.parts.iter().enumerate() {
-            if *part == Part::Run
-                && at.get(index).copied().unwrap_or_default()
-                && let Some(slot) = at.get_mut(index + 1)
-            {
-                *slot = true;
-            }
+impl Part {
+    fn literal(self) -> Option<char> {
+        match self {
+            Part::Char(c) => Some(c),
+            Part::Any | Part::Run => None,
         }
+    }
+}
+
+fn fits(parts: &[Part], mut left: impl Iterator<Item = char> + Clone) -> bool {
+    let mut at = 0;
+    let mut again = None;
+    loop {
+        let mut ahead = left.clone();
+        let fits = match (parts.get(at), ahead.next()) {
+            (None, None) => return true,
+            (Some(Part::Run), _) => {
+                at += 1;
+                again = Some((at, left.clone()));
+                continue;
+            }
+            (Some(Part::Any), Some(_)) => true,
+            (Some(Part::Char(expected)), Some(c)) => *expected == c,
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if fits {
+            at += 1;
+            left = ahead;
+            continue;
+        }
+        let Some((part, rest)) = &mut again else { return false };
+        if rest.next().is_none() {
+            return false;
+        }
+        at = *part;
+        left = rest.clone();
     }
 }
 
@@ -124,20 +166,53 @@ mod tests {
             ("*", "", true),
             ("a*b*c", "aXbXbXc", true),
             ("a*b*c", "aXbXb", false),
+            ("a*bc", "abcbc", true),
+            ("*aab", "aaaab", true),
             ("a?c", "abc", true),
+            ("a?", "a", false),
+            ("?*", "", false),
             ("a\\*", "a*", true),
             ("a\\*", "ab", false),
+            ("é?", "éü", true),
         ] {
-            assert_eq!(TextPattern::parse(pattern).matches(text), expected, "{pattern} {text}");
+            let read = TextPattern::parse(pattern);
+            assert_eq!(read.matches(text), expected, "{pattern} {text}");
+            assert_eq!(read.matches_chars(text.chars()), expected, "{pattern} {text}");
         }
         assert!(TextPattern::parse("ab*").could_match_with_prefix("a"));
+        assert!(TextPattern::parse("ab").could_match_with_prefix("ab"));
         assert!(!TextPattern::parse("ab").could_match_with_prefix("abc"));
         assert!(!TextPattern::parse("ab*").could_match_with_prefix("b"));
+    }
+
+    /// By the rules of a set of positions, which is what it was before.
+    fn reference(pattern: &str, text: &str) -> bool {
+        match (pattern.chars().next(), text.chars().next()) {
+            (None, None) => true,
+            (Some('*'), _) => {
+                reference(&pattern[1..], text)
+                    || (!text.is_empty() && reference(pattern, &text[1..]))
+            }
+            (Some('?'), Some(_)) => reference(&pattern[1..], &text[1..]),
+            (Some(p), Some(t)) if p == t => reference(&pattern[1..], &text[1..]),
+            _ => false,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn it_is_as_the_rules_have_it(pattern in "[ab*?]{0,8}", text in "[ab]{0,10}") {
+            let read = TextPattern::parse(&pattern).matches(&text);
+            proptest::prop_assert_eq!(read, reference(&pattern, &text));
+        }
     }
 
     #[test]
     fn many_stars_stay_linear() {
         let pattern = TextPattern::parse(&"*a".repeat(200));
         assert!(!pattern.matches(&"b".repeat(20_000)));
+        assert!(
+            !TextPattern::parse(&format!("{}b", "*a".repeat(200))).matches(&"a".repeat(20_000))
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! Matching a pattern's tokens against a command's arguments.
 //!
 //! Operands are matched in order, with `...` for any run of them; options are a set beside them.
+//! Nothing is allocated unless a command has more than 64 arguments or a pattern more than 15
+//! operands.
 
-use super::{Item, ValuePattern};
+use super::{Item, Named, ValuePattern};
 use crate::model::access::{Arg, Command, OptionClass, Role};
 use crate::model::path::{AbsPath, PathTarget};
 use crate::model::truth::Truth;
@@ -10,88 +12,86 @@ use crate::model::word::Word;
 use crate::policy::pattern::Stance;
 use crate::policy::pattern::text::TextPattern;
 
-/// Whether the arguments are those that `items` name.
-pub(super) fn matches(items: &[Item], command: &Command, stance: Stance) -> Truth {
-    let open = items.iter().any(|item| matches!(item, Item::Rest));
-    let (named, used) = options_named(items, command);
-    let options = named.and(options_left(command, &used, open, stance));
+/// Whether the arguments are those that the pattern's tokens name.
+pub(super) fn matches(named: &[Named], words: &[Item], command: &Command, stance: Stance) -> Truth {
+    let open = words.iter().any(|item| matches!(item, Item::Rest));
+    let mut used = Places::default();
+    let options = options_named(named, command, &mut used);
+    let options = options.and(options_left(command, &used, open, stance));
     if options == Truth::No {
         return Truth::No;
     }
-    let wanted: Vec<&Item> = items
-        .iter()
-        .filter(|item| matches!(item, Item::Operand(_) | Item::Path(_) | Item::Rest))
-        .collect();
-    options.and(operands(&wanted, &operands_of(command, &used), stance, command.program.known))
+    options.and(operands(words, command, &used, stance))
 }
 
-/// One operand, and whether it could as well be the value of an option before it.
-struct Operand<'a> {
-    arg: &'a Arg,
-    may_be_value: bool,
+/// A set of arguments by their place.
+#[derive(Default)]
+struct Places {
+    first: u64,
+    more: Vec<usize>,
 }
 
-/// The operands in order, less the `key=value`s that the pattern names. After an option that no
-/// table knows, the next word may be its value.
-fn operands_of<'a>(command: &'a Command, used: &[usize]) -> Vec<Operand<'a>> {
-    let mut operands = Vec::new();
-    let mut after_unknown = false;
-    for (index, arg) in command.args.iter().enumerate() {
-        match &arg.role {
-            Role::Operand if used.contains(&index) => after_unknown = false,
-            Role::Operand => {
-                operands.push(Operand { arg, may_be_value: after_unknown });
-                after_unknown = false;
-            }
-            Role::Option { class, value, .. } => {
-                after_unknown = *class == OptionClass::Unknown && value.is_none();
-            }
-            Role::EndOfOptions => after_unknown = false,
+impl Places {
+    fn bit(place: usize) -> Option<u64> {
+        1_u64.checked_shl(u32::try_from(place).ok()?)
+    }
+
+    fn add(&mut self, place: usize) {
+        match Places::bit(place) {
+            Some(bit) => self.first |= bit,
+            None => self.more.push(place),
         }
     }
-    operands
+
+    fn contains(&self, place: usize) -> bool {
+        match Places::bit(place) {
+            Some(bit) => self.first & bit != 0,
+            None => self.more.contains(&place),
+        }
+    }
 }
 
-/// Whether every option that the pattern demands is there; and which arguments it names.
-fn options_named(items: &[Item], command: &Command) -> (Truth, Vec<usize>) {
+/// Whether every option that the pattern demands is there; notes which arguments it names.
+fn options_named(named: &[Named], command: &Command, used: &mut Places) -> Truth {
     let mut answer = Truth::Yes;
-    let mut used = Vec::new();
-    for item in items {
-        if let Item::KeyValue { key, value } = item {
-            answer = answer.and(find_value(key, value, command, &mut used));
-        }
-        let Item::Option { name, cluster, optional } = item else { continue };
-        let found = find_options(name, command, &mut used);
-        let found = found
-            || (!cluster.is_empty()
-                && cluster.iter().all(|letter| find_options(letter, command, &mut used)));
-        if !found && !optional {
-            // A word that is not known may be the option that is looked for.
-            let hidden = command.args.iter().any(|arg| could_be_option(arg, name));
-            answer = answer.and(if hidden { Truth::Maybe } else { Truth::No });
+    for item in named {
+        match item {
+            Named::KeyValue { key, value } => {
+                answer = answer.and(find_value(key, value, command, used));
+            }
+            Named::Option { name, cluster, optional } => {
+                let found = find_options(name, command, used)
+                    || (!cluster.is_empty()
+                        && cluster.iter().all(|letter| find_options(letter, command, used)));
+                if !found && !optional {
+                    // A word that is not known may be the option that is looked for.
+                    let hidden = command.args.iter().any(|arg| could_be_option(arg, name));
+                    answer = answer.and(if hidden { Truth::Maybe } else { Truth::No });
+                }
+            }
         }
     }
-    (answer, used)
+    answer
 }
 
 /// Whether some `key=value` among the arguments has this key and such a value.
-fn find_value(key: &str, value: &ValuePattern, command: &Command, used: &mut Vec<usize>) -> Truth {
+fn find_value(key: &str, value: &ValuePattern, command: &Command, used: &mut Places) -> Truth {
     let mut answer = Truth::No;
     for (index, arg) in command.args.iter().enumerate() {
         let (given, path) = match &arg.role {
             Role::Option { spellings, value: Some(given), .. }
                 if spellings.iter().any(|spelling| spelling == key) =>
             {
-                (given.clone(), arg.path.as_ref())
+                (given.as_known(), arg.path.as_ref())
             }
             // A program without a table: the word is whole.
             Role::Operand => match arg.word.as_known().and_then(|text| text.strip_prefix(key)) {
-                Some(text) => (Word::known(text), None),
+                Some(text) => (Some(text), None),
                 None => continue,
             },
             Role::Option { .. } | Role::EndOfOptions => continue,
         };
-        let matched = match (value, path, given.as_known()) {
+        let matched = match (value, path, given) {
             (ValuePattern::Path(pattern), Some(path), _) => pattern.matches(path),
             (ValuePattern::Path(pattern), None, Some(text)) => match AbsPath::parse(text) {
                 Ok(path) => pattern.matches(&PathTarget::plain(path)).doubted(),
@@ -101,24 +101,27 @@ fn find_value(key: &str, value: &ValuePattern, command: &Command, used: &mut Vec
             (_, _, None) => Truth::Maybe,
         };
         if matched.possible() {
-            used.push(index);
+            used.add(index);
         }
         answer = answer.or(matched);
     }
     answer
 }
 
-fn find_options(name: &TextPattern, command: &Command, used: &mut Vec<usize>) -> bool {
+fn find_options(name: &TextPattern, command: &Command, used: &mut Places) -> bool {
     let mut found = false;
     for (index, arg) in command.args.iter().enumerate() {
         if let Role::Option { spellings, value, .. } = &arg.role {
             let attached = |spelling: &String| match value {
-                Some(Word::Known(value)) => name.matches(&format!("{spelling}={value}")),
+                Some(Word::Known(value)) => {
+                    let whole = spelling.chars().chain(std::iter::once('=')).chain(value.chars());
+                    name.matches_chars(whole)
+                }
                 Some(Word::OneOf(_) | Word::Unknown(_)) | None => false,
             };
             if spellings.iter().any(|spelling| name.matches(spelling) || attached(spelling)) {
                 found = true;
-                used.push(index);
+                used.add(index);
             }
         }
     }
@@ -135,14 +138,14 @@ fn could_be_option(arg: &Arg, name: &TextPattern) -> bool {
 }
 
 /// Whether the options that the pattern does not name may stand there.
-fn options_left(command: &Command, used: &[usize], open: bool, stance: Stance) -> Truth {
+fn options_left(command: &Command, used: &Places, open: bool, stance: Stance) -> Truth {
     if stance == Stance::Tighten {
         return Truth::Yes;
     }
     let mut answer = Truth::Yes;
     for (index, arg) in command.args.iter().enumerate() {
         let Role::Option { class, .. } = &arg.role else { continue };
-        if used.contains(&index) {
+        if used.contains(index) {
             continue;
         }
         answer = answer.and(match class {
@@ -159,69 +162,100 @@ fn options_left(command: &Command, used: &[usize], open: bool, stance: Stance) -
     answer
 }
 
-/// Matches operands in order. `reach` holds, for each pattern position, how surely the operands
-/// read so far can stand there; one pass over the operands, so the cost is their product.
-fn operands(wanted: &[&Item], given: &[Operand<'_>], stance: Stance, known: bool) -> Truth {
-    let mut reach = vec![Truth::No; wanted.len() + 1];
-    if let Some(first) = reach.first_mut() {
-        *first = Truth::Yes;
-    }
-    skip_rests(wanted, &mut reach);
-    for operand in given {
-        let mut next = vec![Truth::No; wanted.len() + 1];
-        for (at, item) in wanted.iter().enumerate() {
-            let here = reach.get(at).copied().unwrap_or(Truth::No);
-            if here == Truth::No {
-                continue;
+/// One operand, and whether it could as well be the value of an option before it.
+struct Operand<'a> {
+    arg: &'a Arg,
+    may_be_value: bool,
+}
+
+/// Matches the operands in order, less the `key=value`s that the pattern names. After an option
+/// that no table knows, the next word may be its value.
+fn operands(wanted: &[Item], command: &Command, used: &Places, stance: Stance) -> Truth {
+    let mut reach = Reach::start(wanted);
+    let mut after_unknown = false;
+    for (index, arg) in command.args.iter().enumerate() {
+        match &arg.role {
+            Role::Operand if used.contains(index) => after_unknown = false,
+            Role::Operand => {
+                let operand = Operand { arg, may_be_value: after_unknown };
+                reach.step(wanted, &operand, stance, command.program.known);
+                after_unknown = false;
             }
-            match item {
-                Item::Rest => raise(&mut next, at, here.and(covered_by_rest(operand, stance))),
-                Item::Operand(_) | Item::Path(_) => {
-                    raise(&mut next, at + 1, here.and(operand_matches(item, operand.arg, stance)));
-                }
-                Item::Option { .. } | Item::KeyValue { .. } | Item::EndOfOptions => {}
+            Role::Option { class, value, .. } => {
+                after_unknown = *class == OptionClass::Unknown && value.is_none();
+            }
+            Role::EndOfOptions => after_unknown = false,
+        }
+    }
+    reach.at(wanted.len())
+}
+
+/// For each place in the pattern, how surely the operands read so far can stand there.
+struct Reach {
+    few: [Truth; Reach::FEW],
+    /// Instead of `few`, where the pattern has more places.
+    many: Vec<Truth>,
+}
+
+impl Reach {
+    const FEW: usize = 16;
+
+    fn start(wanted: &[Item]) -> Reach {
+        let places = wanted.len() + 1;
+        let many = if places > Reach::FEW { vec![Truth::No; places] } else { Vec::new() };
+        let mut reach = Reach { few: [Truth::No; Reach::FEW], many };
+        reach.set(0, Truth::Yes);
+        reach.skip_rests(wanted);
+        reach
+    }
+
+    fn at(&self, place: usize) -> Truth {
+        let places = if self.many.is_empty() { &self.few[..] } else { &self.many };
+        places.get(place).copied().unwrap_or(Truth::No)
+    }
+
+    fn set(&mut self, place: usize, truth: Truth) {
+        let places = if self.many.is_empty() { &mut self.few[..] } else { &mut self.many };
+        if let Some(slot) = places.get_mut(place) {
+            *slot = truth;
+        }
+    }
+
+    /// Reads one operand. From the last place down, so that each sees what was before.
+    fn step(&mut self, wanted: &[Item], operand: &Operand<'_>, stance: Stance, known: bool) {
+        let stays = stays_put(operand, stance, known);
+        for place in (0..=wanted.len()).rev() {
+            let here = self.at(place);
+            let mut next = if stays { here.doubted() } else { Truth::No };
+            if here.possible() && matches!(wanted.get(place), Some(Item::Rest)) {
+                next = next.or(here.and(covered_by_rest(operand, stance)));
+            }
+            let before = place.checked_sub(1);
+            let before = before.and_then(|at| Some((self.at(at), wanted.get(at)?)));
+            if let Some((from, item)) = before.filter(|(from, _)| from.possible()) {
+                next = next.or(from.and(operand_matches(item, operand.arg, stance)));
+            }
+            self.set(place, next);
+        }
+        self.skip_rests(wanted);
+    }
+
+    /// `...` may stand for nothing: whoever stands before one also stands after it.
+    fn skip_rests(&mut self, wanted: &[Item]) {
+        for (place, item) in wanted.iter().enumerate() {
+            if matches!(item, Item::Rest) {
+                self.set(place + 1, self.at(place + 1).or(self.at(place)));
             }
         }
-        stay_put(operand, stance, known, &reach, &mut next);
-        skip_rests(wanted, &mut next);
-        reach = next;
     }
-    reach.last().copied().unwrap_or(Truth::No)
 }
 
 /// A word that may be no operand at all leaves the pattern where it was, as a maybe.
-fn stay_put(
-    operand: &Operand<'_>,
-    stance: Stance,
-    known: bool,
-    reach: &[Truth],
-    next: &mut [Truth],
-) {
+fn stays_put(operand: &Operand<'_>, stance: Stance, known: bool) -> bool {
     let may_vanish = matches!(&operand.arg.word, Word::Unknown(unknown) if !unknown.single);
     // A deny sees through options; an allow does not.
     let may_be_value = operand.may_be_value && (stance == Stance::Tighten || known);
-    if !may_vanish && !may_be_value {
-        return;
-    }
-    for (at, here) in reach.iter().enumerate() {
-        raise(next, at, here.doubted());
-    }
-}
-
-/// `...` may stand for nothing: whoever stands before one also stands after it.
-fn skip_rests(wanted: &[&Item], reach: &mut [Truth]) {
-    for (at, item) in wanted.iter().enumerate() {
-        if matches!(item, Item::Rest) {
-            let here = reach.get(at).copied().unwrap_or(Truth::No);
-            raise(reach, at + 1, here);
-        }
-    }
-}
-
-fn raise(reach: &mut [Truth], at: usize, to: Truth) {
-    if let Some(slot) = reach.get_mut(at) {
-        *slot = slot.or(to);
-    }
+    may_vanish || may_be_value
 }
 
 /// Whether `...` covers this word (policy language §11.12): for a match that loosens, only where
@@ -261,6 +295,6 @@ fn operand_matches(item: &Item, arg: &Arg, stance: Stance) -> Truth {
             (None, Word::Unknown(_) | Word::OneOf(_)) => Truth::Maybe,
             (None, Word::Known(_)) => Truth::No,
         },
-        Item::Option { .. } | Item::KeyValue { .. } | Item::EndOfOptions | Item::Rest => Truth::No,
+        Item::Rest => Truth::No,
     }
 }
