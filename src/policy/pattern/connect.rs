@@ -10,6 +10,8 @@ use crate::model::url::{Destination, Network, default_port};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
+mod cover;
+
 /// A compiled connect pattern.
 #[derive(Debug, Clone)]
 pub struct ConnectPattern {

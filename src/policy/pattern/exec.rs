@@ -14,6 +14,7 @@ use crate::model::truth::Truth;
 use crate::model::word::Word;
 
 mod args;
+mod cover;
 mod shape;
 
 /// A compiled exec pattern.

@@ -7,6 +7,7 @@
 pub mod braces;
 pub mod call;
 pub mod connect;
+pub(crate) mod cover;
 pub mod exec;
 pub(crate) mod fold;
 mod glob;

@@ -10,6 +10,8 @@ use crate::model::path::{AbsPath, Extent, PathTarget, Real};
 use crate::model::truth::Truth;
 use crate::policy::diagnostic::surely_meant;
 
+mod cover;
+
 /// A compiled path pattern, bound to the places its names stand for and to a stance.
 #[derive(Debug, Clone)]
 pub struct PathPattern {

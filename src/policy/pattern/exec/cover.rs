@@ -1,0 +1,187 @@
+//! Whether one command pattern covers another.
+//!
+//! What the tables say of a program is not known here: options are the same only if they are
+//! written the same, or one pattern of them holds the other.
+
+use super::{Choice, ExecPattern, Item, Named, ProgramPattern, Stage, ValuePattern};
+use crate::policy::pattern::Stance;
+use crate::policy::pattern::cover::{Cover, sequence};
+use crate::policy::pattern::text::TextPattern;
+
+impl Cover for ExecPattern {
+    fn covers(&self, other: &ExecPattern) -> bool {
+        if self.everything || other.everything {
+            return self.everything;
+        }
+        if self.stance == Stance::Loosen && other.stance == Stance::Tighten {
+            return false;
+        }
+        let covered =
+            |narrow: &Choice| self.choices.iter().any(|wide| wide.covers(narrow, self.stance));
+        !other.choices.is_empty() && other.choices.iter().all(covered)
+    }
+
+    fn needs(&self) -> Vec<String> {
+        self.has()
+    }
+
+    /// The words of the command itself; those that feed it may be told by fewer patterns.
+    fn has(&self) -> Vec<String> {
+        match self.choices.as_slice() {
+            [only] => only.stages.last().map(Stage::words).unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Choice {
+    fn covers(&self, other: &Choice, stance: Stance) -> bool {
+        let (Some((last, before)), Some((other_last, other_before))) =
+            (self.stages.split_last(), other.stages.split_last())
+        else {
+            return false;
+        };
+        let fed = |wide: &Stage| other_before.iter().any(|stage| wide.covers(stage, stance));
+        last.covers(other_last, stance) && before.iter().all(fed)
+    }
+}
+
+impl Stage {
+    fn covers(&self, other: &Stage, stance: Stance) -> bool {
+        self.program.covers(&other.program)
+            && self.named_covers(other, stance)
+            && self.words_cover(other, stance)
+    }
+
+    /// Whether what this demands anywhere is there wherever `other` matches; and where that
+    /// loosens, whether this leaves no option to chance that `other` names.
+    fn named_covers(&self, other: &Stage, stance: Stance) -> bool {
+        let demanded = |wide: &Named| {
+            matches!(wide, Named::Option { optional: true, .. })
+                || other.named.iter().any(|narrow| wide.is_shown_by(narrow))
+        };
+        let known = |narrow: &Named| self.named.iter().any(|wide| wide.names_all_of(narrow));
+        let values =
+            |stage: &Stage| stage.named.iter().any(|named| matches!(named, Named::KeyValue { .. }));
+        // A `key=value` that one of the two names is no operand to it, and is one to the other.
+        let operands_count = !matches!(self.words.as_slice(), [Item::Rest]);
+        if operands_count && (values(self) || values(other)) {
+            return false;
+        }
+        self.named.iter().all(demanded)
+            && (stance == Stance::Tighten || other.named.iter().all(known))
+    }
+
+    fn words_cover(&self, other: &Stage, stance: Stance) -> bool {
+        let is_rest = |item: &Item| matches!(item, Item::Rest);
+        // Under an allow, `...` does not surely stand for what may be an option.
+        let absorbs = |item: &Item| match (item, stance) {
+            (_, Stance::Tighten) | (Item::Rest | Item::Path(_), Stance::Loosen) => true,
+            (Item::Operand(text), Stance::Loosen) => {
+                text.head().chars().next().is_some_and(|first| first != '-')
+            }
+        };
+        let takes = |wide: &Item, narrow: &Item| match (wide, narrow) {
+            (Item::Operand(wide), Item::Operand(narrow)) => wide.covers(narrow),
+            (Item::Path(wide), Item::Path(narrow)) => wide.covers(narrow),
+            (Item::Operand(_) | Item::Path(_) | Item::Rest, _) => false,
+        };
+        sequence(&self.words, &other.words, is_rest, absorbs, takes)
+    }
+
+    /// The program, the operands and the options that can be nothing else.
+    fn words(&self) -> Vec<String> {
+        let program = match &self.program {
+            ProgramPattern::Name(name) => name.literal().map(|name| format!("run {name}")),
+            ProgramPattern::File(_) | ProgramPattern::Any => None,
+        };
+        let operands = self.words.iter().filter_map(|item| match item {
+            Item::Operand(text) => text.literal().map(str::to_owned),
+            Item::Path(_) | Item::Rest => None,
+        });
+        let options = self.named.iter().filter_map(|named| match named {
+            Named::Option { name, optional: false, .. } => name.literal().map(str::to_owned),
+            Named::Option { .. } | Named::KeyValue { .. } => None,
+        });
+        program.into_iter().chain(operands).chain(options).collect()
+    }
+}
+
+impl ProgramPattern {
+    fn covers(&self, other: &ProgramPattern) -> bool {
+        match (self, other) {
+            (ProgramPattern::Any, _) => true,
+            (ProgramPattern::Name(wide), ProgramPattern::Name(narrow)) => wide.covers(narrow),
+            (ProgramPattern::File(wide), ProgramPattern::File(narrow)) => wide.covers(narrow),
+            (ProgramPattern::Name(_) | ProgramPattern::File(_), _) => false,
+        }
+    }
+}
+
+impl Named {
+    /// Whether this is there wherever `other` is.
+    fn is_shown_by(&self, other: &Named) -> bool {
+        !matches!(other, Named::Option { optional: true, .. }) && self.names_all_of(other)
+    }
+
+    /// Whether whatever `other` may be is this too.
+    fn names_all_of(&self, other: &Named) -> bool {
+        match (self, other) {
+            (Named::Option { name: wide, .. }, Named::Option { name: narrow, cluster, .. }) => {
+                wide == narrow || (cluster.is_empty() && wide.covers(narrow))
+            }
+            (
+                Named::KeyValue { key, value: wide },
+                Named::KeyValue { key: other, value: narrow },
+            ) => key == other && wide.covers(narrow),
+            (Named::Option { .. } | Named::KeyValue { .. }, _) => false,
+        }
+    }
+}
+
+impl ValuePattern {
+    fn covers(&self, other: &ValuePattern) -> bool {
+        match (self, other) {
+            (ValuePattern::Path(wide), ValuePattern::Path(narrow)) => wide.covers(narrow),
+            (ValuePattern::Text(wide), ValuePattern::Text(narrow)) => wide.covers(narrow),
+            (ValuePattern::Path(_) | ValuePattern::Text(_), _) => false,
+        }
+    }
+}
+
+/// The program's name, the words after it that name what it does, and whether anything may follow.
+pub(crate) struct Opening {
+    /// The program, by its base name.
+    pub(crate) program: String,
+    /// Its operands before the first that is not literal.
+    pub(crate) operands: Vec<String>,
+    /// A wildcard stands for the next one.
+    pub(crate) open: bool,
+}
+
+impl ExecPattern {
+    /// How each alternative begins that names its program.
+    pub(crate) fn openings(&self) -> Vec<Opening> {
+        let stage = |choice: &Choice| choice.stages.last().and_then(Stage::opening);
+        self.choices.iter().filter_map(stage).collect()
+    }
+}
+
+impl Stage {
+    fn opening(&self) -> Option<Opening> {
+        let ProgramPattern::Name(name) = &self.program else { return None };
+        let literal = |item: &Item| match item {
+            Item::Operand(text) => text.literal().map(str::to_owned),
+            Item::Path(_) | Item::Rest => None,
+        };
+        let operands: Vec<String> = self.words.iter().map_while(literal).collect();
+        let next = self.words.get(operands.len());
+        let is_wild = |text: &TextPattern| text.head().is_empty();
+        let open = match next {
+            Some(Item::Rest) => true,
+            Some(Item::Operand(text)) => is_wild(text),
+            Some(Item::Path(_)) | None => false,
+        };
+        Some(Opening { program: name.literal()?.to_owned(), operands, open })
+    }
+}
