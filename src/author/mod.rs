@@ -6,5 +6,6 @@ pub mod check;
 pub mod eval;
 pub mod fix;
 pub mod format;
+mod lint;
 pub mod rewrite;
 pub mod run;

@@ -42,6 +42,8 @@ pub struct Compiled {
     pub documents: Vec<Document>,
     /// The rules that have examples, each with its file and its place among the file's rules.
     pub exemplified: Vec<(usize, usize, Rule)>,
+    /// The layer of each file.
+    pub kinds: Vec<LayerKind>,
     /// Files of lower layers that were refused while the layers above them stay in force.
     pub refused: Vec<usize>,
     /// Every mistake.
@@ -89,7 +91,9 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
         limits: labels.limits,
         ..policy
     };
-    Compiled { policy: (!failed).then_some(policy), documents, exemplified, refused, diagnostics }
+    let kinds = (0..sources.len()).map(|file| layering.kind(file)).collect();
+    let policy = (!failed).then_some(policy);
+    Compiled { policy, documents, exemplified, kinds, refused, diagnostics }
 }
 
 /// Errors stand before warnings where not all can be told; then by place.

@@ -12,6 +12,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod keys;
 pub mod label;
+pub mod lint;
 pub mod pattern;
 mod read;
 pub mod rule;

@@ -23,6 +23,14 @@ const fn error(code: &'static str, title: &'static str, what: &'static str) -> C
     Code { code, severity: Severity::Error, title, what }
 }
 
+const fn warning(code: &'static str, title: &'static str, what: &'static str) -> Code {
+    Code { code, severity: Severity::Warning, title, what }
+}
+
+const fn note(code: &'static str, title: &'static str, what: &'static str) -> Code {
+    Code { code, severity: Severity::Note, title, what }
+}
+
 /// Every code, in order.
 pub const CODES: &[Code] = &[
     error(
@@ -113,6 +121,105 @@ pub const CODES: &[Code] = &[
          note. Write one rule for each.",
     ),
     error(
+        "P015",
+        "a limit that cannot stand there",
+        "A limit stands on what lets through or asks, says what it counts and in what time, and \
+         never loosens: on an ask, what is over it can only be denied; a deny has nothing to \
+         limit.",
+    ),
+    error(
+        "P016",
+        "an `until` on what is enforced",
+        "An ask or a deny that is enforced does not end by itself: a date would open what it \
+         holds. Only an allow, or a rule in shadow, has an `until`.",
+    ),
+    error(
+        "P017",
+        "a label of two minds",
+        "A label either only tightens (a taint: `seen` in an ask or deny, `not_seen` in an allow) \
+         or only loosens (a proof: `seen` in an allow, `not_seen` in an ask or deny), and only a \
+         proof can be unmarked. Use two labels.",
+    ),
+    error(
+        "P018",
+        "a condition that cannot be asked",
+        "The condition cannot be read, or asks for what is not there yet: `result.exit` is known \
+         only after the call ran, so only a `note` asks for it.",
+    ),
+    error(
+        "P019",
+        "no label",
+        "A label is letters, digits, `-`, `_` and `.`, with one key after a `:`, which may hold \
+         arguments: `secret`, `approved:${args.ticket}`.",
+    ),
+    error(
+        "P020",
+        "a layer that is another",
+        "The file states another layer than that of the directory it lies in, or says in \
+         `[layers]` what a layer may do that is not below it.",
+    ),
+    warning(
+        "P021",
+        "a rule that can never take effect",
+        "One rule of the same layer or of one above holds back every call that this one matches, \
+         and the strictest wins, wherever it stands. An exception stands in the `unless` of the \
+         rule it excepts; `--fix` moves it there if both stand in one file and speak of the same \
+         verbs.",
+    ),
+    warning(
+        "P022",
+        "an entry that adds nothing",
+        "Another entry of the same effect and layer covers all that this one matches. Remove it; \
+         or narrow the wider one, if that is the mistake. Rules with a reason, a limit, a mark or \
+         examples of their own are not told, nor what a pack covers.",
+    ),
+    warning(
+        "P023",
+        "no near miss",
+        "The rule has examples, and all of them match: none shows where it ends. Add a call that \
+         nearly matches and must not, with `expect = \"skip\"`.",
+    ),
+    warning(
+        "P024",
+        "an allow of whatever is run",
+        "The allow lets an interpreter, a shell or a package runner run whatever it is given, and \
+         what that does is not judged. It is told only where the layer's default is not `defer`, \
+         and of no rule that says `why`: there the choice is made knowingly.",
+    ),
+    warning(
+        "P025",
+        "a label that nothing sets, or nothing reads",
+        "A rule asks for a label, or takes one away, that no rule of any layer marks and no \
+         `[labels] external` declares; or an example or a test sets one that no rule asks for, \
+         and so tests less than it says.",
+    ),
+    warning(
+        "P026",
+        "a list that is never used",
+        "No rule, claim or list of the file names the list. An entry of `[let.open]` that adds to \
+         a list of a layer above is used there.",
+    ),
+    warning(
+        "P027",
+        "a rule that no plane can enforce",
+        "No plane ever sees what the rule asks for: the method or path of an ssh connection, or a \
+         builtin of the shell (`cd`, `kill`), which is no command of its own. What a builtin \
+         redirects is judged by the rules on paths.",
+    ),
+    warning(
+        "P028",
+        "a rule that has ended",
+        "The date of its `until` is past, so the rule says nothing any more; the policy still \
+         loads.",
+    ),
+    warning(
+        "P029",
+        "allows, and no tool that may use them",
+        "The layer allows what tools do and no tool, so every call is held back by the default. \
+         `[call] allow = [\"$transparent\"]` says: the known tools may run, their paths, commands \
+         and hosts decide.",
+    ),
+    error(
         "P030",
         "an example that does not hold",
         "The rule does not say of the example's call what the example expects. The help lists what \
@@ -124,6 +231,82 @@ pub const CODES: &[Code] = &[
         "a test that does not hold",
         "The merged policy, all files together, does not say of the call what the test expects. \
          The help gives the reason that the policy would give.",
+    ),
+    warning(
+        "P032",
+        "an allow that is ignored",
+        "A layer above lets this one only tighten, so its allows count for nothing; its \
+         `default`, if it is not `defer`, counts all the same.",
+    ),
+    warning(
+        "P033",
+        "what a lower layer may not do",
+        "A lower layer adds to a list that was not opened for it, marks a proof that a layer \
+         above reads, or is given a power that needs a trust that was not shown. It is ignored.",
+    ),
+    warning(
+        "P034",
+        "a signature that is not checked",
+        "The file names `signers`, and this version cannot check a signature. `serve` takes such \
+         a file only with `--unsigned-ok`.",
+    ),
+    note(
+        "P035",
+        "a claim that is not proved",
+        "The test claims something of every target of a verb, and this version cannot prove it. \
+         It is not counted as one that holds.",
+    ),
+    error(
+        "P036",
+        "a wildcard below a public suffix",
+        "The pattern lets through every host below a name where a registry gives names to anybody \
+         (`*.com`, `**.co.uk`), by the list of publicsuffix.org. An ask or a deny may speak of \
+         them.",
+    ),
+    warning(
+        "P037",
+        "a pattern of another language",
+        "In other tools `git push:*` and `git push *` stand for `git push` with whatever follows. \
+         Here the first is part of a word, and the second exactly one argument: write `git push \
+         ...`.",
+    ),
+    warning(
+        "P038",
+        "a rule that contradicts itself",
+        "The rule's `unless` excepts all that it matches, so it never speaks.",
+    ),
+    warning(
+        "P039",
+        "a wildcard below a shared name",
+        "A company gives names below this one to anybody who asks (`*.github.io`), by the private \
+         part of the list of publicsuffix.org. Name the hosts that are meant.",
+    ),
+    note(
+        "P040",
+        "an exception that no example tries",
+        "The rule has an `unless`, and no example is skipped because of it.",
+    ),
+    note(
+        "P041",
+        "an allow broader than its examples",
+        "The allow has a wildcard, and its examples try one target of all that it stands for.",
+    ),
+    note(
+        "P042",
+        "a label that no rule reads",
+        "A rule marks the label and none asks for it. It is told in the log, and decides nothing.",
+    ),
+    note(
+        "P043",
+        "which planes see a request",
+        "The pattern asks for a method or a path, and only these planes see it. To another it is \
+         no allow, and of an ask or a deny a maybe.",
+    ),
+    note(
+        "P044",
+        "not all was compared",
+        "There are so many rules alike that not each was held against each: P021 and P022 may be \
+         missing some.",
     ),
 ];
 

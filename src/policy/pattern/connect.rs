@@ -2,7 +2,7 @@
 
 use super::path::PathPattern;
 use super::text::TextPattern;
-use super::{Anchors, PatternError, Stance, check_text};
+use super::{Anchors, PatternError, Stance, check_text, foreign};
 use crate::model::host::{Host, Name, parse_port};
 use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
 mod cover;
+pub(crate) mod suffix;
 
 /// A compiled connect pattern.
 #[derive(Debug, Clone)]
@@ -71,6 +72,7 @@ impl ConnectPattern {
         stance: Stance,
     ) -> Result<ConnectPattern, PatternError> {
         check_text(text)?;
+        foreign::host(text)?;
         let shape = if text == "**" {
             Shape::Every
         } else if let Some(path) = text.strip_prefix("unix:") {
@@ -80,7 +82,11 @@ impl ConnectPattern {
         } else {
             Shape::Web(Box::new(Web::parse(text)?))
         };
-        Ok(ConnectPattern { stance, shape })
+        let pattern = ConnectPattern { stance, shape };
+        if stance == Stance::Loosen {
+            suffix::check(&pattern, text)?;
+        }
+        Ok(pattern)
     }
 
     /// The socket that lies there, held back.

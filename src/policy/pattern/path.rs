@@ -4,7 +4,7 @@
 //! led to. `allow` needs all lanes inside; `deny` fires on any. Comparison is by whole components.
 
 use super::glob::{self, Glob};
-use super::{Anchors, PatternError, Stance, braces, check_text};
+use super::{Anchors, PatternError, Stance, braces, check_text, foreign};
 use crate::limits::{PATH_BYTES_MAX, PATH_DEPTH_MAX};
 use crate::model::path::{AbsPath, Extent, PathTarget, Real};
 use crate::model::truth::Truth;
@@ -48,6 +48,7 @@ impl PathPattern {
         stance: Stance,
     ) -> Result<PathPattern, PatternError> {
         check_text(text)?;
+        foreign::path(text)?;
         if text == "**" {
             return Ok(PathPattern { stance, shape: Shape::Every });
         }

@@ -15,20 +15,35 @@ impl Cover for CallPattern {
     }
 
     fn needs(&self) -> Vec<String> {
-        match self.names.as_slice() {
-            [only] if !self.everything => words(only),
-            _ => Vec::new(),
+        let Some(name) = self.only() else { return Vec::new() };
+        match name.literal() {
+            Some(whole) => vec![format!("={whole}")],
+            None => beginnings(name).pop().into_iter().collect(),
         }
     }
 
     fn has(&self) -> Vec<String> {
-        self.needs()
+        let Some(name) = self.only() else { return Vec::new() };
+        let whole = name.literal().map(|whole| format!("={whole}"));
+        beginnings(name).into_iter().chain(whole).collect()
     }
 }
 
-/// The name if it is one, and the server if that is one.
-fn words(name: &TextPattern) -> Vec<String> {
-    let head = name.head();
-    let server = head.split_once('/').map(|(server, _)| format!("{server}/"));
-    server.into_iter().chain(name.literal().map(str::to_owned)).collect()
+impl CallPattern {
+    fn only(&self) -> Option<&TextPattern> {
+        match self.names.as_slice() {
+            [only] if !self.everything => Some(only),
+            _ => None,
+        }
+    }
 }
+
+/// Every text that the name begins with before its first wildcard, each longer than the one
+/// before.
+fn beginnings(name: &TextPattern) -> Vec<String> {
+    let head: Vec<char> = name.head().chars().take(BEGINNING_CHARS).collect();
+    (1..=head.len()).map(|end| head.iter().take(end).collect()).collect()
+}
+
+/// Characters by which names are told apart; longer names are compared.
+const BEGINNING_CHARS: usize = 64;

@@ -28,26 +28,40 @@ impl Cover for ConnectPattern {
     }
 
     fn needs(&self) -> Vec<String> {
-        let Shape::Web(web) = &self.shape else { return Vec::new() };
-        match &web.host {
-            HostPattern::Exact(host) => vec![host.to_string()],
-            HostPattern::Below(apex) | HostPattern::From(apex) => vec![below(apex.as_str())],
-            HostPattern::Any => Vec::new(),
+        match &self.shape {
+            Shape::Web(web) => match &web.host {
+                HostPattern::Exact(host) => vec![host.to_string()],
+                HostPattern::Below(apex) | HostPattern::From(apex) => vec![below(apex.as_str())],
+                HostPattern::Any => Vec::new(),
+            },
+            Shape::Addresses(networks) => match networks.as_slice() {
+                // The longest says all that the others do.
+                [only] => within(only.network(), only.prefix_len()).pop().into_iter().collect(),
+                _ => Vec::new(),
+            },
+            Shape::Every | Shape::Unix(_) => Vec::new(),
         }
     }
 
     fn has(&self) -> Vec<String> {
-        let Shape::Web(web) = &self.shape else { return Vec::new() };
-        let apexes = |name: &Name| {
-            let name = name.as_str();
-            let inner = name.match_indices('.').filter_map(|(dot, _)| name.get(dot + 1..));
-            std::iter::once(name).chain(inner).map(below).collect::<Vec<String>>()
+        let web = match &self.shape {
+            Shape::Web(web) => web,
+            Shape::Addresses(networks) => {
+                return match networks.as_slice() {
+                    [only] => within(only.network(), only.prefix_len()),
+                    _ => Vec::new(),
+                };
+            }
+            Shape::Every | Shape::Unix(_) => return Vec::new(),
         };
         match &web.host {
             HostPattern::Exact(host) => {
                 let mut words = vec![host.to_string()];
-                if let Host::Name(name) = host {
-                    words.extend(apexes(name));
+                match host {
+                    Host::Name(name) => words.extend(apexes(name)),
+                    Host::Address(address) => {
+                        words.extend(reached(*address).flat_map(|at| within(at, u8::MAX)));
+                    }
                 }
                 words
             }
@@ -55,6 +69,24 @@ impl Cover for ConnectPattern {
             HostPattern::Any => Vec::new(),
         }
     }
+}
+
+/// The networks around an address that end between its bytes, the widest first.
+fn within(address: IpAddr, prefix: u8) -> Vec<String> {
+    let bytes = match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    };
+    let kind = if address.is_ipv4() { "v4" } else { "v6" };
+    let most = usize::from(prefix / 8).min(bytes.len());
+    (0..=most).filter_map(|count| Some(format!("{kind} {:?}", bytes.get(..count)?))).collect()
+}
+
+/// The name and all that it lies below.
+fn apexes(name: &Name) -> Vec<String> {
+    let name = name.as_str();
+    let inner = name.match_indices('.').filter_map(|(dot, _)| name.get(dot + 1..));
+    std::iter::once(name).chain(inner).map(below).collect()
 }
 
 fn below(apex: &str) -> String {

@@ -21,7 +21,7 @@ use proptest::test_runner::TestRunner;
 use std::net::IpAddr;
 
 /// Cases of each law: few are slow enough to be missed, and more find nothing.
-const CASES: u32 = 1_000;
+const CASES: u32 = 500;
 
 const STANCES: [(Stance, Stance); 3] = [
     (Stance::Loosen, Stance::Loosen),
@@ -90,7 +90,7 @@ fn law<S: Strategy>(cases: &S, test: impl Fn(S::Value) -> Result<usize, TestCase
         let proptest::test_runner::TestError::Fail(reason, _) = error else { panic!("{error}") };
         panic!("{reason}");
     }
-    assert!(covered.get() > 1_000, "only {} were covered", covered.get());
+    assert!(covered.get() > 500, "only {} were covered", covered.get());
 }
 
 fn anchors() -> Anchors {

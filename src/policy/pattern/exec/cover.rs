@@ -8,6 +8,9 @@ use crate::policy::pattern::Stance;
 use crate::policy::pattern::cover::{Cover, sequence};
 use crate::policy::pattern::text::TextPattern;
 
+/// No operand begins so: a blank is between operands.
+const OPENING: &str = " ";
+
 impl Cover for ExecPattern {
     fn covers(&self, other: &ExecPattern) -> bool {
         if self.everything || other.everything {
@@ -21,11 +24,15 @@ impl Cover for ExecPattern {
         !other.choices.is_empty() && other.choices.iter().all(covered)
     }
 
+    /// Of the command itself: what feeds it is told by few patterns.
     fn needs(&self) -> Vec<String> {
-        self.has()
+        let mut words = self.has();
+        let openings = words.iter().take_while(|word| word.starts_with(OPENING)).count();
+        // The last opening is the longest, and says all that the others do.
+        words.drain(..openings.saturating_sub(1));
+        words
     }
 
-    /// The words of the command itself; those that feed it may be told by fewer patterns.
     fn has(&self) -> Vec<String> {
         match self.choices.as_slice() {
             [only] => only.stages.last().map(Stage::words).unwrap_or_default(),
@@ -89,21 +96,31 @@ impl Stage {
         sequence(&self.words, &other.words, is_rest, absorbs, takes)
     }
 
-    /// The program, the operands and the options that can be nothing else.
+    /// How it opens, each time with one more operand, and then the operands and options that can
+    /// be nothing else.
     fn words(&self) -> Vec<String> {
-        let program = match &self.program {
-            ProgramPattern::Name(name) => name.literal().map(|name| format!("run {name}")),
-            ProgramPattern::File(_) | ProgramPattern::Any => None,
-        };
-        let operands = self.words.iter().filter_map(|item| match item {
+        let literal = |item: &Item| match item {
             Item::Operand(text) => text.literal().map(str::to_owned),
             Item::Path(_) | Item::Rest => None,
-        });
-        let options = self.named.iter().filter_map(|named| match named {
+        };
+        let mut words = Vec::new();
+        if let ProgramPattern::Name(name) = &self.program
+            && let Some(program) = name.literal()
+        {
+            let mut opening = format!("{OPENING}{program}");
+            words.push(opening.clone());
+            for operand in self.words.iter().map_while(literal) {
+                opening.push(' ');
+                opening.push_str(&operand);
+                words.push(opening.clone());
+            }
+        }
+        words.extend(self.words.iter().filter_map(literal));
+        words.extend(self.named.iter().filter_map(|named| match named {
             Named::Option { name, optional: false, .. } => name.literal().map(str::to_owned),
             Named::Option { .. } | Named::KeyValue { .. } => None,
-        });
-        program.into_iter().chain(operands).chain(options).collect()
+        }));
+        words
     }
 }
 

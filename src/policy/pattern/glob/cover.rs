@@ -35,13 +35,34 @@ impl Glob {
         matches!(self.shape, Shape::Plain(_))
     }
 
-    /// Its components without a wildcard, in one case.
-    pub(in crate::policy::pattern) fn names(&self) -> Vec<String> {
+    /// Its components without a wildcard, in one case, and the path that those make which stand
+    /// before the first wildcard.
+    pub(in crate::policy::pattern) fn needs(&self) -> Vec<String> {
+        let mut words = self.has();
+        let heads = words.iter().filter(|word| word.starts_with('/')).count();
+        // Of the paths, the last is the longest, and says all that the others do.
+        words.drain(..heads.saturating_sub(1));
+        words
+    }
+
+    /// The paths above its first wildcard, each longer than the one before, and then all its
+    /// components without a wildcard: what it needs of those it covers, and more.
+    pub(in crate::policy::pattern) fn has(&self) -> Vec<String> {
         let plain = |symbol: &Symbol<'_>| match symbol {
             Symbol::Plain(name) => Some(name.chars().map(folded).collect()),
             Symbol::AnyDepth | Symbol::Wild(_) => None,
         };
-        self.symbols(false).iter().filter_map(plain).collect()
+        let symbols = self.symbols(false);
+        let mut words = Vec::new();
+        let mut path = String::new();
+        for name in symbols.iter().map_while(plain) {
+            let name: String = name;
+            path.push('/');
+            path.push_str(&name);
+            words.push(path.clone());
+        }
+        words.extend(symbols.iter().filter_map(plain));
+        words
     }
 
     fn symbols(&self, below: bool) -> Vec<Symbol<'_>> {

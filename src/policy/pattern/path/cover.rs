@@ -28,12 +28,15 @@ impl Cover for PathPattern {
     }
 
     fn needs(&self) -> Vec<String> {
-        self.has()
+        match self.choices() {
+            [only] => only.glob.needs(),
+            _ => Vec::new(),
+        }
     }
 
     fn has(&self) -> Vec<String> {
         match self.choices() {
-            [only] => only.glob.names(),
+            [only] => only.glob.has(),
             _ => Vec::new(),
         }
     }
@@ -51,7 +54,7 @@ impl Choice {
             (_, None) => true,
             (None, Some(_)) => false,
             (Some(own), Some(fixed)) => {
-                own == fixed || (self.glob.is_plain() && self.name(fixed.as_str()))
+                own == fixed || (self.glob.is_plain() && fixed.is_within(own))
             }
         }
     }
