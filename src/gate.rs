@@ -9,7 +9,7 @@
 pub mod permit;
 pub mod record;
 
-use crate::audit::{AuditError, Journal};
+use crate::audit::{AuditError, Head, Journal};
 use crate::engine::decide;
 use crate::facts::{Place, gather};
 use crate::limits::DECISION_TIMEOUT;
@@ -74,6 +74,27 @@ impl Gate {
     pub fn in_force(&self) -> Arc<Bound> {
         // A poisoned lock still holds a whole policy: it is replaced in one assignment.
         Arc::clone(&self.policy.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Puts another policy in force and gives back the one before it, which decisions in flight may
+    /// still hold.
+    pub fn replace(&self, bound: Bound) -> Arc<Bound> {
+        let next = Arc::new(bound);
+        let mut policy = self.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Given back whole: freeing a large policy must not happen under the lock.
+        std::mem::replace(&mut *policy, next)
+    }
+
+    /// The newest record of the log.
+    #[must_use]
+    pub fn log_head(&self) -> Option<Head> {
+        self.journal.head()
+    }
+
+    /// Why nothing can be recorded any more, and so nothing is let through, if that is so.
+    #[must_use]
+    pub fn log_failure(&self) -> Option<&AuditError> {
+        self.journal.failure()
     }
 
     /// Gathers and decides beside the runtime's own threads: looking at files blocks, and a panic

@@ -99,3 +99,26 @@ pub const JOURNAL_TIMEOUT: Duration = Duration::from_secs(5);
 pub const HOOK_SOCKET: &str = "/run/toolgate/hook.sock";
 /// How long a stopping sidecar waits for calls in flight.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often the policy's files are looked at, in seconds, unless the operator says otherwise.
+pub const POLICY_POLL_SECONDS: u32 = 5;
+/// How long a reload may take before it is given up: a policy with 100,000 rules takes a second.
+pub const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// Reloads that are asked for while one is under way; they are answered together by the next one.
+pub const RELOAD_QUEUE_MAX: usize = 64;
+/// What is told of a policy that was refused, in bytes: fits a record and a line of the admin
+/// socket even if every byte is escaped.
+pub const RELOAD_TOLD_BYTES_MAX: usize = 8 * 1024;
+
+/// Where an operator speaks to a sidecar that listens at [`HOOK_SOCKET`].
+pub const ADMIN_SOCKET: &str = "/run/toolgate/admin.sock";
+/// One request or answer of the admin socket, in bytes.
+pub const ADMIN_LINE_BYTES_MAX: usize = 64 * 1024;
+/// How long a request may take to arrive, and an answer that needs no reload to be given.
+pub const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Admin connections served at once: a few operators and probes; a further one waits.
+pub const ADMIN_CONNECTIONS_MAX: usize = 16;
+/// One name in an answer of the admin socket, in bytes; the log has it whole.
+pub const ADMIN_NAME_BYTES_MAX: usize = 256;
+/// Layers that an answer of the admin socket lists; more are counted.
+pub const ADMIN_LAYERS_MAX: usize = 64;

@@ -50,6 +50,7 @@ fn sources(case: &str) -> Vec<Source> {
     let there = files.into_iter().filter(|name| directory().join(name).exists());
     let source = |name: String| Source {
         text: std::fs::read_to_string(directory().join(&name)).unwrap(),
+        layer: None,
         name,
         layer: None,
     };
@@ -79,11 +80,15 @@ fn holds(path: &Path, expected: Option<&str>) -> Result<(), String> {
         }
         return Ok(());
     }
+    let (there, now) = (there.unwrap_or_default(), expected.unwrap_or_default());
+    let same = there.lines().zip(now.lines()).take_while(|(a, b)| a == b).count();
+    let from = |text: &str| text.lines().skip(same).take(9).collect::<Vec<_>>().join("\n");
     Err(format!(
-        "{} is not what is said now (BLESS=1 writes it):\n--- there\n{}\n--- now\n{}",
+        "{}: line {} is not what is said now (BLESS=1 writes it)\n--- there\n{}\n--- now\n{}",
         path.display(),
-        there.unwrap_or_default(),
-        expected.unwrap_or("nothing")
+        same + 1,
+        from(&there),
+        from(now)
     ))
 }
 

@@ -620,6 +620,7 @@ fn invariant_8_what_is_the_guards_own_is_not_written_though_the_policy_allows_ev
 fn invariant_8_neither_a_directory_above_nor_a_connection_to_the_socket_is_a_way_round() {
     let protected = Protected {
         paths: vec![at("/g/policy.toml"), at("/g/audit")],
+        links: vec![at("/g/link")],
         sockets: vec![at("/run/g/s")],
     };
     let policy = policy(EVERYTHING, &protected);
@@ -644,4 +645,7 @@ fn invariant_8_neither_a_directory_above_nor_a_connection_to_the_socket_is_a_way
     assert_eq!(verdict(unix("/run/g/s")), Verdict::Deny);
     assert_eq!(verdict(unix("/run/other")), Verdict::Allow);
     assert_eq!(verdict(tree("/h", Extent::Itself)), Verdict::Allow);
+    // A link that leads to the guard's own must stay; what lies behind it is judged by itself.
+    assert_eq!(verdict(tree("/g/link", Extent::Itself)), Verdict::Deny);
+    assert_eq!(verdict(tree("/g/link/x", Extent::Itself)), Verdict::Allow);
 }

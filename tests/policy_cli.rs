@@ -48,6 +48,10 @@ fn shown(output: &Output) -> String {
 fn check_ends_as_the_page_says() {
     let there =
         directory(&[("good.toml", GOOD), ("bad.toml", BAD), ("raw.toml", "a = \"\x1b[2J\"")]);
+    for name in ["empty", "whole"] {
+        std::fs::create_dir(there.path().join(name)).unwrap();
+    }
+    std::fs::write(there.path().join("whole/good.toml"), GOOD).unwrap();
     for (arguments, code, says) in [
         (&["check"][..], 0, "default@1"),
         (&["check", "good.toml"], 0, "good: "),
@@ -55,7 +59,9 @@ fn check_ends_as_the_page_says() {
         (&["check", "raw.toml"], 1, "error[P001]"),
         (&["check", "none.toml", "bad.toml"], 2, "error[P003]"),
         (&["check", "none.toml", "bad.toml"], 2, "`none.toml` cannot be read"),
-        (&["check", ".", "good.toml"], 2, "cannot be read"),
+        (&["check", "empty", "good.toml"], 2, "`empty` cannot be read"),
+        (&["check", "whole"], 0, "good: "),
+        (&["fmt", "--check", "whole"], 0, ""),
         (&["check", "--format", "xml"], 2, "invalid value"),
         (&["check", "--fix"], 2, "--fix"),
         (&["check", "--fix", "-"], 2, "standard input"),
@@ -68,6 +74,12 @@ fn check_ends_as_the_page_says() {
         assert!(!shown(&output).contains('\x1b'), "{arguments:?}: {}", shown(&output));
     }
     assert_eq!(text(&there, "bad.toml"), BAD);
+    // A lower file that is refused by itself is a finding, though the rest would be in force.
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/diagnostics");
+    let both = ["check", "P017-against-above.toml", "P017-against-above.also.toml"];
+    let output = toolgate(&cases, &both, "");
+    assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
+    assert!(shown(&output).contains("a file is refused"), "{}", shown(&output));
     let output = toolgate(there.path(), &["check", "-"], GOOD);
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
 }

@@ -1,10 +1,15 @@
 //! The command line: one file for each command. `hook` is not here: it is taken before this.
 
+mod ask;
 mod audit;
 mod demo;
+mod health;
+mod label;
 mod policy;
+mod reload;
 mod serve;
 mod show;
+mod status;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -25,6 +30,15 @@ enum Command {
     Demo(demo::Arguments),
     /// The sidecar in the foreground
     Serve(serve::Arguments),
+    /// What a running sidecar is and does
+    Status(status::Arguments),
+    /// A running sidecar reads its policy files again; exit code 1 if they are refused
+    Reload(reload::Arguments),
+    /// Whether a running sidecar lives; with --ready, exit code 1 if it cannot do its work
+    Health(health::Arguments),
+    /// Set or remove a label of a session
+    #[command(subcommand)]
+    Label(label::Command),
     /// The hook client: an event on stdin, the runtime's own answer on stdout
     Hook(Hook),
     /// For the person who writes policy
@@ -83,6 +97,10 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Reload(arguments) => reload::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
+        Command::Label(command) => label::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Hook(Hook { runtime, socket, server_uid, deadline }) => {

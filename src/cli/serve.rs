@@ -65,8 +65,13 @@ fn configuration(arguments: &Arguments) -> Result<Config, crate::service::config
 /// user: that is what a bare `serve` on a laptop means.
 fn without_file() -> Config {
     let mut config = Config::default();
+    let absolute =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     config.hook.world = Some(WorldName::Same);
-    config.hook.home = std::env::var_os("HOME").map(PathBuf::from).filter(|h| h.is_absolute());
+    config.hook.home = absolute("HOME");
+    let settings = absolute("XDG_CONFIG_HOME")
+        .or_else(|| config.hook.home.as_ref().map(|home| home.join(".config")));
+    config.policy.user = settings.map(|settings| settings.join("toolgate"));
     config
 }
 

@@ -5,7 +5,7 @@ use super::limits::Taken;
 use crate::model::access::{Access, Certainty, Target};
 use crate::model::effect::{Effect, Verdict};
 use crate::model::truth::Truth;
-use crate::policy::rule::{Layer, LayerKind, Policy, Power, Rule};
+use crate::policy::rule::{Layer, LayerKind, Policy, Power, Rule, Targets};
 
 /// Hears what every rule answers that does not say no. The decision alone hears nothing: `()`.
 pub(super) trait Listener {
@@ -42,7 +42,12 @@ pub(super) fn judge<L: Listener>(
 ) -> Concluded {
     let mut floor = Heard::default();
     for rule in &policy.floor {
-        floor.hear(rule, None, ask(rule, access, context), listener);
+        let asked = ask(rule, access, context);
+        // On commands the floor speaks of the guard's own program by its name only: what a command
+        // is that nobody can read is for the policy to judge.
+        if asked.truth == Truth::Yes || !matches!(rule.scope.targets, Targets::Exec { .. }) {
+            floor.hear(rule, None, asked, listener);
+        }
     }
     let mut verdict = floor.any().then(|| floor.conclude(access, Verdict::Defer)).flatten();
     let by_floor = verdict == Some(Verdict::Deny);

@@ -2,6 +2,7 @@
 
 use super::condition::Conditions;
 use super::pattern::connect::ConnectPattern;
+use super::pattern::exec::ExecPattern;
 use super::pattern::path::PathPattern;
 use super::pattern::{Anchors, Stance};
 use super::rule::{Marks, Origin, Rule, Says, Scope, Targets};
@@ -169,6 +170,8 @@ pub const NAMES: &[&str] = &[
 pub struct Protected {
     /// Policy files, configuration, the log's directory, the wiring of the runtimes.
     pub paths: Vec<AbsPath>,
+    /// Symbolic links on the way to these: whoever turns one leads the guard to another file.
+    pub links: Vec<AbsPath>,
     /// Sockets that the sidecar listens on.
     pub sockets: Vec<AbsPath>,
 }
@@ -187,13 +190,23 @@ const WIRING: &[&str] = &[
     "/etc/codex/",
 ];
 
+/// What an operator tells a running guard. Where the agent is the same user, the guard's own
+/// program would be its way to the admin socket.
+const ADMIN: &str = "toolgate {reload,label} ...";
+
 /// The floor: the agent can never write the policy, the hook wiring, the log or the socket.
 #[must_use]
 pub fn floor(protected: &Protected, anchors: &Anchors) -> Vec<Rule> {
     let path = |text: &str| PathPattern::parse(text, anchors, Stance::Tighten).ok();
     // Not read as patterns: a place with a strange name is protected as well.
-    let own: Vec<PathPattern> =
-        protected.paths.iter().chain(&protected.sockets).map(PathPattern::held).collect();
+    let own: Vec<PathPattern> = protected
+        .paths
+        .iter()
+        .chain(&protected.sockets)
+        .map(PathPattern::held)
+        .chain(protected.links.iter().map(PathPattern::held_alone))
+        .collect();
+    let admin = ExecPattern::parse(ADMIN, anchors, Stance::Tighten);
     let sockets = protected.sockets.iter().map(ConnectPattern::held_socket);
     let writes = |matches| Targets::Paths { verbs: vec![Verb::Write], matches, unless: Vec::new() };
     vec![
@@ -211,6 +224,11 @@ pub fn floor(protected: &Protected, anchors: &Anchors) -> Vec<Rule> {
             "toolgate:socket",
             Targets::Connect { matches: sockets.collect(), unless: Vec::new() },
             "Only the runtime itself speaks to the guard.",
+        ),
+        built_in(
+            "toolgate:admin",
+            Targets::Exec { matches: admin.into_iter().collect(), unless: Vec::new() },
+            "Only the person who runs the guard may tell it what to do.",
         ),
     ]
 }

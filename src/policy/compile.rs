@@ -82,6 +82,9 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
         refused.iter().any(|file| sources.get(*file).is_some_and(|s| s.name == found.file))
     };
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error && !told(found));
+    for source in sources {
+        drop_echoes(&mut diagnostics, &source.name, &source.text);
+    }
     tidy(&mut diagnostics);
     let mut exemplified = Vec::new();
     let policy = assemble(sources, &documents, &layering, parts, anchors, &mut exemplified);

@@ -20,7 +20,7 @@ pub struct Document {
     /// `[policy]`
     pub header: Header,
     /// `[layers]`: what each lower layer may do, if this file says so.
-    pub layers: Vec<(LayerKind, Power)>,
+    pub layers: Vec<(LayerKind, At<Power>)>,
     /// `[let]`: names and what they stand for.
     pub lists: Vec<(At<String>, Vec<At<String>>)>,
     /// `[let.open]`: lists that a lower layer may add to, or what a lower layer adds to one.

@@ -75,20 +75,7 @@ impl<'a> Reader<'a> {
                     "a policy is never taken in part: remove it, or use a version that has it"
                         .to_owned(),
                 ),
-                None => {
-                    let found = Diagnostic::error(
-                        "P003",
-                        self.file,
-                        key.span(),
-                        format!("`{name}` is no key of {place}"),
-                    );
-                    self.diagnostics.push(if self.is_full() {
-                        found
-                    } else {
-                        let (help, fix) = meant(key, value.get_ref(), entries, keys, place);
-                        found.with_help(help).with_fix(fix)
-                    });
-                }
+                None => self.unknown_key(name, (key, value.get_ref()), entries, keys, place),
             }
         }
         Table { entries, span_start: span.start, span_end: span.end }
@@ -110,20 +97,23 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A key of a condition that none is.
+    /// A key of `entries` that is none; `name` is all of it where it has dots.
     pub(super) fn unknown_key(
         &mut self,
         name: &str,
-        span: Range<usize>,
+        entry: (&Spanned<DeString<'a>>, &DeValue<'a>),
+        entries: &DeTable<'a>,
         keys: &[Key],
         place: &str,
     ) {
-        let names = keys.iter().map(|key| key.name);
-        let help = match did_you_mean(name, names.clone()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("{place} takes: {}", names.collect::<Vec<_>>().join(", ")),
-        };
-        self.error_with_help("P003", span, format!("`{name}` is no key of {place}"), help);
+        let message = format!("`{name}` is no key of {place}");
+        let found = Diagnostic::error("P003", self.file, entry.0.span(), message);
+        self.diagnostics.push(if self.is_full() {
+            found
+        } else {
+            let (help, fix) = meant(name, entry, entries, keys, place);
+            found.with_help(help).with_fix(fix)
+        });
     }
 
     pub(super) fn wrong_type(&mut self, span: Range<usize>, found: &DeValue<'_>, wanted: &str) {
@@ -233,15 +223,17 @@ impl<'a> Reader<'a> {
 
 /// What an unknown key was meant to be: in words, and as a fix where it cannot be another.
 fn meant<'a>(
-    key: &Spanned<DeString<'a>>,
-    value: &DeValue<'a>,
+    name: &str,
+    (key, value): (&Spanned<DeString<'a>>, &DeValue<'a>),
     entries: &DeTable<'a>,
     keys: &[Key],
     place: &str,
 ) -> (String, Option<Fix>) {
-    let name: &str = key.get_ref().as_ref();
     let names = keys.iter().map(|key| key.name);
+    // Of a key with dots, only a part would be mended.
+    let whole = key.get_ref().as_ref() == name;
     let sure = surely_meant(name, names.clone())
+        .filter(|_| whole)
         .and_then(|meant| keys.iter().find(|key| key.name == meant))
         .filter(|meant| meant.ready && may_be(value, &meant.takes))
         .filter(|meant| match entries.get(meant.name).map(Spanned::get_ref) {
@@ -255,6 +247,10 @@ fn meant<'a>(
         Some(meant) => format!("did you mean `{meant}`?"),
         None => match keys::home_of(name) {
             Some(home) => format!("`{name}` stands {home}"),
+            None if place == "`when`" => {
+                let names = names.collect::<Vec<_>>().join(", ");
+                format!("an argument is `args.{name}`; beside those, {place} takes: {names}")
+            }
             None => format!("{place} takes: {}", names.collect::<Vec<_>>().join(", ")),
         },
     };

@@ -28,12 +28,20 @@ pub fn text() -> String {
     format!("{:#}\n", schema())
 }
 
+/// What a table says that stands for the first part of keys with dots.
+const NESTED: &str = "the same keys, written as tables in one another";
+
 /// A table of these keys, and of others as `open` has it: how they begin, and what they take.
 fn table(keys: &[Key], open: Option<(&str, &Takes)>) -> Value {
     // What is not enforced is no key: a file that has it does not load.
     let ready = || keys.iter().filter(|key| key.ready);
-    let properties: Map<String, Value> =
+    let mut properties: Map<String, Value> =
         ready().map(|key| (key.name.to_owned(), described(key))).collect();
+    // A key with dots may be written as tables in one another too.
+    let dotted = ready().map(|key| key.name).chain(open.map(|(begins, _)| begins));
+    for (outer, _) in dotted.filter_map(|name| name.split_once('.')) {
+        properties.insert(outer.to_owned(), json!({ "type": "object", "description": NESTED }));
+    }
     let needed: Vec<&str> = ready().filter(|key| key.needed).map(|key| key.name).collect();
     let mut schema = json!({ "type": "object", "properties": properties });
     let Some(object) = schema.as_object_mut() else { return schema };

@@ -1,6 +1,7 @@
 //! `toolgate.toml`: what the operator says of the sidecar. Nothing of it is policy.
 
-use crate::limits::HOOK_SOCKET;
+use super::layers::ORG_DIRECTORY;
+use crate::limits::{HOOK_SOCKET, POLICY_POLL_SECONDS};
 use crate::model::path::AbsPath;
 use crate::world::{Mounted, Reported, Same, World};
 use serde::Deserialize;
@@ -18,6 +19,8 @@ pub struct Config {
     pub policy: PolicyFiles,
     /// `[audit]`
     pub audit: Audit,
+    /// `[admin]`
+    pub admin: Admin,
 }
 
 /// `[hook]`: the socket that the runtime's hooks speak to.
@@ -53,7 +56,7 @@ pub enum WorldName {
 }
 
 /// `[policy]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyFiles {
     /// The policy files; the shipped default policy if none is named.
@@ -62,6 +65,14 @@ pub struct PolicyFiles {
     pub workspace: Option<PathBuf>,
     /// The directory that `$tmp` stands for.
     pub tmp: Option<PathBuf>,
+    /// The directory of the organisation's policies, which always count; empty for none.
+    pub org: PathBuf,
+    /// The directory of the user's policies, which count where no file is named.
+    pub user: Option<PathBuf>,
+    /// Whether the policy of the repository in the workspace counts.
+    pub project: bool,
+    /// How often the files are looked at for a change, in seconds; 0 is never.
+    pub poll_seconds: u32,
 }
 
 /// `[audit]`
@@ -70,6 +81,28 @@ pub struct PolicyFiles {
 pub struct Audit {
     /// Where the log is written.
     pub dir: Option<PathBuf>,
+}
+
+/// `[admin]`: the socket that operators and probes speak to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Where to listen; beside the hook socket if nothing is said.
+    pub socket: Option<PathBuf>,
+}
+
+impl std::default::Default for PolicyFiles {
+    fn default() -> PolicyFiles {
+        PolicyFiles {
+            files: Vec::new(),
+            workspace: None,
+            tmp: None,
+            org: PathBuf::from(ORG_DIRECTORY),
+            user: None,
+            project: true,
+            poll_seconds: POLICY_POLL_SECONDS,
+        }
+    }
 }
 
 impl std::default::Default for Hook {
@@ -109,6 +142,22 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::Unreadable(path.to_owned(), error))?;
         toml::from_str(&text).map_err(|error| ConfigError::Wrong(path.to_owned(), error))
+    }
+
+    /// Where operators speak to the sidecar.
+    ///
+    /// # Errors
+    /// If agents would come in by the same door.
+    pub fn admin_socket(&self) -> Result<PathBuf, ConfigError> {
+        let stated = self.admin.socket.clone();
+        let socket = stated.unwrap_or_else(|| self.hook.socket.with_file_name("admin.sock"));
+        if socket == self.hook.socket {
+            return Err(ConfigError::Value(format!(
+                "the hook socket `{}` cannot be the admin socket too; set `socket` in `[admin]`",
+                socket.display()
+            )));
+        }
+        Ok(socket)
     }
 }
 
@@ -176,6 +225,8 @@ mod tests {
             "[hook]\nsokcet = \"/x\"\n",
             "[hook]\nworld = \"other\"\n",
             "[audit]\ndir = 1\n",
+            "[policy]\npoll_seconds = -1\n",
+            "[admin]\nmode = \"0666\"\n",
         ] {
             assert!(toml::from_str::<Config>(text).is_err(), "{text}");
         }
@@ -187,5 +238,16 @@ mod tests {
             assert!(hook(&format!("[hook]\nmode = \"{mode}\"")).mode().is_err(), "{mode}");
         }
         assert_eq!(hook("").mode().unwrap(), 0o600);
+    }
+
+    #[test]
+    fn the_admin_socket_is_another_one() {
+        let socket = |text: &str| toml::from_str::<Config>(text).unwrap().admin_socket();
+        assert_eq!(socket("").unwrap(), Path::new(crate::limits::ADMIN_SOCKET));
+        let beside = socket("[hook]\nsocket = \"/r/h\"").unwrap();
+        assert_eq!(beside, Path::new("/r/admin.sock"));
+        let stated = socket("[hook]\nsocket = \"/r/h\"\n[admin]\nsocket = \"/a/s\"").unwrap();
+        assert_eq!(stated, Path::new("/a/s"));
+        assert!(socket("[hook]\nsocket = \"/r/admin.sock\"").is_err());
     }
 }

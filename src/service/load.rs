@@ -1,16 +1,20 @@
 //! Loading a policy: files in, a bound policy out, or every mistake in words.
 
 use super::config::{ConfigError, PolicyFiles, absolute};
+use super::layers;
 use crate::author::check::{Checked, check, workspace_in};
 use crate::gate::Bound;
-use crate::limits::POLICY_BYTES_MAX;
+use crate::limits::{POLICY_BYTES_MAX, RELOAD_TOLD_BYTES_MAX};
 use crate::model::path::AbsPath;
 use crate::policy::builtin::Protected;
 use crate::policy::diagnostic::human;
 use crate::policy::pattern::Anchors;
 use crate::policy::{Diagnostic, Severity, Source};
 use crate::redact::Redactor;
+use nix::libc::{O_NOCTTY, O_NONBLOCK};
+use sha2::{Digest, Sha256};
 use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The policy of `demo` and of a bare `serve`.
@@ -41,27 +45,56 @@ pub enum LoadError {
 /// If one cannot be read, is not UTF-8, or is too large.
 pub fn sources(files: &[PathBuf]) -> Result<Vec<Source>, LoadError> {
     if files.is_empty() {
-        let name = "default.toml (shipped)".to_owned();
-        return Ok(vec![Source { name, text: DEFAULT_POLICY.to_owned(), layer: None }]);
+        return Ok(vec![layers::shipped()]);
     }
-    files.iter().map(|file| source(file)).collect()
+    let mut sources = Vec::new();
+    for file in files {
+        sources.extend(layers::named(file)?);
+    }
+    Ok(sources)
 }
 
-/// The text of one file.
+/// One file, read from one descriptor: a link that is turned meanwhile cannot mix two files.
 ///
 /// # Errors
-/// If it cannot be read, is not UTF-8, or is too large.
-pub fn source(path: &Path) -> Result<Source, LoadError> {
+/// If it is no regular file, cannot be read, is not UTF-8, or is too large.
+pub fn read(path: &Path) -> Result<Source, LoadError> {
     let unreadable = |why: String| LoadError::Unreadable(path.to_owned(), why);
-    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    // Without waiting: a pipe that nobody writes to would hold us for ever.
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK | O_NOCTTY)
+        .open(path)
+        .map_err(|error| unreadable(error.to_string()))?;
+    let look = || file.metadata().map_err(|error| unreadable(error.to_string()));
+    let before = look()?;
+    if !before.is_file() {
+        return Err(unreadable("it is no regular file".to_owned()));
+    }
     let mut bytes = Vec::new();
-    file.take(POLICY_BYTES_MAX as u64 + 1)
+    (&file)
+        .take(POLICY_BYTES_MAX as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() > POLICY_BYTES_MAX {
+        let size = POLICY_BYTES_MAX / (1024 * 1024);
+        return Err(unreadable(format!("it is larger than {size} MiB")));
+    }
+    let after = look()?;
+    let state = |meta: &std::fs::Metadata| (meta.len(), meta.mtime(), meta.mtime_nsec());
+    if state(&before) != state(&after) {
+        return Err(unreadable("it is being written; load it when it is whole".to_owned()));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         unreadable(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
     })?;
     Ok(Source { name: path.display().to_string(), text, layer: None })
+}
+
+/// The SHA-256 of one file's text, as `sha256sum` gives it.
+#[must_use]
+pub fn sha256(source: &Source) -> String {
+    Sha256::digest(&source.text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The places that the policy's names stand for: what the operator says, else what the policy
@@ -110,7 +143,7 @@ fn real_directory(path: &Path) -> Result<AbsPath, ConfigError> {
 /// Reads, checks and binds a policy.
 ///
 /// # Errors
-/// With every mistake in it.
+/// With every mistake in it, as far as anyone reads on.
 pub fn load(
     sources: &[Source],
     anchors: Anchors,
@@ -122,7 +155,7 @@ pub fn load(
         Some(policy) => Ok(Bound { policy, anchors }),
         None => Err(LoadError::Wrong {
             errors: diagnostics.iter().filter(|found| found.severity == Severity::Error).count(),
-            rendered: render(&diagnostics, sources, false),
+            rendered: render_within(&diagnostics, sources, RELOAD_TOLD_BYTES_MAX),
         }),
     }
 }
@@ -131,4 +164,26 @@ pub fn load(
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], sources: &[Source], colour: bool) -> String {
     human::render_all(diagnostics, sources, colour)
+}
+
+/// The mistakes that `most` bytes have room for, the first one at least in part, and how many more
+/// there are. Those that are not told are not drawn either: in a large file that takes time.
+fn render_within(diagnostics: &[Diagnostic], sources: &[Source], most: usize) -> String {
+    let mut told = String::new();
+    for (index, found) in diagnostics.iter().enumerate() {
+        let one = human::render(found, &|file| human::text_of(sources, file), false);
+        if index > 0 && told.len() + one.len() >= most {
+            told.push_str(&format!("and {} more", diagnostics.len() - index));
+            break;
+        }
+        told.push_str(clip(&one, most));
+        told.push('\n');
+    }
+    told.trim_end().to_owned()
+}
+
+/// The first `most` bytes of a text, or a few fewer.
+#[must_use]
+pub fn clip(text: &str, most: usize) -> &str {
+    text.split_at(text.floor_char_boundary(most)).0
 }

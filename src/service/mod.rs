@@ -1,6 +1,10 @@
 //! The sidecar as a service: its configuration, its start, its listeners and its end.
 
+pub mod admin;
 pub mod config;
+pub mod layers;
 pub mod load;
+pub mod protect;
+pub mod reload;
 pub mod socket;
 pub mod supervise;

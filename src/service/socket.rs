@@ -12,22 +12,38 @@ use tokio::net::UnixListener;
 /// # Errors
 /// If another sidecar listens there, the directory is open to others, or the system refuses.
 pub fn listen(hook: &Hook) -> Result<UnixListener, ConfigError> {
-    let path = hook.socket.as_path();
+    listen_at(&hook.socket, hook.mode()?, hook.group)
+}
+
+/// Listens for operators: for our own user and root alone.
+///
+/// # Errors
+/// As [`listen`].
+pub fn listen_for_operators(path: &Path) -> Result<UnixListener, ConfigError> {
+    listen_at(path, 0o600, None)
+}
+
+/// What tells one socket from another at the same path: its device and inode.
+#[must_use]
+pub fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+fn listen_at(path: &Path, mode: u32, group: Option<u32>) -> Result<UnixListener, ConfigError> {
     let wrong = |what: &str, why: &dyn std::fmt::Display| {
         ConfigError::Value(format!("the socket `{}` {what}: {why}", path.display()))
     };
-    let mode = hook.mode()?;
     let directory = path.parent().filter(|parent| parent.is_absolute()).ok_or_else(|| {
         ConfigError::Value(format!("the socket `{}` must be an absolute path", path.display()))
     })?;
-    prepare(directory, hook.group)?;
+    prepare(directory, group)?;
     clear(path)?;
     // Made without rights for anyone else, and opened up only then.
     let before = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
     let listener = UnixListener::bind(path);
     nix::sys::stat::umask(before);
     let listener = listener.map_err(|error| wrong("cannot be made", &error))?;
-    if let Some(group) = hook.group {
+    if let Some(group) = group {
         chown(path, None, Some(Gid::from_raw(group)))
             .map_err(|error| wrong("cannot be given to its group", &error.desc()))?;
     }

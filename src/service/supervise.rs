@@ -1,20 +1,23 @@
 //! The life of the sidecar: load, open the log, listen, wait, drain, end.
 
-use super::config::{Config, ConfigError, absolute};
-use super::load::{LoadError, anchors, load, sources};
+use super::admin::{self, Labels};
+use super::config::{Config, ConfigError};
+use super::layers::Places;
+use super::load::{LoadError, anchors, load};
+use super::protect::Own;
+use super::reload::{Cause, Reloader, Reloads, record};
 use super::socket;
 use crate::audit::{AuditError, Journal, Options};
 use crate::gate::Gate;
 use crate::limits::DRAIN_TIMEOUT;
-use crate::model::path::AbsPath;
 use crate::model::record::{Kind, Record};
 use crate::plane::hook::server::Server;
-use crate::policy::builtin::Protected;
 use crate::redact::{RedactError, Redactor};
 use crate::world::World;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 /// Why the sidecar did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +50,10 @@ pub fn serve(config: &Config, config_file: Option<&Path>) -> Result<(), ServiceE
         .enable_all()
         .build()
         .map_err(|error| ServiceError::System("the runtime cannot start", error))?;
-    runtime.block_on(run(config, config_file))
+    let ended = runtime.block_on(run(config, config_file));
+    // A reload that is still under way is let go: nothing waits for it any more.
+    runtime.shutdown_timeout(DRAIN_TIMEOUT);
+    ended
 }
 
 /// Threads that serve sockets. Judging has threads of its own, so two keep every listener awake.
@@ -56,9 +62,11 @@ const WORKERS: usize = 2;
 /// A sidecar that is listening.
 pub struct Running {
     gate: Arc<Gate>,
-    listening: tokio::task::JoinHandle<()>,
     server: Arc<Server>,
+    reloads: Reloads,
+    tasks: Vec<JoinHandle<()>>,
     socket: PathBuf,
+    admin_socket: PathBuf,
 }
 
 async fn run(config: &Config, config_file: Option<&Path>) -> Result<(), ServiceError> {
@@ -73,15 +81,13 @@ async fn run(config: &Config, config_file: Option<&Path>) -> Result<(), ServiceE
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => {
-                tracing::warn!("reloading is not in this version; restart to change the policy");
-            }
+            _ = hangup.recv() => running.reloads.reload_soon(Cause::Sighup),
         }
     }
     running.stop().await
 }
 
-/// Starts a sidecar: policy, log, socket, in this order, so that nothing is answered unrecorded.
+/// Starts a sidecar: policy, log, sockets, in this order, so that nothing is answered unrecorded.
 ///
 /// # Errors
 /// If any of them cannot be had.
@@ -100,47 +106,77 @@ pub async fn start_in(
 ) -> Result<Running, ServiceError> {
     let redactor = Redactor::shipped()?;
     let directory = audit_directory(config)?;
-    let sources = sources(&config.policy.files)?;
-    let anchors = anchors(&config.policy, world.home(), &sources)?;
-    let protected = protected(config, config_file, &directory);
+    let places = Places::of(config);
+    let anchors = anchors(&config.policy, world.home(), &places.sources()?)?;
+    let places = places.in_workspace(config, &anchors.workspace);
+    let own = Own::of(config, &places, config_file, &directory)?;
+    let sources = places.sources()?;
+    let protected = own.protected();
     let bound = load(&sources, anchors, &protected, &redactor)?;
     let journal = Journal::open(&directory, Options::new(redactor.clone()))?;
-    let policy = bound.policy.id.clone();
-    let workspace = bound.anchors.workspace.to_string();
-    let gate = Gate::new(bound, redactor, journal);
     let started = Record {
         details: vec![
             ("version", env!("CARGO_PKG_VERSION").into()),
             ("pid", std::process::id().into()),
-            ("workspace", workspace.into()),
+            ("workspace", bound.anchors.workspace.to_string().into()),
         ],
         ..Record::new(Kind::ServiceStart)
     };
+    let loaded = record::loaded(Cause::Start.as_str(), &bound, record::files(&sources), None);
+    let gate = Gate::new(bound, redactor.clone(), journal);
     gate.note(started).await?;
-    let loaded = Record {
-        details: vec![
-            ("policy", policy.name.into()),
-            ("sha256", policy.sha256.into()),
-            ("files", sources.iter().map(|source| source.name.as_str()).collect()),
-        ],
-        ..Record::new(Kind::PolicyLoad)
-    };
     gate.note(loaded).await?;
+    let files = (places, own);
+    let (reloader, reloads) = Reloader::new(
+        Arc::clone(&gate),
+        files,
+        (&sources, protected),
+        redactor,
+        config.policy.poll_seconds,
+    );
+    listen(world, config, gate, (reloader, reloads))
+}
+
+/// Opens the sockets, and serves.
+fn listen(
+    world: Arc<dyn World>,
+    config: &Config,
+    gate: Arc<Gate>,
+    (reloader, reloads): (Reloader, Reloads),
+) -> Result<Running, ServiceError> {
+    let (socket, admin_socket) = (config.hook.socket.clone(), config.admin_socket()?);
     let listener = socket::listen(&config.hook)?;
-    let allow_uid = match config.hook.allow_uid.as_slice() {
-        [] => vec![nix::unistd::geteuid().as_raw()],
+    let admin_listener = socket::listen_for_operators(&admin_socket)?;
+    let us = nix::unistd::geteuid().as_raw();
+    let agents = match config.hook.allow_uid.as_slice() {
+        [] => vec![us],
         named => named.to_vec(),
     };
-    let server = Arc::new(Server::new(Arc::clone(&gate), world, allow_uid));
-    let listening = tokio::spawn(Arc::clone(&server).serve(listener));
-    Ok(Running { gate, listening, server, socket: config.hook.socket.clone() })
+    // The store of labels comes in here, once there is one.
+    let labels: Option<Arc<dyn Labels>> = None;
+    let operators = admin::operators(us, &agents);
+    let server = Arc::new(Server::new(Arc::clone(&gate), world, agents));
+    let watched = (Arc::clone(&server), socket.clone());
+    let admin = admin::Server::new(Arc::clone(&gate), reloads.clone(), watched, labels, operators);
+    let tasks = vec![
+        tokio::spawn(Arc::clone(&server).serve(listener)),
+        tokio::spawn(admin.serve(admin_listener)),
+        tokio::spawn(reloader.run()),
+    ];
+    Ok(Running { gate, server, reloads, tasks, socket, admin_socket })
 }
 
 impl Running {
-    /// Where it listens.
+    /// Where it listens for hooks.
     #[must_use]
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Where it listens for operators.
+    #[must_use]
+    pub fn admin_socket(&self) -> &Path {
+        &self.admin_socket
     }
 
     /// Stops listening, lets what is in flight end, and closes the log.
@@ -148,8 +184,10 @@ impl Running {
     /// # Errors
     /// If the log cannot be closed in good order.
     pub async fn stop(self) -> Result<(), ServiceError> {
-        self.listening.abort();
-        let _ = std::fs::remove_file(&self.socket);
+        self.tasks.iter().for_each(JoinHandle::abort);
+        for socket in [&self.socket, &self.admin_socket] {
+            let _ = std::fs::remove_file(socket);
+        }
         if tokio::time::timeout(DRAIN_TIMEOUT, self.server.idle()).await.is_err() {
             tracing::warn!("calls were still open at the end; their clients deny them");
         }
@@ -174,20 +212,5 @@ pub fn audit_directory(config: &Config) -> Result<PathBuf, ConfigError> {
     match state.or_else(home).filter(|base| base.is_absolute()) {
         Some(base) => Ok(base.join("toolgate/audit")),
         None => Err(ConfigError::Value("say where the log goes, with --audit DIR".to_owned())),
-    }
-}
-
-/// What belongs to us on this machine, for the floor that no policy can switch off.
-fn protected(config: &Config, config_file: Option<&Path>, audit: &Path) -> Protected {
-    let real = |path: &Path| -> Option<AbsPath> {
-        let path = path.canonicalize().or_else(|_| std::path::absolute(path)).ok()?;
-        absolute(&path).ok()
-    };
-    let program = std::env::current_exe().ok();
-    let files = config.policy.files.iter().map(PathBuf::as_path);
-    let paths = files.chain(config_file).chain([audit]).chain(program.as_deref());
-    Protected {
-        paths: paths.filter_map(real).collect(),
-        sockets: absolute(&config.hook.socket).into_iter().collect(),
     }
 }

@@ -72,16 +72,11 @@ fn broken(entry: Entry<'_>) -> Entry<'_> {
     Entry { value, ..entry }
 }
 
-/// Key lines that stand together: their `=` in one column. A last value of several lines, such as
-/// `examples`, does not move the others.
+/// Key lines that stand together: their `=` in one column. A last list of tables over several
+/// lines, such as `examples`, does not move the others.
 fn print_run(out: &mut String, run: Vec<Entry<'_>>) {
-    let spans_lines = |entry: &Entry<'_>| match &entry.value {
-        Value::Rows(_) => true,
-        Value::Whole(text) => text.contains('\n'),
-        Value::List(_) => false,
-    };
     let counted = match run.split_last() {
-        Some((last, rest)) if spans_lines(last) && !rest.is_empty() => rest,
+        Some((last, rest)) if is_block(&last.value) && !rest.is_empty() => rest,
         _ => run.as_slice(),
     };
     let widths = counted.iter().map(|entry| columns(&entry.key));
@@ -96,6 +91,12 @@ fn print_run(out: &mut String, run: Vec<Entry<'_>>) {
         push_comment(out, comment);
         out.push('\n');
     }
+}
+
+fn is_block(value: &Value<'_>) -> bool {
+    let Value::Rows(rows) = value else { return false };
+    let mut items = rows.iter().flat_map(|row| &row.items).peekable();
+    items.peek().is_some() && items.all(|(_, item)| item.starts_with('{'))
 }
 
 fn print_value(value: &Value<'_>) -> String {

@@ -18,8 +18,10 @@ fn the_one_layout() {
             "a_very_long_key_of_more_columns = 1\nab = 2\nc = 3\n",
             "a_very_long_key_of_more_columns = 1\nab = 2\nc  = 3\n",
         ),
-        // A last value of several lines moves nothing, and others do.
-        ("id='a'\nexamples=[\n1\n]\n", "id = 'a'\nexamples = [\n  1,\n]\n"),
+        // A last list of tables moves nothing, and others do.
+        ("id='a'\nexamples=[\n{}\n]\n", "id = 'a'\nexamples = [\n  {},\n]\n"),
+        ("examples=[\n{}\n]\nid='a'\n", "examples = [\n  {},\n]\nid       = 'a'\n"),
+        ("ask=[]\ndeny=[\n'a'\n]\n", "ask  = []\ndeny = [\n  'a',\n]\n"),
         ("allow=[\n'a'\n]\nask=['b']", "allow = [\n  'a',\n]\nask   = ['b']\n"),
         // Tables stand apart, with the comments that belong to them.
         ("a=1\n[b]\n\n\nc=1\n# of d\n[[ d ]]\n", "a = 1\n\n[b]\nc = 1\n\n# of d\n[[d]]\n"),

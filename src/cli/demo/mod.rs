@@ -57,6 +57,7 @@ fn configuration(scratch: &Path, audit: &Path) -> Config {
     let mut config = Config::default();
     config.hook.socket = scratch.join("hook.sock");
     config.audit.dir = Some(audit.to_owned());
+    config.policy.org = PathBuf::new();
     config.policy.workspace = Some(PathBuf::from(session::WORKSPACE));
     config
 }

@@ -102,7 +102,7 @@ fn read(files: &[PathBuf]) -> (Vec<Source>, Vec<sarif::Unreadable>) {
     let (mut sources, mut unreadable) = (Vec::new(), Vec::new());
     for file in files {
         match readable(file) {
-            Ok(source) => sources.push(source),
+            Ok(read) => sources.extend(read),
             Err(LoadError::Unreadable(path, why)) => {
                 unreadable.push((path.display().to_string(), why));
             }
@@ -183,11 +183,16 @@ fn tell(found: &Found) {
             let name = seen(&policy.id.name);
             let warned =
                 if warnings > 0 { format!(", {warnings} warning(s)") } else { String::new() };
-            println!("{name}: {rules} rules, {} examples and tests hold{warned}", checked.held());
+            let held = checked.held();
+            println!("{name}: {rules} rules, {held} examples and tests hold{warned}");
             if checked.unproved() > 0 {
                 println!("{} claims over all calls are not proved yet", checked.unproved());
             }
             println!("sha256:{}", policy.id.sha256);
+            if errors > 0 {
+                // The layers above stay in force without it (policy language §11.24).
+                println!("{errors} mistake(s): a file is refused, and is no part of this");
+            }
         }
         None if unreadable.is_empty() => {
             println!("{errors} mistake(s): the policy does not load");
@@ -202,7 +207,7 @@ fn as_json(found: &Found) -> Value {
         let rules: usize = policy.layers.iter().map(|layer| layer.rules.len()).sum();
         json!({
             "name": policy.id.name, "sha256": policy.id.sha256, "rules": rules,
-            "ran": checked.held(), "unproved": checked.unproved(),
+            "held": checked.held(), "unproved": checked.unproved(),
         })
     });
     let unreadable: Value =

@@ -3,6 +3,7 @@
 use super::{Outcome, readable};
 use crate::author::format::format;
 use crate::author::rewrite::rewrite;
+use crate::policy::Source;
 use crate::policy::diagnostic::seen;
 use std::path::{Path, PathBuf};
 
@@ -19,43 +20,54 @@ pub(in crate::cli) struct Arguments {
 /// What came of one file.
 enum Done {
     Same,
-    Changed,
+    Changed(String),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut outcome = Outcome::Fine;
     for file in &arguments.files {
-        let name = file.display().to_string();
-        match lay_out(file, arguments.check) {
-            Ok(Done::Same) => {}
-            Ok(Done::Changed) if arguments.check => {
-                println!("would change: {}", seen(&name));
-                if outcome == Outcome::Fine {
-                    outcome = Outcome::Findings;
-                }
-            }
-            Ok(Done::Changed) => println!("changed: {}", seen(&name)),
+        let done = match readable(file) {
+            Ok(sources) => sources.iter().map(|source| one(source, arguments.check)).collect(),
+            Err(error) => vec![Err(error.to_string())],
+        };
+        for done in done {
+            let found = told(done, arguments.check);
             // The other files are laid out all the same.
-            Err(error) => {
-                eprintln!("error: {}", seen(&error));
-                outcome = Outcome::Failed;
-            }
+            outcome =
+                if outcome == Outcome::Failed || found == Outcome::Fine { outcome } else { found };
         }
     }
     outcome
 }
 
-fn lay_out(file: &Path, check: bool) -> Result<Done, String> {
-    let source = readable(file).map_err(|error| error.to_string())?;
+fn told(done: Result<Done, String>, check: bool) -> Outcome {
+    match done {
+        Ok(Done::Same) => Outcome::Fine,
+        Ok(Done::Changed(name)) if check => {
+            println!("would change: {}", seen(&name));
+            Outcome::Findings
+        }
+        Ok(Done::Changed(name)) => {
+            println!("changed: {}", seen(&name));
+            Outcome::Fine
+        }
+        Err(error) => {
+            eprintln!("error: {}", seen(&error));
+            Outcome::Failed
+        }
+    }
+}
+
+fn one(source: &Source, check: bool) -> Result<Done, String> {
     let told = |error: &dyn std::fmt::Display| format!("`{}`: {error}", source.name);
     let text = format(&source.text).map_err(|error| told(&error))?;
     let changed = text != source.text;
-    if file == Path::new("-") && !check {
+    if source.name == "-" && !check {
         print!("{text}");
         return Ok(Done::Same);
     }
     if changed && !check {
-        rewrite(file, &source.text, &text).map_err(|error| told(&error))?;
+        rewrite(Path::new(&source.name), &source.text, &text).map_err(|error| told(&error))?;
     }
-    Ok(if changed { Done::Changed } else { Done::Same })
+    Ok(if changed { Done::Changed(source.name.clone()) } else { Done::Same })
 }

@@ -7,12 +7,15 @@ mod fmt;
 
 use super::{Outcome, failed};
 use crate::gate::Bound;
+use crate::limits::POLICY_BYTES_MAX;
 use crate::model::path::AbsPath;
 use crate::policy::builtin::Protected;
 use crate::policy::{Source, schema};
 use crate::redact::Redactor;
 use crate::service::config::PolicyFiles;
-use crate::service::load::{LoadError, anchors, load, source, sources};
+use crate::service::layers::named;
+use crate::service::load::{LoadError, anchors, load, sources};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Subcommand)]
@@ -74,11 +77,19 @@ fn home() -> Option<AbsPath> {
     std::env::var("HOME").ok().and_then(|home| AbsPath::parse(&home).ok())
 }
 
-/// A file that may be changed, or standard input for `-`.
-fn readable(file: &Path) -> Result<Source, LoadError> {
+/// A file, those of a directory, or standard input for `-`.
+fn readable(file: &Path) -> Result<Vec<Source>, LoadError> {
     if file != Path::new("-") {
-        return source(file);
+        return named(file);
     }
-    let stdin = source(Path::new("/dev/stdin"))?;
-    Ok(Source { name: "-".to_owned(), ..stdin })
+    let unreadable = |why: String| LoadError::Unreadable(file.to_owned(), why);
+    let mut text = String::new();
+    std::io::stdin()
+        .take(POLICY_BYTES_MAX as u64 + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| unreadable(error.to_string()))?;
+    if text.len() > POLICY_BYTES_MAX {
+        return Err(unreadable(format!("it has more than {POLICY_BYTES_MAX} bytes")));
+    }
+    Ok(vec![Source { name: "-".to_owned(), text, layer: None }])
 }

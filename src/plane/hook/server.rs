@@ -50,6 +50,13 @@ impl Server {
         let _ = self.places.acquire_many(all).await;
     }
 
+    /// How many connections are being served.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        // The place that waits for the next connection serves none.
+        HOOK_CONNECTIONS_MAX.saturating_sub(self.places.available_permits() + 1)
+    }
+
     /// Serves until the listener fails for good or the task is dropped.
     pub async fn serve(self: Arc<Self>, listener: UnixListener) {
         loop {

@@ -23,6 +23,13 @@ pub(super) struct Weighed {
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
+/// A use of a label that goes against another.
+struct Clash {
+    conflict: Box<Diagnostic>,
+    family: String,
+    way: Polarity,
+}
+
 /// One use of a label: its family, which way, and where.
 type Use = (String, Polarity, std::ops::Range<usize>);
 
@@ -38,7 +45,23 @@ pub(super) fn weigh(sources: &[Source], documents: &[Document], layering: &Layer
                 weighed.labels.polarity = polarity;
                 weighed.read_by(document, layering.kind(file));
             }
-            Err(mut conflict) => {
+            Err(Clash { mut conflict, family, way }) => {
+                let told = |file: &usize| !weighed.refused.contains(file);
+                let files = layering.order().into_iter().filter(told);
+                let until = files.take_while(|other| *other != file).chain([file]);
+                let mut others = until.filter_map(|file| {
+                    let found = documents.get(file)?.rules.iter().flat_map(uses);
+                    let other = found.filter(|(name, _, _)| *name == family);
+                    let (_, _, span) = other.into_iter().find(|(_, used, _)| *used != way)?;
+                    Some((sources.get(file)?.name.as_str(), span))
+                });
+                if let Some((other, span)) = others.next() {
+                    let label = match way {
+                        Polarity::Taint => "loosens here",
+                        Polarity::Proof => "tightens here",
+                    };
+                    *conflict = conflict.with_other(other, span, label);
+                }
                 if Some(layering.kind(file)) != top {
                     conflict.help = Some(
                         "the layers above read it the other way, so this file is refused: name \
@@ -59,11 +82,7 @@ pub(super) fn weigh(sources: &[Source], documents: &[Document], layering: &Layer
 
 impl Weighed {
     /// The uses so far with those of one file, or the first that does not fit.
-    fn file(
-        &self,
-        name: &str,
-        document: &Document,
-    ) -> Result<BTreeMap<String, Polarity>, Box<Diagnostic>> {
+    fn file(&self, name: &str, document: &Document) -> Result<BTreeMap<String, Polarity>, Clash> {
         let mut polarity = self.labels.polarity.clone();
         let decided = document.rules.iter().filter(|rule| rule.says != Says::Note);
         for found in decided.flat_map(uses) {
@@ -119,7 +138,7 @@ fn take(
     polarity: &mut BTreeMap<String, Polarity>,
     (family, way, span): Use,
     file: &str,
-) -> Result<(), Box<Diagnostic>> {
+) -> Result<(), Clash> {
     let so_far = *polarity.entry(family.clone()).or_insert(way);
     if so_far == way {
         return Ok(());
@@ -129,7 +148,11 @@ fn take(
         "a label is a taint (`seen` in ask or deny, `not_seen` in allow) or a proof (`seen` in \
          allow, `not_seen` in ask or deny; only a proof can be unmarked): use two labels",
     );
-    Err(Box::new(conflict))
+    let conflict = Box::new(conflict.with_label(match way {
+        Polarity::Taint => "tightens here",
+        Polarity::Proof => "loosens here",
+    }));
+    Err(Clash { conflict, family, way })
 }
 
 /// The conditions on labels, and whether each asks for the label or for its absence.

@@ -135,6 +135,9 @@ fn powers(
 ) -> BTreeMap<LayerKind, Power> {
     let mut powers = BTreeMap::new();
     let Some(top) = kinds.iter().min().copied() else { return powers };
+    for ((source, document), kind) in sources.iter().zip(documents).zip(kinds) {
+        check_below(source, document, *kind, diagnostics);
+    }
     powers.insert(top, Power::Full);
     for kind in LayerKind::ALL.into_iter().filter(|kind| *kind > top) {
         let mut power = None;
@@ -143,21 +146,15 @@ fn powers(
                 continue;
             };
             if *above >= kind {
-                let message =
-                    format!("`[layers]` speaks of `{}`, which is not below", kind.as_str());
-                let span = document.header.name.as_ref().map_or(0..0, |name| name.span.clone());
-                diagnostics.push(
-                    Diagnostic::error("P020", &source.name, span, message)
-                        .with_help("only a layer above says what a layer may do: remove it"),
-                );
                 continue;
             }
-            let granted = granted(*above, kind, said.1);
-            if granted != said.1 {
+            let said = &said.1;
+            let granted = granted(*above, kind, said.value);
+            if granted != said.value {
                 let message = "a repository's policy fills only if it was trusted by its hash, \
                                which this version cannot check: it tightens"
                     .to_owned();
-                let span = document.header.name.as_ref().map_or(0..0, |name| name.span.clone());
+                let span = said.span.clone();
                 diagnostics.push(Diagnostic::warning("P033", &source.name, span, message));
             }
             power = Some(power.map_or(granted, |so_far: Power| so_far.min(granted)));
@@ -165,6 +162,22 @@ fn powers(
         powers.insert(kind, power.unwrap_or(Power::Tighten));
     }
     powers
+}
+
+/// A file speaks only of the layers below its own.
+fn check_below(
+    source: &Source,
+    document: &Document,
+    kind: LayerKind,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    for (below, said) in document.layers.iter().filter(|(below, _)| *below <= kind) {
+        let message = format!("`[layers]` speaks of `{}`, which is not below", below.as_str());
+        diagnostics.push(
+            Diagnostic::error("P020", &source.name, said.span.clone(), message)
+                .with_help("only a layer above says what a layer may do: remove it"),
+        );
+    }
 }
 
 /// A user cannot let a repository fill by a key alone: the agent can write the repository's file,

@@ -42,6 +42,105 @@ fn what_would_be_misread_does_not_load() {
     assert_eq!(errors(&format!("{HEAD}[tool.'mcp:a/b']\nread = 'args.p'")), Vec::<String>::new());
 }
 
+/// A rule's further keys, and the code that refuses them; or nothing, where they are well.
+#[test]
+fn what_state_may_be_written() {
+    let rule = |effect: &str, keys: &str| {
+        format!("{HEAD}[[rule]]\nid='r'\n{effect}='call'\nmatch=['mcp:a/b']\n{keys}\n")
+    };
+    for (effect, keys, code) in [
+        ("allow", "limit='30/min'", ""),
+        ("ask", "limit='30/min'", ""),
+        ("deny", "limit='30/min'", "P015"),
+        ("note", "limit='30/min'", "P015"),
+        ("ask", "limit={ max = 1, over = 'ask' }", "P015"),
+        ("allow", "limit={ max = 1, per = 'day', scope = 'session' }", "P015"),
+        ("allow", "limit={ per = 'day' }", "P002"),
+        ("allow", "limit={ max = -1 }", "P006"),
+        ("allow", "limit={ max = inf }", "P006"),
+        ("allow", "limit='30/week'", "P006"),
+        ("allow", "limit={ max = 1, sum = 'amount' }", "P007"),
+        ("allow", "until=2027-01-01", ""),
+        ("deny", "until=2027-01-01", "P016"),
+        ("ask", "until=2027-01-01", "P016"),
+        ("deny", "until=2027-01-01\nmode='shadow'", ""),
+        ("allow", "until='2027-01-01'", "P005"),
+        ("allow", "when={ seen = 'a' }\nunmark=['a']", ""),
+        ("deny", "when={ seen = 'a' }\nunmark=['a']", "P017"),
+        ("deny", "when={ seen = 'a', not_seen = 'a' }", "P017"),
+        ("allow", "when={ seen = ['a', 'b'] }", "P018"),
+        ("allow", "when={ not_seen = ['a', 'b'] }", ""),
+        ("allow", "when={ 'result.exit' = 0 }", "P018"),
+        ("note", "when={ 'result.exit' = 0 }\nmark=['a']", ""),
+        ("note", "when={ result.exit = 0 }\nmark=['a']", ""),
+        ("allow", "when={ 'args.x' = '<= many' }", "P018"),
+        ("allow", "when={ 'args.x' = { regex = '(' } }", "P018"),
+        ("allow", "when={ 'args.x' = { regex = 'a', absent = true } }", "P005"),
+        ("allow", "when={ args.x.y = '<= 5', agent = ['main', 'rev*'] }", ""),
+        ("allow", "when={ sen = 'a' }", "P003"),
+        ("allow", "when={ args = 1 }", "P003"),
+        ("allow", "when={ 'args.' = 1 }", "P003"),
+        ("allow", "when={}", "P002"),
+        ("allow", "when={ seen = 'a b' }", "P019"),
+        ("allow", "mark=['a:']", "P019"),
+        ("allow", "mark=['${args.x}']", "P019"),
+        ("allow", "capture='all'", "P006"),
+    ] {
+        let found = errors(&rule(effect, keys));
+        match code {
+            "" => assert!(found.is_empty(), "{effect} {keys}: {found:?}"),
+            _ => assert!(found.iter().any(|one| one.starts_with(code)), "{keys}: {found:?}"),
+        }
+    }
+}
+
+/// Files by their layer; whether there is a policy, and the codes that are told.
+#[test]
+fn layers_and_what_they_may_do() {
+    let file = |layer: &str, body: &str| Source {
+        name: format!("{layer}.toml"),
+        text: format!("schema = 1\n[policy]\nname='{layer}'\nlayer='{layer}'\n{body}"),
+        layer: None,
+    };
+    let org_reads = "[[rule]]\nid='o'\ndeny='connect'\nmatch=['**']\nwhen={ seen = 'x' }\n";
+    let user_proves = "[[rule]]\nid='u'\nallow='connect'\nmatch=['**']\nwhen={ seen = 'x' }\n";
+    let proof = "[[rule]]\nid='o'\nallow='connect'\nmatch=['**']\nwhen={ seen = 'x' }\n";
+    let marks = "[[rule]]\nid='m'\nnote='exec'\nmatch=['true']\nmark=['x']\n";
+    let fill = "[layers]\nuser='fill'\nproject='fill'\n";
+    for (files, loads, codes) in [
+        (vec![file("org", org_reads), file("user", user_proves)], true, vec!["P017"]),
+        (vec![file("user", &format!("{org_reads}{user_proves}"))], false, vec!["P017"]),
+        (vec![file("org", proof), file("user", marks)], true, vec!["P033"]),
+        (vec![file("org", org_reads), file("user", marks)], true, vec![]),
+        (vec![file("org", ""), file("user", "[read]\nallow=['/a']")], true, vec!["P032"]),
+        (vec![file("org", fill), file("user", "[read]\nallow=['/a']")], true, vec![]),
+        (vec![file("org", fill), file("project", "[read]\nallow=['/a']")], true, vec![]),
+        (vec![file("user", fill), file("project", "")], false, vec!["P020", "P033"]),
+        (vec![file("user", "[layers]\nproject='fill'"), file("project", "")], true, vec!["P033"]),
+        (vec![file("project", "[layers]\nuser='fill'")], false, vec!["P020"]),
+        (
+            vec![
+                file("org", &format!("{fill}[let.open]\nl=['/a']\n[read]\nallow=['$l']")),
+                file("user", "[let.open]\nl=['b']"),
+            ],
+            false,
+            vec!["P009"],
+        ),
+        (
+            vec![file("org", "[let.open]\nl=['/a']"), file("user", "[let.open]\nl=['b']")],
+            true,
+            vec!["P033"],
+        ),
+    ] {
+        let compiled = compile(&files, &Anchors::frozen(None), &Protected::default());
+        let told: Vec<&str> = compiled.diagnostics.iter().map(|found| found.code).collect();
+        assert_eq!((compiled.policy.is_some(), told), (loads, codes), "{files:?}");
+    }
+    let found = Source { layer: Some(rule::LayerKind::Project), ..file("user", "") };
+    let compiled = compile(&[found], &Anchors::frozen(None), &Protected::default());
+    assert_eq!(compiled.diagnostics.iter().map(|f| f.code).collect::<Vec<_>>(), ["P020"]);
+}
+
 /// A text, and whether it must be refused.
 fn large() -> Vec<(&'static str, String, bool)> {
     let lists = |first: &str| {

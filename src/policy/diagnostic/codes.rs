@@ -19,12 +19,12 @@ pub struct Code {
     pub what: &'static str,
 }
 
-const fn error(code: &'static str, title: &'static str, what: &'static str) -> Code {
-    Code { code, severity: Severity::Error, title, what }
-}
-
 const fn warning(code: &'static str, title: &'static str, what: &'static str) -> Code {
     Code { code, severity: Severity::Warning, title, what }
+}
+
+const fn error(code: &'static str, title: &'static str, what: &'static str) -> Code {
+    Code { code, severity: Severity::Error, title, what }
 }
 
 const fn note(code: &'static str, title: &'static str, what: &'static str) -> Code {
@@ -122,41 +122,43 @@ pub const CODES: &[Code] = &[
     ),
     error(
         "P015",
-        "a limit that cannot stand there",
-        "A limit stands on what lets through or asks, says what it counts and in what time, and \
-         never loosens: on an ask, what is over it can only be denied; a deny has nothing to \
-         limit.",
+        "a limit that cannot stand here",
+        "A limit stands on an allow or an ask, has a `max`, and on an ask says \
+         `over = \"deny\"`. A deny lets nothing through that could be counted: move the limit to \
+         the rule that lets the call through.",
     ),
     error(
         "P016",
-        "an `until` on what is enforced",
-        "An ask or a deny that is enforced does not end by itself: a date would open what it \
-         holds. Only an allow, or a rule in shadow, has an `until`.",
+        "an `until` that would loosen",
+        "Only an allow, or a rule in shadow, ends by itself. An ask or a deny that is enforced \
+         would loosen the policy on a day when nobody looks: take it out by hand.",
     ),
     error(
         "P017",
-        "a label of two minds",
-        "A label either only tightens (a taint: `seen` in an ask or deny, `not_seen` in an allow) \
-         or only loosens (a proof: `seen` in an allow, `not_seen` in an ask or deny), and only a \
-         proof can be unmarked. Use two labels.",
+        "a label that both tightens and loosens",
+        "A label is a taint (`seen` in an ask or deny, `not_seen` in an allow) or a proof (`seen` \
+         in an allow, `not_seen` in an ask or deny), and only a proof can be unmarked. Use two \
+         labels. A file of a lower layer that uses a label against those above is refused by \
+         itself.",
     ),
     error(
         "P018",
-        "a condition that cannot be asked",
-        "The condition cannot be read, or asks for what is not there yet: `result.exit` is known \
-         only after the call ran, so only a `note` asks for it.",
+        "a condition that cannot be read",
+        "A condition asks for an argument, a label, the agent, the permission mode or the result; \
+         only a `note` may ask for the result, since all other rules are judged before there is \
+         one. For this or that, write two rules.",
     ),
     error(
         "P019",
-        "no label",
-        "A label is letters, digits, `-`, `_` and `.`, with one key after a `:`, which may hold \
-         arguments: `secret`, `approved:${args.ticket}`.",
+        "a text that is no label",
+        "A label is a word, `secret`, or a word with one key, `approved:T1` or \
+         `approved:${args.ticket}`.",
     ),
     error(
         "P020",
-        "a layer that is another",
-        "The file states another layer than that of the directory it lies in, or says in \
-         `[layers]` what a layer may do that is not below it.",
+        "a layer that cannot be",
+        "The file states another layer than the directory it lies in has, or its `[layers]` speaks \
+         of a layer that is not below its own: only a layer above says what a layer may do.",
     ),
     warning(
         "P021",
@@ -235,20 +237,20 @@ pub const CODES: &[Code] = &[
     warning(
         "P032",
         "an allow that is ignored",
-        "A layer above lets this one only tighten, so its allows count for nothing; its \
-         `default`, if it is not `defer`, counts all the same.",
+        "The layer above lets this one only tighten, so its allows do not count. Its asks and \
+         denies do, and its `default` where that is not `defer`.",
     ),
     warning(
         "P033",
-        "what a lower layer may not do",
-        "A lower layer adds to a list that was not opened for it, marks a proof that a layer \
-         above reads, or is given a power that needs a trust that was not shown. It is ignored.",
+        "what a lower layer may not add",
+        "An entry of an open list, the mark of a proof that a layer above reads, or a power that \
+         cannot be given: it is ignored. Ask the author of the layer above.",
     ),
     warning(
         "P034",
         "a signature that is not checked",
-        "The file names `signers`, and this version cannot check a signature. `serve` takes such \
-         a file only with `--unsigned-ok`.",
+        "The file names `signers`, and this version cannot check a signature: `serve` takes the \
+         file only with `--unsigned-ok`.",
     ),
     note(
         "P035",

@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         Some(At { value: kind, span: text.span })
     }
 
-    fn powers(&mut self, top: Table<'a>) -> Vec<(LayerKind, Power)> {
+    fn powers(&mut self, top: Table<'a>) -> Vec<(LayerKind, At<Power>)> {
         let Some(value) = top.get("layers") else { return Vec::new() };
         let Some(table) = self.sub_table(value, keys::LAYERS, "[layers]") else {
             return Vec::new();
@@ -174,7 +174,9 @@ impl<'a> Reader<'a> {
         let below = [("user", LayerKind::User), ("project", LayerKind::Project)];
         let mut powers = Vec::new();
         for (name, kind) in below {
-            powers.extend(self.word_at(table, name, &choices).map(|power| (kind, power)));
+            let Some(text) = self.text_at(table, name) else { continue };
+            let power = self.choice(&text, &choices);
+            powers.extend(power.map(|value| (kind, At { value, span: text.span })));
         }
         powers
     }

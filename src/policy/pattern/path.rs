@@ -75,6 +75,15 @@ impl PathPattern {
         PathPattern { stance: Stance::Tighten, shape: Shape::AnyOf(vec![choice]) }
     }
 
+    /// This very path, held back, and nothing of what lies below it: a link, of which only the
+    /// place must stay.
+    #[must_use]
+    pub fn held_alone(path: &AbsPath) -> PathPattern {
+        let glob = Glob::exactly(path, true);
+        let choice = Choice { fixed: glob.fixed(), glob, below: false };
+        PathPattern { stance: Stance::Tighten, shape: Shape::AnyOf(vec![choice]) }
+    }
+
     /// Whether the target is one that this pattern names.
     pub fn matches(&self, target: &PathTarget) -> Truth {
         match (&self.shape, self.stance) {

@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
                         into.push(ConditionText { key: At { value: full, span }, test });
                     }
                 }
-                _ => self.unknown_key(&full, span, keys::WHEN, "`when`"),
+                value => self.unknown_key(&full, (key, value), entries, keys::WHEN, "`when`"),
             }
         }
     }
@@ -307,8 +307,7 @@ fn is_path(key: &str) -> bool {
 
 /// Whether a table is a test of one value, and leads no further.
 fn is_test(table: &DeTable<'_>) -> bool {
-    let mut keys = table.keys().map(|key| key.get_ref().as_ref());
-    matches!((keys.next(), keys.next()), (Some("regex" | "absent"), None))
+    table.keys().any(|key| matches!(key.get_ref().as_ref(), "regex" | "absent"))
 }
 
 /// A number that a JSON number can be held against without rounding.

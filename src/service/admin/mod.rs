@@ -1,0 +1,16 @@
+//! The operator's door: what a running sidecar is asked and told by the person who runs it.
+//!
+//! A Unix socket of its own, which no agent may reach: only the sidecar's own user and root are
+//! answered, and the floor of every policy holds agents off it. One line of JSON in, one out.
+
+mod client;
+mod label;
+mod protocol;
+mod server;
+
+pub use client::ask;
+pub use label::{Change, LabelChange, Labels};
+pub use protocol::{
+    Audit, Connections, Health, Layer, Policy, Reload, Reloaded, Reply, Request, Status,
+};
+pub(super) use server::{Server, operators};

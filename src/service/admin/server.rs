@@ -1,0 +1,259 @@
+//! The sidecar's side of the admin socket.
+//!
+//! One connection, one request, one answer. Whoever may not speak, says something unreadable, or
+//! is slow, is told so and recorded, and the server goes on.
+
+use super::label::{self, Labels};
+use super::protocol::{
+    Audit, Connections, Health, Layer, Policy, Reload, Reloaded, Reply, Request, Status,
+};
+use crate::gate::Gate;
+use crate::limits::{
+    ADMIN_CONNECTIONS_MAX, ADMIN_LAYERS_MAX, ADMIN_LINE_BYTES_MAX, ADMIN_NAME_BYTES_MAX,
+    ADMIN_TIMEOUT,
+};
+use crate::model::record::{Kind, Record};
+use crate::plane::hook::server::Server as HookServer;
+use crate::service::load::clip;
+use crate::service::reload::{Attempt, Cause, Outcome, Reloads};
+use crate::service::socket::identity;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// The admin socket and what it tells of.
+pub(in crate::service) struct Server {
+    gate: Arc<Gate>,
+    reloads: Reloads,
+    hook: Arc<HookServer>,
+    /// The hook socket, and which one it was when it was made.
+    hook_socket: (PathBuf, Option<(u64, u64)>),
+    labels: Option<Arc<dyn Labels>>,
+    allow_uid: Vec<u32>,
+    started: Instant,
+    places: Arc<Semaphore>,
+}
+
+/// The users who may speak: our own and root, but none of another user whose agents are served,
+/// since such a user's tools would come in here.
+pub(in crate::service) fn operators(own: u32, agents: &[u32]) -> Vec<u32> {
+    [own, 0].into_iter().filter(|uid| *uid == own || !agents.contains(uid)).collect()
+}
+
+impl Server {
+    /// Tells of this gate, its reloads and its hook server.
+    pub(in crate::service) fn new(
+        gate: Arc<Gate>,
+        reloads: Reloads,
+        (hook, hook_socket): (Arc<HookServer>, PathBuf),
+        labels: Option<Arc<dyn Labels>>,
+        allow_uid: Vec<u32>,
+    ) -> Arc<Server> {
+        let made = identity(&hook_socket);
+        Arc::new(Server {
+            gate,
+            reloads,
+            hook,
+            hook_socket: (hook_socket, made),
+            labels,
+            allow_uid,
+            started: Instant::now(),
+            places: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
+        })
+    }
+
+    /// Serves until the task is dropped.
+    pub(in crate::service) async fn serve(self: Arc<Self>, listener: UnixListener) {
+        loop {
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let server = Arc::clone(&self);
+                    tokio::spawn(async move {
+                        server.connection(stream).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    // Out of descriptors, most likely: give the connections time to end.
+                    tracing::warn!(%error, "the admin socket could not accept");
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(&self, mut stream: UnixStream) {
+        let reply = match stream.peer_cred() {
+            Ok(peer) if self.allow_uid.contains(&peer.uid()) => {
+                self.request(&mut stream, peer.uid()).await
+            }
+            Ok(peer) => {
+                self.bad_input("a user who may not speak to the admin socket", peer.uid()).await;
+                Reply::Error("this user may not speak to the guard's admin socket".to_owned())
+            }
+            Err(_) => Reply::Error("the guard cannot see who is speaking".to_owned()),
+        };
+        // Whoever hangs up or does not read needs no answer.
+        let line = reply.to_line();
+        let _ = timeout(ADMIN_TIMEOUT, stream.write_all(&line)).await;
+        let _ = stream.shutdown().await;
+    }
+
+    async fn request(&self, stream: &mut UnixStream, uid: u32) -> Reply {
+        let line = match timeout(ADMIN_TIMEOUT, read_line(stream)).await {
+            Ok(line) => line,
+            Err(_) => Err("the request did not arrive in time".to_owned()),
+        };
+        match line.and_then(|line| Request::parse(&line)) {
+            Ok(Request::Status) => Reply::Status(Box::new(self.status())),
+            Ok(Request::Health) => Reply::Health(self.health()),
+            Ok(Request::Reload) => match self.reloads.reload(Cause::Command).await {
+                Ok(attempt) => Reply::Reload(reload(&attempt)),
+                Err(why) => Reply::Error(why),
+            },
+            Ok(Request::Label(change)) => {
+                match label::make(&self.gate, self.labels.as_deref(), &change, uid).await {
+                    Ok(()) => Reply::Label(change),
+                    Err(why) => Reply::Error(why),
+                }
+            }
+            Err(why) => {
+                self.bad_input(&why, uid).await;
+                Reply::Error(why)
+            }
+        }
+    }
+
+    fn status(&self) -> Status {
+        let bound = self.gate.in_force();
+        let standing = self.reloads.standing();
+        let layers = &bound.policy.layers;
+        let layer = |layer: &crate::policy::rule::Layer| Layer {
+            name: name(&layer.name),
+            rules: layer.rules.len(),
+        };
+        let head = self.gate.log_head();
+        let waiting = self.places.available_permits() + 1;
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_s: self.started.elapsed().as_secs(),
+            policy: Policy {
+                name: name(&bound.policy.id.name),
+                sha256: bound.policy.id.sha256.clone(),
+                loaded_at: format!("{:.3}", standing.loaded_at),
+                layers: layers.iter().take(ADMIN_LAYERS_MAX).map(layer).collect(),
+                layers_more: layers.len().saturating_sub(ADMIN_LAYERS_MAX),
+            },
+            reload: standing.last.as_ref().map(reload),
+            audit: Audit {
+                head: head.map(|head| format!("{}/{}/{}", head.stream, head.seq, head.hash)),
+                failure: self.gate.log_failure().map(ToString::to_string),
+            },
+            connections: Connections {
+                hook: self.hook.connections(),
+                admin: ADMIN_CONNECTIONS_MAX.saturating_sub(waiting),
+            },
+        }
+    }
+
+    fn health(&self) -> Health {
+        let mut problems = Vec::new();
+        problems.extend(self.gate.log_failure().map(|error| format!("the log failed: {error}")));
+        let (path, made) = &self.hook_socket;
+        if made.is_none() || identity(path) != *made {
+            problems.push(format!(
+                "the hook socket `{}` was removed or replaced; restart the sidecar",
+                path.display()
+            ));
+        }
+        let refused = |attempt: Attempt| match attempt.outcome {
+            Outcome::Refused(why) => {
+                let why = why.lines().next().unwrap_or_default().to_owned();
+                Some(format!("the policy's files were refused, the old policy stays: {why}"))
+            }
+            Outcome::Loaded | Outcome::Unchanged => None,
+        };
+        let warnings = self.reloads.standing().last.and_then(refused);
+        Health { ready: problems.is_empty(), problems, warnings: warnings.into_iter().collect() }
+    }
+
+    async fn bad_input(&self, why: &str, uid: u32) {
+        let details =
+            vec![("why", why.into()), ("peer_uid", uid.into()), ("socket", "admin".into())];
+        let record = Record { details, ..Record::new(Kind::BadInput) };
+        if let Err(error) = self.gate.note(record).await {
+            // The refusal stands either way.
+            tracing::error!(%error, "a refused request could not be recorded");
+        }
+    }
+}
+
+/// The one line of a request, without its end.
+async fn read_line(stream: &mut UnixStream) -> Result<Vec<u8>, String> {
+    let mut line = Vec::new();
+    loop {
+        if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+            if end + 1 < line.len() {
+                return Err("a request is one line, and nothing comes after it".to_owned());
+            }
+            line.truncate(end);
+            return Ok(line);
+        }
+        if line.len() >= ADMIN_LINE_BYTES_MAX {
+            return Err("the request is too long".to_owned());
+        }
+        let room = ADMIN_LINE_BYTES_MAX - line.len();
+        let mut limited = (&mut *stream).take(u64::try_from(room).unwrap_or(u64::MAX));
+        if !matches!(limited.read_buf(&mut line).await, Ok(1..)) {
+            return Err("the request is cut short".to_owned());
+        }
+    }
+}
+
+fn reload(attempt: &Attempt) -> Reload {
+    let (outcome, why) = match &attempt.outcome {
+        Outcome::Loaded => (Reloaded::Loaded, None),
+        Outcome::Unchanged => (Reloaded::Unchanged, None),
+        Outcome::Refused(why) => (Reloaded::Refused, Some(why.clone())),
+    };
+    Reload {
+        at: format!("{:.3}", attempt.at),
+        cause: attempt.cause.clone(),
+        outcome,
+        policy: name(&attempt.policy.name),
+        sha256: attempt.policy.sha256.clone(),
+        why,
+    }
+}
+
+/// A name that nobody bounded, as far as it fits.
+fn name(text: &str) -> String {
+    clip(text, ADMIN_NAME_BYTES_MAX).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_agents_user_is_an_operator_but_our_own() {
+        let cases: [(u32, &[u32], &[u32]); 6] = [
+            (990, &[10_002], &[990, 0]),
+            (990, &[990], &[990, 0]),
+            // An agent that is root in its container is no operator.
+            (990, &[0], &[990]),
+            (990, &[0, 990], &[990]),
+            (0, &[10_002], &[0, 0]),
+            (0, &[0], &[0, 0]),
+        ];
+        for (own, agents, expected) in cases {
+            assert_eq!(operators(own, agents), expected, "{own} {agents:?}");
+        }
+    }
+}

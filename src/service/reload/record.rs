@@ -1,0 +1,56 @@
+//! What the log keeps of a policy's coming into force, or not.
+
+use super::super::load;
+use crate::gate::Bound;
+use crate::model::decision::PolicyId;
+use crate::model::json::Json;
+use crate::model::record::{Kind, Record};
+use crate::policy::Source;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Files with the digest of exactly the text that was read.
+pub(in crate::service) fn files(sources: &[Source]) -> Json {
+    let one = |source: &Source| json!({ "file": source.name, "sha256": load::sha256(source) });
+    sources.iter().map(one).collect()
+}
+
+/// Files that could not all be read.
+pub(super) fn names(files: &[PathBuf]) -> Json {
+    files.iter().map(|file| json!({ "file": file.display().to_string() })).collect()
+}
+
+/// A policy that comes into force, in place of another or as the first.
+pub(in crate::service) fn loaded(
+    cause: &str,
+    bound: &Bound,
+    files: Json,
+    before: Option<&PolicyId>,
+) -> Record {
+    let id = &bound.policy.id;
+    let rules: usize = bound.policy.layers.iter().map(|layer| layer.rules.len()).sum();
+    let mut details = vec![
+        ("cause", cause.into()),
+        ("policy", id.name.as_str().into()),
+        ("sha256", id.sha256.as_str().into()),
+        ("rules", rules.into()),
+        ("files", files),
+    ];
+    if let Some(before) = before {
+        details.push(("before", before.name.as_str().into()));
+        details.push(("before_sha256", before.sha256.as_str().into()));
+    }
+    Record { details, ..Record::new(Kind::PolicyLoad) }
+}
+
+/// A policy that does not come into force; the one that stays is named.
+pub(super) fn refused(cause: &str, why: &str, files: Json, in_force: &PolicyId) -> Record {
+    let details = vec![
+        ("cause", cause.into()),
+        ("why", why.into()),
+        ("files", files),
+        ("in_force", in_force.name.as_str().into()),
+        ("in_force_sha256", in_force.sha256.as_str().into()),
+    ];
+    Record { details, ..Record::new(Kind::PolicyRefused) }
+}
