@@ -2,23 +2,25 @@
 //!
 //! **call → accesses → decision → record → permit.**
 //!
-//! A call becomes everything it would do; the policy decides; the decision is written down; and
-//! only with the proof of that in hand is a permit made. Whatever fails on the way, a panic
-//! included, ends in a refusal.
+//! A call becomes everything it would do; the policy decides, by the session as it stands; the
+//! decision is written down, with what it changed; and only with the proof of that in hand is a
+//! permit made. Whatever fails on the way, a panic included, ends in a refusal, and what was taken
+//! for the call is given back.
 
+mod judge;
+pub mod memory;
 pub mod permit;
 pub mod record;
 
-use crate::audit::{AuditError, Head, Journal};
-use crate::engine::decide;
-use crate::facts::{Place, gather};
+use crate::audit::{AuditError, Head, Journal, Receipt};
 use crate::limits::DECISION_TIMEOUT;
 use crate::model::call::ToolCall;
-use crate::model::decision::Decision;
 use crate::model::record::Record;
 use crate::policy::Policy;
 use crate::redact::Redactor;
+use crate::session::Store;
 use crate::world::World;
+use judge::{Judged, TOO_LATE, judge};
 use permit::{Passage, Refusal};
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
@@ -28,6 +30,7 @@ pub struct Gate {
     policy: RwLock<Arc<Bound>>,
     redactor: Redactor,
     journal: Journal,
+    store: Store,
 }
 
 /// A policy in force and the places that its names stand for.
@@ -39,10 +42,22 @@ pub struct Bound {
 }
 
 impl Gate {
-    /// A gate with this policy in force and this journal behind it.
+    /// A gate with this policy in force and this journal behind it, that remembers nothing yet.
     #[must_use]
     pub fn new(bound: Bound, redactor: Redactor, journal: Journal) -> Arc<Gate> {
-        Arc::new(Gate { policy: RwLock::new(Arc::new(bound)), redactor, journal })
+        let store = Store::new(redactor.clone());
+        Gate::remembering(store, bound, redactor, journal)
+    }
+
+    /// The same with what is remembered of sessions.
+    #[must_use]
+    pub fn remembering(
+        store: Store,
+        bound: Bound,
+        redactor: Redactor,
+        journal: Journal,
+    ) -> Arc<Gate> {
+        Arc::new(Gate { policy: RwLock::new(Arc::new(bound)), redactor, journal, store })
     }
 
     /// Judges one call, seen in `world`: the way through, if there is one, and the record of it.
@@ -50,15 +65,30 @@ impl Gate {
         let started = Instant::now();
         let bound = self.in_force();
         let draft = record::draft(&call);
-        let (call, decision) = match self.decide(call, world, &bound).await {
+        let judged = match self.beside(call, world, &bound, started).await {
             Ok(judged) => judged,
-            Err(why) => (None, Decision::refusal(why, bound.policy.id.clone())),
+            Err(why) => Judged::failed(why, &bound.policy.id),
         };
-        let record = record::complete(draft, call, &decision, started.elapsed(), &self.redactor);
-        match self.journal.append(record).await {
-            Ok(receipt) => decision.permit(receipt),
+        let findings = record::findings(&draft, &judged.findings);
+        let (record, decision, held) =
+            record::complete(draft, judged, started.elapsed(), &self.redactor);
+        match self.write(record, findings).await {
+            Ok(receipt) => {
+                held.keep();
+                decision.permit(receipt)
+            }
+            // What was held for the call goes back as `held` is dropped.
             Err(error) => Refusal::unrecorded(decision, &error).into(),
         }
+    }
+
+    /// The place of the call's record in the log, once it and what was found stand there.
+    async fn write(&self, record: Record, findings: Vec<Record>) -> Result<Receipt, AuditError> {
+        let receipt = self.journal.append(record).await?;
+        for finding in findings {
+            self.journal.append(finding).await?;
+        }
+        Ok(receipt)
     }
 
     /// Writes down what is no call: a start, a stop, an input that could not be read.
@@ -97,27 +127,22 @@ impl Gate {
         self.journal.failure()
     }
 
-    /// Gathers and decides beside the runtime's own threads: looking at files blocks, and a panic
-    /// must end as a refusal of this one call.
-    async fn decide(
+    /// Judges beside the runtime's own threads: looking at files blocks, and a panic must end as a
+    /// refusal of this one call.
+    async fn beside(
         self: &Arc<Self>,
         call: ToolCall,
         world: Arc<dyn World>,
         bound: &Arc<Bound>,
-    ) -> Result<(Option<ToolCall>, Decision), String> {
+        started: Instant,
+    ) -> Result<Judged, &'static str> {
         let (gate, bound) = (Arc::clone(self), Arc::clone(bound));
-        let work = tokio::task::spawn_blocking(move || {
-            let Bound { policy, anchors } = &*bound;
-            let place =
-                Place { world: world.as_ref(), workspace: &anchors.workspace, tmp: &anchors.tmp };
-            let facts = gather(call, &policy.tools, &place);
-            let decision = decide(policy, &facts, &gate.redactor);
-            (Some(facts.call), decision)
-        });
-        match tokio::time::timeout(DECISION_TIMEOUT, work).await {
+        let deadline = started + DECISION_TIMEOUT;
+        let work = move || judge(&gate, call, world.as_ref(), &bound, deadline);
+        match tokio::time::timeout(DECISION_TIMEOUT, tokio::task::spawn_blocking(work)).await {
             Ok(Ok(judged)) => Ok(judged),
-            Ok(Err(_)) => Err("the call could not be judged: an internal error".to_owned()),
-            Err(_) => Err("the call could not be judged in time".to_owned()),
+            Ok(Err(_)) => Err("the call could not be judged: an internal error"),
+            Err(_) => Err(TOO_LATE),
         }
     }
 }

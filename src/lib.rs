@@ -19,6 +19,7 @@ pub mod world;
 pub mod facts;
 
 pub mod audit;
+pub mod session;
 
 pub mod gate;
 

@@ -122,3 +122,52 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 16;
 pub const ADMIN_NAME_BYTES_MAX: usize = 256;
 /// Layers that an answer of the admin socket lists; more are counted.
 pub const ADMIN_LAYERS_MAX: usize = 64;
+
+/// Sessions that are remembered, of all users together. Each may hold a few hundred bytes for as
+/// long as the log is kept; a further one is refused, since none may be forgotten.
+pub const SESSIONS_MAX: usize = 100_000;
+/// Sessions of one user, so that one user's agents cannot take the room of all others.
+pub const SESSIONS_OF_USER_MAX: usize = 50_000;
+/// How long a session that left nothing to remember keeps its place when places are short: longer
+/// than any window that is counted.
+pub const SESSION_IDLE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// Labels of one session.
+pub const LABELS_OF_SESSION_MAX: usize = 256;
+/// One label, in bytes; a longer key stands for every key.
+pub const LABEL_BYTES_MAX: usize = 128;
+/// Labels that one call may set and take away.
+pub const LABELS_OF_CALL_MAX: usize = 64;
+/// Limits that one call may draw on.
+pub const LIMITS_OF_CALL_MAX: usize = 64;
+/// Counts of one session, and of one user over all sessions: as many as a policy may have limits.
+pub const COUNTERS_MAX: usize = 4_096;
+/// Admitted calls of one session whose end is waited for. A forgotten one proves nothing any more.
+pub const PENDING_CALLS_MAX: usize = 256;
+/// What one record says of the state of a session, in bytes of JSON. It is never cut, so it must
+/// leave room on the line for what is.
+pub const STATE_BYTES_MAX: usize = 24 * 1024;
+/// Labels of a session that a record lists as they stood before the call, in bytes.
+pub const STATE_BEFORE_BYTES_MAX: usize = 4 * 1024;
+/// Changes of state after which the whole state is written once more, and how often that is looked
+/// at: a start reads no more than two such stretches of the log.
+pub const SNAPSHOT_CHANGES: u64 = 10_000;
+/// See [`SNAPSHOT_CHANGES`].
+pub const SNAPSHOT_CHECK: Duration = Duration::from_secs(60);
+
+/// Bytes of transcripts read for one call. Over it they count as spent until later calls have read
+/// the rest.
+pub const TRANSCRIPT_READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// One line of a transcript, in bytes: it holds a whole tool input or output.
+pub const TRANSCRIPT_LINE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Answers of models that are counted in one session; over it the budget counts as spent.
+pub const TRANSCRIPT_ANSWERS_MAX: usize = 20_000;
+/// Files that the transcript of one session may consist of: one for each subagent.
+pub const TRANSCRIPT_FILES_MAX: usize = 1_024;
+/// Different models of one session.
+pub const TRANSCRIPT_MODELS_MAX: usize = 32;
+/// One model's name, in bytes.
+pub const TRANSCRIPT_MODEL_BYTES_MAX: usize = 128;
+/// Admitted calls after which a transcript that tells of no answer counts as not understood.
+pub const TRANSCRIPT_SILENT_CALLS_MAX: u64 = 16;
+/// Sessions whose place in their transcript is kept; for another one it is read from its start.
+pub const TRANSCRIPT_READERS_MAX: usize = 256;

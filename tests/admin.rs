@@ -146,14 +146,31 @@ fn without_a_sidecar_no_command_says_yes() {
 }
 
 #[test]
-fn labels_are_not_kept_yet_and_it_says_so() {
-    let sidecar = Sidecar::start(EVERYTHING);
-    for change in ["add", "remove"] {
-        let (code, out, err) = told(&toolgate(&sidecar, &["label", change, "s", "approved:T1"]));
-        assert_eq!((code, out.as_str()), (2, ""));
-        assert_eq!(err, "error: labels are not kept by this sidecar\n");
-    }
+fn a_label_is_set_on_a_session_that_is_known_and_recorded_before() {
+    let labels = "[labels]\nexternal = [\"approved:*\"]\n";
+    let sidecar = Sidecar::start(&format!("{EVERYTHING}{labels}[budget]\ncalls = 9\n"));
+    let set = |change: &str, session: &str, label: &str| {
+        told(&toolgate(&sidecar, &["label", change, session, label]))
+    };
+    let refused = |why: &str| (2, String::new(), format!("error: {why}\n"));
+    let unknown = refused("no session `s` has made a call yet");
+    assert_eq!(set("add", "s", "approved:T1"), unknown);
+    let call = json!({
+        "session_id": "s", "hook_event_name": "PreToolUse", "tool_name": "Read", "cwd": "/",
+        "tool_input": {"file_path": "/a"}, "permission_mode": "default",
+    });
+    assert_eq!(sidecar.hook(call.to_string()).status.code(), Some(0));
+    let why = "the policy in force lets no operator set `other`; name it in `[labels] external`";
+    assert_eq!(set("add", "s", "other"), refused(why));
+    assert_eq!(set("add", "s", "approved:*"), refused("`approved:*` is no label that can be kept"));
     assert!(details(&sidecar, "label").is_empty());
+    let (code, out, err) = set("add", "s", "approved:T1");
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert_eq!(out, "`approved:T1` is set on session `s`\n");
+    assert_eq!(set("remove", "s", "approved:T1").0, 0);
+    let uid = nix::unistd::geteuid().as_raw();
+    let by = |change: &str| json!({"session": "s", "change": change, "label": "approved:T1", "peer_uid": uid});
+    assert_eq!(details(&sidecar, "label"), [by("add"), by("remove")]);
     sidecar.stop();
 }
 

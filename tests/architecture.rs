@@ -50,7 +50,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("facts", &["catalogue", "limits", "model", "policy", "shell", "world"]),
     // redact: texts of a record that nobody redacted before are redacted as they are written.
     ("audit", &["limits", "model", "redact"]),
-    ("gate", &["audit", "engine", "facts", "limits", "model", "policy", "redact", "world"]),
+    // audit: what is remembered is built again from the log. catalogue: what models cost. policy:
+    // which limits and labels there are. redact: a label is kept only as the log can keep it.
+    // world: a session's transcript is one of the agent's files.
+    ("session", &["audit", "catalogue", "limits", "model", "policy", "redact", "world"]),
+    (
+        "gate",
+        &["audit", "engine", "facts", "limits", "model", "policy", "redact", "session", "world"],
+    ),
     // redact: an output that cannot be judged is withheld in its own shape, without a decision.
     // world: whose files a listener's paths name is the listener's to say.
     ("plane", &["gate", "limits", "model", "redact", "world"]),
@@ -58,9 +65,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     // limits: how often a fix is tried.
     ("author", &["engine", "facts", "gate", "limits", "model", "policy", "redact", "world"]),
     // author: a policy is in force only if its own examples and tests hold.
+    // session: what is remembered is built again before anything is answered.
     (
         "service",
-        &["audit", "author", "gate", "limits", "model", "plane", "policy", "redact", "world"],
+        &[
+            "audit", "author", "gate", "limits", "model", "plane", "policy", "redact", "session",
+            "world",
+        ],
     ),
     // gate, redact, world: `policy eval` asks as the sidecar would; it has no way through.
     // plane: the demo plays a session through the hook client's own code.
@@ -312,7 +323,8 @@ fn no_file_names_a_developers_machine_or_a_package_registry() {
         ("static.", "rust-lang"),
     ]
     .map(|(a, b)| format!("{a}{b}"));
-    let mut here = vec![root().to_str().unwrap().to_owned(), ["/Users", "/"].concat()];
+    // Something in the checkout: a case may well name a file that begins as its directory does.
+    let mut here = vec![format!("{}/", root().display()), ["/Users", "/"].concat()];
     here.extend(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).to_str().map(str::to_owned));
     // Homes of people who are nobody: the examples'.
     let nobody = ["agent", "dev", "other"];

@@ -52,7 +52,6 @@ fn sources(case: &str) -> Vec<Source> {
         text: std::fs::read_to_string(directory().join(&name)).unwrap(),
         layer: None,
         name,
-        layer: None,
     };
     there.map(source).collect()
 }

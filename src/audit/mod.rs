@@ -12,6 +12,7 @@
 mod chain;
 mod error;
 mod journal;
+mod log;
 mod measure;
 mod options;
 mod owner;
@@ -28,6 +29,7 @@ pub mod wire;
 pub use chain::Flaw;
 pub use error::AuditError;
 pub use journal::Journal;
+pub use log::{Log, Strict};
 pub use measure::{Measured, durable_records_per_second};
 pub use options::{Options, SEGMENT_BYTES_MAX};
 pub use place::{Hash, Head, Receipt, StreamId};

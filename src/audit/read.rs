@@ -38,9 +38,7 @@ pub struct Unreadable {
 /// # Errors
 /// If the directory cannot be read.
 pub fn records(dir: &Path) -> Result<Records, AuditError> {
-    let mut segments = list(dir)?;
-    segments.reverse();
-    Ok(Records { dir: dir.to_owned(), segments, current: None })
+    Ok(Records::of(dir, list(dir)?))
 }
 
 /// Iterates over the records of a directory.
@@ -57,6 +55,14 @@ struct Current {
     file: String,
     line: u64,
     lines: Lines,
+}
+
+impl Records {
+    /// The records of these files, in their order.
+    pub(super) fn of(dir: &Path, mut segments: Vec<SegmentName>) -> Records {
+        segments.reverse();
+        Records { dir: dir.to_owned(), segments, current: None }
+    }
 }
 
 impl Iterator for Records {

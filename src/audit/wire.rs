@@ -8,6 +8,7 @@
 use super::chain::VERSION;
 use super::place::{Hash, StreamId};
 use super::shrink;
+use crate::limits::LABEL_BYTES_MAX;
 use crate::model::access::{Access, Certainty, Target};
 use crate::model::decision::{Basis, Decision, Fired, Judged, Obligation};
 use crate::model::json::Json;
@@ -80,6 +81,9 @@ pub struct WireRecord {
     /// What came back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<WireCapture>,
+    /// What the call met and changed of the state of its session. Never cut (see `session/`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<Json>,
     /// What has no field of its own, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, Json>,
@@ -250,6 +254,7 @@ impl WireRecord {
             decided_us: record.decided_us,
             input: record.input.map(capture),
             output: record.output.map(capture),
+            state: record.state,
             details: record.details.into_iter().map(detail).collect(),
             ..WireRecord::default()
         };
@@ -310,7 +315,7 @@ fn decision(decision: &Decision, redactor: &Redactor) -> WireDecision {
         rules: decision.rules.iter().map(rule).collect(),
         rules_more: 0,
         attended: (attended != decision.verdict).then(|| attended.as_str().to_owned()),
-        obligations: decision.obligations.iter().map(obligation).collect(),
+        obligations: decision.obligations.iter().map(|one| obligation(one, redactor)).collect(),
     }
 }
 
@@ -337,14 +342,25 @@ fn rule(fired: &Fired) -> WireRule {
     }
 }
 
-fn obligation(obligation: &Obligation) -> String {
+fn obligation(obligation: &Obligation, redactor: &Redactor) -> String {
     match obligation {
         Obligation::ReplaceOutput { .. } => "replace_output".to_owned(),
         Obligation::ReplaceInput(_) => "replace_input".to_owned(),
-        Obligation::Mark { label, proof: false } => format!("mark:{label}"),
-        Obligation::Mark { label, proof: true } => format!("prove:{label}"),
-        Obligation::Unmark(label) => format!("unmark:{label}"),
+        Obligation::Mark { label, proof: false } => format!("mark:{}", told(label, redactor)),
+        Obligation::Mark { label, proof: true } => format!("prove:{}", told(label, redactor)),
+        Obligation::Unmark(label) => format!("unmark:{}", told(label, redactor)),
     }
+}
+
+/// A label, which may hold an argument of the call. One that is too long to be kept is told as
+/// what it is kept as, every key of its family.
+fn told(label: &str, redactor: &Redactor) -> String {
+    if label.len() <= LABEL_BYTES_MAX {
+        return redactor.clean(label).into_owned();
+    }
+    let family = label.split(':').next().unwrap_or_default();
+    let end = family.floor_char_boundary(LABEL_BYTES_MAX);
+    format!("{}:*", redactor.clean(family.get(..end).unwrap_or_default()))
 }
 
 fn capture(capture: Capture) -> WireCapture {

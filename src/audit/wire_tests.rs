@@ -127,7 +127,10 @@ fn a_whole_record() {
     record.decision = Some(Box::new(decided(accesses)));
     record.decided_us = Some(42);
     record.input =
-        Some(redactor().capture(&json!({ "command": "cat x", "password": "abcd-efgh" })));
+        Some(redactor().capture(
+            &json!({ "command": "cat x", "password": "abcd-efgh" }),
+            CaptureLevel::Redacted,
+        ));
     record.details = vec![("z", json!(1)), ("a", json!([true]))];
     check(
         record,
@@ -222,7 +225,7 @@ fn a_long_record_gives_up_its_least_first() {
     let mut record = Record::new(Kind::ToolPre);
     record.cwd = Some("/work".to_owned());
     let input = json!({ "command": "x".repeat(3_000) });
-    record.input = Some(redactor().capture(&input));
+    record.input = Some(redactor().capture(&input, CaptureLevel::Redacted));
     let judged = (0..2_000).map(|n| read(&format!("/work/{n}"), Verdict::Allow)).collect();
     record.decision = Some(Box::new(decided(judged)));
     let read: WireRecord = serde_json::from_str(&line(record)).unwrap();
@@ -245,4 +248,31 @@ fn every_basis_has_its_word() {
     let words = words.map(basis);
     assert_eq!(words, ["rule", "default", "unattended", "built-in", "failsafe"]);
     assert_eq!(principal("s").sender, Sender::Unproven);
+}
+
+#[test]
+fn a_label_that_holds_an_argument_is_told_without_its_secret() {
+    let secret = format!("AKIA{}", "A".repeat(16));
+    let told = |label: &str| told(label, redactor());
+    assert_eq!(told(&format!("seen:{secret}")), "seen:[redacted:aws-access-key-id]");
+    assert_eq!(told(&format!("seen:{}", secret.repeat(9))), "seen:*");
+    assert_eq!(told("approved:T1"), "approved:T1");
+}
+
+#[test]
+fn the_state_is_never_cut() {
+    let long = "\u{1}".repeat(4_000);
+    // As much as one change may be, and as much besides as is written at all.
+    let state = json!({ "marked": (0..64).map(|n| format!("{n:0300}")).collect::<Vec<_>>() });
+    let mut record = Record::new(Kind::ToolPre);
+    record.state = Some(state.clone());
+    record.principal = Some(principal(&long));
+    record.tool_use_id = Some(long.clone());
+    let accesses = (0..500).map(|n| read(&format!("/{n}/{}", "x".repeat(200)), Verdict::Deny));
+    record.decision = Some(Box::new(decided(accesses.collect())));
+    record.input =
+        Some(redactor().capture(&json!({ "x": "y".repeat(39_000) }), CaptureLevel::Full));
+    record.details = vec![("a", json!(long)), ("b", json!([long]))];
+    let read: WireRecord = serde_json::from_str(&line(record)).unwrap();
+    assert_eq!(read.state, Some(state));
 }

@@ -101,6 +101,7 @@ fn call(tool: ToolName, input: Json, around: &Circumstances) -> ToolCall {
         tool_use_id: None,
         cwd: Some(around.cwd.clone()),
         permission_mode: around.permission_mode.clone(),
+        transcript: None,
         attended: around.attended,
     }
 }

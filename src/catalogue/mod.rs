@@ -5,5 +5,6 @@
 //! binary.
 
 pub mod options;
+pub mod price;
 pub mod program;
 pub mod tool;

@@ -28,6 +28,9 @@ pub struct Tool {
     /// The paths are read with everything below them.
     #[serde(default)]
     pub tree: bool,
+    /// The argument that narrows the tree to files whose names fit a glob.
+    #[serde(default)]
+    pub narrowed: Option<String>,
     /// Arguments that with this value take the tool where its own calls are not judged.
     #[serde(default)]
     pub unjudged: BTreeMap<String, String>,

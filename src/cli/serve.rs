@@ -24,6 +24,9 @@ pub(super) struct Arguments {
     /// The directory that $workspace stands for [default: the current one]
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
+    /// Take a policy that names signers, although no signature is checked; the log says so
+    #[arg(long)]
+    unsigned_ok: bool,
     /// How log messages are written to stderr
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
     log_format: String,
@@ -58,6 +61,7 @@ fn configuration(arguments: &Arguments) -> Result<Config, crate::service::config
     if let Some(workspace) = &arguments.workspace {
         config.policy.workspace = Some(workspace.clone());
     }
+    config.policy.unsigned_ok |= arguments.unsigned_ok;
     Ok(config)
 }
 

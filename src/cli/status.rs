@@ -58,6 +58,9 @@ fn policy(policy: &Policy, row: impl Fn(&str, &str)) {
     if policy.layers_more > 0 {
         row("", &format!("and {} more layers", policy.layers_more));
     }
+    for notice in &policy.unsigned {
+        row("", &format!("UNSIGNED: {notice}"));
+    }
 }
 
 fn last(reload: &Reload) -> String {

@@ -1,12 +1,15 @@
 //! One rule, asked of one access: yes, no or maybe.
 //!
 //! This is what `match`, `unless` and `when` mean, and the only place that says so: the decision,
-//! the oracle, examples and `explain` all ask here.
+//! examples and `explain` all ask here. The decision asks one pattern of a rule, which the index
+//! found; the strongest of those is what the whole rule says. The oracle says it once more, in the
+//! words of the law, so that this page can be held against it.
 
 use super::condition;
 use crate::model::access::{Access, Certainty, Command, Target, Verb};
 use crate::model::facts::Facts;
 use crate::model::truth::Truth;
+use crate::policy::index::{Any, Entry, Probe, Rules};
 use crate::policy::pattern::Stance;
 use crate::policy::pattern::call::CallPattern;
 use crate::policy::pattern::connect::ConnectPattern;
@@ -32,14 +35,66 @@ pub(super) struct Asked {
     pub(super) truth: Truth,
 }
 
-const SILENT: Asked = Asked { covers: Truth::No, truth: Truth::No };
+impl Asked {
+    pub(super) const SILENT: Asked = Asked { covers: Truth::No, truth: Truth::No };
+
+    /// The stronger of what two patterns of one rule come to.
+    pub(super) fn or(self, other: Asked) -> Asked {
+        Asked { covers: self.covers.or(other.covers), truth: self.truth.or(other.truth) }
+    }
+}
 
 /// Asks the rule. One that has ended by itself says nothing.
 pub(super) fn ask(rule: &Rule, access: &Access, context: &Context<'_>) -> Asked {
+    let matched = strongest(&rule.scope.targets, Which::Match, access, context);
+    let excepted = || strongest(&rule.scope.targets, Which::Unless, access, context);
+    conclude(rule, matched, excepted, access, context)
+}
+
+/// Asks a rule that the index found by one of its patterns. `matched` is how surely that pattern
+/// matches, if the index knows.
+pub(super) fn ask_found(
+    rules: &Rules,
+    rule: &Rule,
+    entry: &Entry,
+    matched: Option<Truth>,
+    (access, probe): (&Access, &Probe<'_>),
+    context: &Context<'_>,
+) -> Asked {
+    let targets = &rule.scope.targets;
+    let one = |which| strongest(targets, which, access, context);
+    let matched = matched.unwrap_or_else(|| one(Which::OneMatch(entry.pattern)));
+    let excepted = || {
+        let matches = |entry: &Entry| one(Which::OneUnless(entry.pattern));
+        let mut any = Any { truth: Truth::No, matches };
+        match rules.find_exceptions(entry.rule, probe, &mut any) {
+            true => any.truth,
+            false => one(Which::Unless),
+        }
+    };
+    conclude(rule, matched, excepted, access, context)
+}
+
+/// Whether `match` names the access, and whether it does so less `unless`.
+pub(super) fn ask_scope(scope: &Scope, access: &Access, context: &Context<'_>) -> (Truth, Truth) {
+    let matched = happens(strongest(&scope.targets, Which::Match, access, context), access);
+    let excepted = || strongest(&scope.targets, Which::Unless, access, context);
+    (matched, except(scope.stance, matched, excepted))
+}
+
+/// What a rule says of an access that its `match` names so surely.
+fn conclude(
+    rule: &Rule,
+    matched: Truth,
+    excepted: impl FnOnce() -> Truth,
+    access: &Access,
+    context: &Context<'_>,
+) -> Asked {
     if rule.has_lapsed(context.facts.session.now) {
-        return SILENT;
+        return Asked::SILENT;
     }
-    let (covers, truth) = ask_scope(&rule.scope, access, context);
+    let covers = happens(matched, access);
+    let truth = except(rule.scope.stance, covers, excepted);
     if truth == Truth::No {
         return Asked { covers, truth };
     }
@@ -47,77 +102,94 @@ pub(super) fn ask(rule: &Rule, access: &Access, context: &Context<'_>) -> Asked 
     Asked { covers, truth: truth.and(held) }
 }
 
-/// Whether `match` names the access, and whether it does so less `unless`. In what tightens, an
-/// exception excepts only on yes; in what loosens, on yes or maybe (policy language §11.3).
-pub(super) fn ask_scope(scope: &Scope, access: &Access, context: &Context<'_>) -> (Truth, Truth) {
-    let (matched, excepted) = targets(&scope.targets, access, context);
-    let (matched, excepted) = match &access.certainty {
-        // A tool that nothing describes is called all the same; the rules on it count as ever.
-        _ if matches!(access.target, Target::Call(_)) => (matched, excepted),
-        Certainty::Certain => (matched, excepted),
-        Certainty::Possible(_) | Certainty::Suspected(_) => (matched.doubted(), excepted),
-    };
-    let silenced = match scope.stance {
-        Stance::Loosen => excepted.possible(),
-        Stance::Tighten => excepted == Truth::Yes,
-    };
-    (matched, if silenced { Truth::No } else { matched })
+/// A match of what may not happen at all is a maybe. But a tool that nothing describes is called
+/// all the same: the rules on it count as ever.
+pub(super) fn happens(matched: Truth, access: &Access) -> Truth {
+    match &access.certainty {
+        _ if matches!(access.target, Target::Call(_)) => matched,
+        Certainty::Certain => matched,
+        Certainty::Possible(_) | Certainty::Suspected(_) => matched.doubted(),
+    }
 }
 
-/// What `match` and `unless` say, each for itself.
-fn targets(targets: &Targets, access: &Access, context: &Context<'_>) -> (Truth, Truth) {
-    const NO: (Truth, Truth) = (Truth::No, Truth::No);
-    match (targets, &access.target) {
-        (_, Target::Unknown { verb, .. }) => unknown(targets, *verb),
-        (Targets::Paths { verbs, matches, unless }, Target::Read(path)) => {
-            match verbs.contains(&Verb::Read) {
-                true => both(matches, unless, |pattern| pattern.matches(path)),
-                false => NO,
-            }
+/// In what tightens, an exception excepts only on yes; in what loosens, on yes or maybe (policy
+/// language §11.3).
+fn except(stance: Stance, matched: Truth, excepted: impl FnOnce() -> Truth) -> Truth {
+    if matched == Truth::No {
+        return matched;
+    }
+    let silenced = match stance {
+        Stance::Loosen => excepted().possible(),
+        Stance::Tighten => excepted() == Truth::Yes,
+    };
+    if silenced { Truth::No } else { matched }
+}
+
+/// Which patterns of a rule are asked.
+#[derive(Clone, Copy)]
+enum Which {
+    Match,
+    Unless,
+    /// One of either.
+    OneMatch(u32),
+    OneUnless(u32),
+}
+
+impl Which {
+    fn of<'a, P>(self, matches: &'a [P], unless: &'a [P]) -> &'a [P] {
+        let one = |list: &'a [P], place: u32| {
+            let place = usize::try_from(place).unwrap_or(usize::MAX);
+            list.get(place).map(std::slice::from_ref).unwrap_or_default()
+        };
+        match self {
+            Which::Match => matches,
+            Which::Unless => unless,
+            Which::OneMatch(place) => one(matches, place),
+            Which::OneUnless(place) => one(unless, place),
         }
-        (Targets::Paths { verbs, matches, unless }, Target::Write(path)) => {
-            match verbs.contains(&Verb::Write) {
-                true => both(matches, unless, |pattern| pattern.matches(path)),
-                false => NO,
+    }
+}
+
+/// The strongest answer of these patterns.
+fn strongest(targets: &Targets, which: Which, access: &Access, context: &Context<'_>) -> Truth {
+    match (targets, &access.target) {
+        (_, Target::Unknown { verb, .. }) => unknown(targets, which, *verb),
+        (Targets::Paths { verbs, matches, unless }, Target::Read(path) | Target::Write(path)) => {
+            match verbs.contains(&access.target.verb()) {
+                true => any(which.of(matches, unless), |pattern| pattern.matches(path)),
+                false => Truth::No,
             }
         }
         (Targets::Exec { matches, unless }, Target::Exec(command)) => {
-            both(matches, unless, |pattern| {
+            any(which.of(matches, unless), |pattern| {
                 let feeders = || feeders(command, &context.facts.accesses);
                 pattern.matches(command, feeders, context.writable)
             })
         }
         (Targets::Connect { matches, unless }, Target::Connect(to)) => {
-            both(matches, unless, |pattern| pattern.matches(to))
+            any(which.of(matches, unless), |pattern| pattern.matches(to))
         }
         (Targets::Call { matches, unless }, Target::Call(tool)) => {
-            both(matches, unless, |pattern| pattern.matches(tool))
+            any(which.of(matches, unless), |pattern| pattern.matches(tool))
         }
-        (_, Target::Read(_) | Target::Write(_) | Target::Exec(_)) => NO,
-        (_, Target::Connect(_) | Target::Call(_)) => NO,
+        (_, Target::Read(_) | Target::Write(_) | Target::Exec(_)) => Truth::No,
+        (_, Target::Connect(_) | Target::Call(_)) => Truth::No,
     }
 }
 
-/// The strongest answer of each list; the exceptions are asked only where they could matter.
-fn both<P>(matches: &[P], unless: &[P], asks: impl Fn(&P) -> Truth) -> (Truth, Truth) {
-    let strongest = |patterns: &[P]| {
-        let mut answer = Truth::No;
-        for pattern in patterns {
-            answer = answer.or(asks(pattern));
-            if answer == Truth::Yes {
-                break;
-            }
+fn any<P>(patterns: &[P], asks: impl Fn(&P) -> Truth) -> Truth {
+    let mut answer = Truth::No;
+    for pattern in patterns {
+        answer = answer.or(asks(pattern));
+        if answer == Truth::Yes {
+            break;
         }
-        answer
-    };
-    match strongest(matches) {
-        Truth::No => (Truth::No, Truth::No),
-        matched => (matched, strongest(unless)),
     }
+    answer
 }
 
 /// A target that is not known is covered by `**` alone; any other pattern may name it (§11.6).
-fn unknown(targets: &Targets, verb: Verb) -> (Truth, Truth) {
+fn unknown(targets: &Targets, which: Which, verb: Verb) -> Truth {
     fn named<P>(patterns: &[P], everything: fn(&P) -> bool) -> Truth {
         match patterns.iter().any(everything) {
             true => Truth::Yes,
@@ -125,25 +197,22 @@ fn unknown(targets: &Targets, verb: Verb) -> (Truth, Truth) {
             false => Truth::Maybe,
         }
     }
-    fn of<P>(matches: &[P], unless: &[P], everything: fn(&P) -> bool) -> (Truth, Truth) {
-        (named(matches, everything), named(unless, everything))
-    }
     match (targets, verb) {
         (Targets::Paths { verbs, matches, unless }, _) if verbs.contains(&verb) => {
-            of(matches, unless, PathPattern::is_everything)
+            named(which.of(matches, unless), PathPattern::is_everything)
         }
         (Targets::Exec { matches, unless }, Verb::Exec) => {
-            of(matches, unless, ExecPattern::is_everything)
+            named(which.of(matches, unless), ExecPattern::is_everything)
         }
         (Targets::Connect { matches, unless }, Verb::Connect) => {
-            of(matches, unless, ConnectPattern::is_everything)
+            named(which.of(matches, unless), ConnectPattern::is_everything)
         }
         (Targets::Call { matches, unless }, Verb::Call) => {
-            of(matches, unless, CallPattern::is_everything)
+            named(which.of(matches, unless), CallPattern::is_everything)
         }
-        (Targets::Paths { .. } | Targets::Exec { .. }, _) => (Truth::No, Truth::No),
-        (Targets::Connect { .. } | Targets::Call { .. }, _) => (Truth::No, Truth::No),
-        (Targets::Output { .. }, _) => (Truth::No, Truth::No),
+        (Targets::Paths { .. } | Targets::Exec { .. }, _) => Truth::No,
+        (Targets::Connect { .. } | Targets::Call { .. }, _) => Truth::No,
+        (Targets::Output { .. }, _) => Truth::No,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! What is not known is a maybe, never silently false (policy language §2, §11.19-21).
 
+use super::short::Short;
 use crate::model::access::{Access, Status, Target};
 use crate::model::facts::Facts;
 use crate::model::json::Json;
@@ -9,6 +10,7 @@ use crate::model::principal::Agent;
 use crate::model::truth::Truth;
 use crate::policy::condition::{Condition, Conditions, Test};
 use crate::policy::label::{LabelPart, LabelText};
+use std::fmt::Write;
 
 /// Whether all conditions hold for `access`.
 pub(super) fn hold(conditions: &Conditions, facts: &Facts, access: Option<&Access>) -> Truth {
@@ -46,27 +48,25 @@ fn holds(condition: &Condition, facts: &Facts, access: Option<&Access>) -> Truth
 
 /// Whether the session has the label, its arguments filled in from the call.
 fn seen(label: &LabelText, facts: &Facts) -> Truth {
-    match text_of(label, facts) {
-        Some(text) => {
-            let labels = &facts.session.labels;
-            // A mark whose key was not known stands for every key.
-            let any = || labels.contains(&format!("{}:*", label.family()));
-            Truth::from(labels.contains(&text) || (text != label.family() && any()))
-        }
-        None => Truth::Maybe,
-    }
+    let Some(text) = text_of(label, facts) else { return Truth::Maybe };
+    let labels = &facts.session.labels;
+    let family = label.family();
+    // A mark whose key was not known stands for every key.
+    let any = || labels.contains(every_key(family).as_str());
+    Truth::from(labels.contains(text.as_str()) || (text.as_str() != family && any()))
 }
 
 /// A label's text with the call's arguments inserted as they are; nothing if one is no plain value.
-pub(super) fn text_of(label: &LabelText, facts: &Facts) -> Option<String> {
-    let mut text = String::new();
+pub(super) fn text_of(label: &LabelText, facts: &Facts) -> Option<Short> {
+    let mut text = Short::default();
     for part in &label.parts {
         match part {
-            LabelPart::Plain(plain) => text.push_str(plain),
-            LabelPart::Argument(keys) => match found(keys, &facts.call.input)? {
-                Json::String(value) if !value.is_empty() => text.push_str(value),
-                Json::Number(value) => text.push_str(&value.to_string()),
-                Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
+            LabelPart::Plain(plain) => text.push(plain),
+            LabelPart::Argument(keys) => match found(keys_of(keys), &facts.call.input)? {
+                Json::String(value) if !value.is_empty() => text.push(value),
+                // Writing to it never fails.
+                Json::Number(value) => write!(text, "{value}").ok()?,
+                Json::Bool(value) => text.push(if *value { "true" } else { "false" }),
                 Json::String(_) | Json::Null | Json::Array(_) | Json::Object(_) => return None,
             },
         }
@@ -74,13 +74,28 @@ pub(super) fn text_of(label: &LabelText, facts: &Facts) -> Option<String> {
     Some(text)
 }
 
+/// Every key of a family.
+pub(super) fn every_key(family: &str) -> Short {
+    let mut text = Short::default();
+    text.push(family);
+    text.push(":*");
+    text
+}
+
 /// The argument that the keys lead to. A key may hold dots, as JSON's may.
-pub(super) fn found<'a>(keys: &[String], input: &'a Json) -> Option<&'a Json> {
-    keys.iter().try_fold(input, |value, key| value.get(key))
+pub(super) fn found<'a, 'k>(
+    mut keys: impl Iterator<Item = &'k str>,
+    input: &'a Json,
+) -> Option<&'a Json> {
+    keys.try_fold(input, |value, key| value.get(key))
+}
+
+fn keys_of(keys: &[String]) -> impl Iterator<Item = &str> {
+    keys.iter().map(String::as_str)
 }
 
 fn argument(keys: &[String], test: &Test, facts: &Facts) -> Truth {
-    match found(keys, &facts.call.input) {
+    match found(keys_of(keys), &facts.call.input) {
         Some(value) => of_value(test, value),
         None if asks_absence(test) => of_absence(test),
         // What the schema lets a call leave out is not there; else nobody knows.

@@ -6,8 +6,9 @@ use super::limits::{self, Draw, Taken};
 use super::marks::marks;
 use super::output::output_obligations;
 use super::reason::reason;
+use super::told::Told;
 use crate::limits::ACCESSES_MAX;
-use crate::model::access::{Access, Verb};
+use crate::model::access::{Access, Certainty, Verb};
 use crate::model::call::Phase;
 use crate::model::decision::{Basis, Decision, Fired, Judged, PolicyId, Reservation};
 use crate::model::effect::{Effect, Verdict};
@@ -40,44 +41,65 @@ pub struct Ruling {
     /// The floor refused something of it.
     by_floor: bool,
     /// Why no rule and no default decided.
-    overridden: Option<(Basis, String)>,
-    draws: Vec<Draw>,
+    overridden: Option<Overridden>,
+    taken: Taken,
 }
 
-/// The verdict on a call before it runs, as [`decide`] gives it, without telling the rules.
+/// What stands above the rules and the default. The words for it are put together when it is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Overridden {
+    TooManyAccesses,
+    Limit(Draw),
+    Budget,
+}
+
+/// The verdict on a call before it runs, as [`decide`] gives it, without telling the rules. It
+/// allocates nothing and waits for nobody.
 #[must_use]
 pub fn rule(policy: &Policy, facts: &Facts) -> Ruling {
     rule_with(policy, facts, &mut ())
 }
 
+/// The same with everything that was said, for comparison.
+#[must_use]
+pub fn tell(policy: &Policy, facts: &Facts) -> Told {
+    let mut told = Told::refused();
+    let ruling = rule_with(policy, facts, &mut told);
+    told.answers.sort();
+    Told { verdict: ruling.verdict, attended_verdict: ruling.attended_verdict, ..told }
+}
+
 fn rule_with<L: Listener>(policy: &Policy, facts: &Facts, listener: &mut L) -> Ruling {
+    let mut ruling = Ruling {
+        verdict: Verdict::Deny,
+        attended_verdict: Verdict::Deny,
+        by_floor: false,
+        overridden: None,
+        taken: Taken::default(),
+    };
     if facts.accesses.len() > ACCESSES_MAX {
-        let why = format!("the call would do {} things, too many to judge", facts.accesses.len());
-        return Ruling::refused(Basis::Failsafe, why);
+        ruling.overridden = Some(Overridden::TooManyAccesses);
+        return ruling;
     }
     let context = Context { facts, writable: &policy.writable };
-    let mut taken = Taken::default();
     let mut attended = None;
-    let mut by_floor = false;
+    // What the text merely names is no reason to let a call through, whatever is said of it.
+    let mut sure_of_any = false;
     for access in &facts.accesses {
-        let concluded = judge(policy, access, &context, &mut taken, listener);
-        by_floor |= concluded.by_floor;
+        ruling.taken.next_access();
+        sure_of_any |= !matches!(access.certainty, Certainty::Suspected(_));
+        let concluded = judge(policy, access, &context, &mut ruling.taken, listener);
+        ruling.by_floor |= concluded.by_floor;
         attended = match (attended, concluded.verdict) {
             (Some(so_far), Some(next)) => Some(Verdict::stricter_access(so_far, next)),
             (one, other) => one.or(other),
         };
     }
-    let mut ruling = Ruling {
-        verdict: Verdict::Deny,
-        // A call in which nothing could be judged is none that can be let through.
-        attended_verdict: attended.unwrap_or(Verdict::Deny),
-        by_floor,
-        overridden: None,
-        draws: taken.draws(policy, facts).collect(),
-    };
-    ruling.limit(policy);
-    if let Some((verdict, why)) = limits::spent(policy, facts) {
-        ruling.hold_back(verdict, Basis::Budget, why);
+    // A call in which nothing could be judged is none that can be let through.
+    ruling.attended_verdict = attended.filter(|_| sure_of_any).unwrap_or(Verdict::Deny);
+    ruling.limit(policy, facts);
+    if limits::spent(policy, facts).is_some() {
+        ruling.hold_back(Verdict::Deny, Overridden::Budget);
     }
     ruling.verdict = match facts.call.attended {
         true => ruling.attended_verdict,
@@ -87,38 +109,55 @@ fn rule_with<L: Listener>(policy: &Policy, facts: &Facts, listener: &mut L) -> R
 }
 
 impl Ruling {
-    fn refused(basis: Basis, why: String) -> Ruling {
-        Ruling {
-            verdict: Verdict::Deny,
-            attended_verdict: Verdict::Deny,
-            by_floor: false,
-            overridden: Some((basis, why)),
-            draws: Vec::new(),
-        }
-    }
-
     /// `over` is an effect of its own, so that no other allow can void it (policy language §11.22).
-    fn limit(&mut self, policy: &Policy) {
-        let draws = std::mem::take(&mut self.draws);
-        for draw in &draws {
-            let (Some(over), Some(limit)) = (draw.over, policy.limits.get(draw.limit)) else {
-                continue;
-            };
-            let why = match draw.amount {
-                Some(_) => format!("the limit of `{}` is reached", limit.rule),
-                None => format!("the limit of `{}` counts an amount that is none", limit.rule),
-            };
-            self.hold_back(over.into(), Basis::Limit, why);
+    fn limit(&mut self, policy: &Policy, facts: &Facts) {
+        let over = self.taken.draws(policy, facts).filter(|draw| draw.over.is_some());
+        // The strictest is told; of two, the one that stands first in the policy.
+        let Some(draw) = over.max_by_key(|draw| (draw.over, std::cmp::Reverse(draw.limit))) else {
+            return;
+        };
+        if let Some(over) = draw.over {
+            self.hold_back(over.into(), Overridden::Limit(draw));
         }
-        self.draws = draws;
     }
 
     /// Makes the verdict at least this strict.
-    fn hold_back(&mut self, verdict: Verdict, basis: Basis, why: String) {
+    fn hold_back(&mut self, verdict: Verdict, because: Overridden) {
         let stricter = self.attended_verdict.stricter_access(verdict);
         if stricter != self.attended_verdict {
             self.attended_verdict = stricter;
-            self.overridden = Some((basis, why));
+            self.overridden = Some(because);
+        }
+    }
+}
+
+impl Overridden {
+    fn basis(self) -> Basis {
+        match self {
+            Overridden::TooManyAccesses => Basis::Failsafe,
+            Overridden::Limit(_) => Basis::Limit,
+            Overridden::Budget => Basis::Budget,
+        }
+    }
+
+    fn why(self, policy: &Policy, facts: &Facts) -> String {
+        match self {
+            Overridden::TooManyAccesses => {
+                format!("the call would do {} things, too many to judge", facts.accesses.len())
+            }
+            Overridden::Limit(draw) => {
+                let rule = policy.limits.get(draw.limit).map_or("", |limit| limit.rule.as_str());
+                match draw.amount {
+                    Some(_) => format!("the limit of `{rule}` is reached"),
+                    None => format!("the limit of `{rule}` counts an amount that is none"),
+                }
+            }
+            Overridden::Budget => match limits::spent(policy, facts) {
+                Some((budget, part)) => {
+                    format!("the budget of `{}` is spent: {part}", budget.policy)
+                }
+                None => "a budget is spent".to_owned(),
+            },
         }
     }
 }
@@ -192,12 +231,12 @@ impl Teller {
             rules: self.fired,
             accesses: self.judged,
             obligations: if admitted { marks(policy, facts) } else { Vec::new() },
-            reservations: if admitted { reservations(policy, &ruling) } else { Vec::new() },
+            reservations: if admitted { reservations(policy, facts, &ruling) } else { Vec::new() },
             capture: self.capture.unwrap_or(CaptureLevel::Redacted),
             policy: policy.id.clone(),
         };
         decision.reason = match ruling.overridden {
-            Some((_, why)) => why,
+            Some(overridden) => overridden.why(policy, facts),
             None => reason(&decision),
         };
         decision
@@ -210,8 +249,8 @@ impl Teller {
             .any(|fired| !fired.shadow && Verdict::from(fired.effect) == ruling.attended_verdict);
         if ruling.by_floor && ruling.verdict == Verdict::Deny {
             Basis::BuiltIn
-        } else if let Some((basis, _)) = &ruling.overridden {
-            *basis
+        } else if let Some(overridden) = ruling.overridden {
+            overridden.basis()
         } else if ruling.attended_verdict != ruling.verdict {
             Basis::Unattended
         } else if spoke {
@@ -222,12 +261,14 @@ impl Teller {
     }
 }
 
-fn reservations(policy: &Policy, ruling: &Ruling) -> Vec<Reservation> {
-    let reserve = |draw: &Draw| {
+fn reservations(policy: &Policy, facts: &Facts, ruling: &Ruling) -> Vec<Reservation> {
+    let reserve = |draw: Draw| {
         let rule = policy.limits.get(draw.limit)?.rule.clone();
         Some(Reservation { limit: draw.limit, rule, amount: draw.amount.unwrap_or_default() })
     };
-    ruling.draws.iter().filter_map(reserve).collect()
+    let mut reserved: Vec<_> = ruling.taken.draws(policy, facts).filter_map(reserve).collect();
+    reserved.sort_by_key(|reservation| reservation.limit);
+    reserved
 }
 
 fn fired(rule: &Rule, effect: Effect, truth: Truth) -> Fired {

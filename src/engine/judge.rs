@@ -1,14 +1,22 @@
 //! One access against the layers: what each comes to, and which of them stands.
+//!
+//! Rules are found by index. Where somebody listens, each rule that was found is asked and told, in
+//! the order of the policy; else only what they come to is wanted, and most of them are not even
+//! looked at. Both ways are this one walk.
 
-use super::ask::{Asked, Context, ask};
+use super::ask::{Asked, Context, ask_found, happens};
 use super::limits::Taken;
-use crate::model::access::{Access, Certainty, Target};
+use crate::model::access::{Access, Certainty, Target, Verb};
 use crate::model::effect::{Effect, Verdict};
 use crate::model::truth::Truth;
-use crate::policy::rule::{Layer, LayerKind, Policy, Power, Rule, Targets};
+use crate::policy::index::{Effects, Entry, Probe, Rules, Visit};
+use crate::policy::rule::{Layer, LayerKind, Policy, Power, Rule};
 
 /// Hears what every rule answers that does not say no. The decision alone hears nothing: `()`.
 pub(super) trait Listener {
+    /// Whether it wants to hear at all.
+    const LISTENS: bool = true;
+
     /// A rule that decides answered yes or maybe to the access in hand.
     fn answered(&mut self, rule: &Rule, layer: Option<LayerKind>, effect: Effect, asked: Asked);
     /// A layer came to this; nothing if the access turned out to be none.
@@ -18,6 +26,8 @@ pub(super) trait Listener {
 }
 
 impl Listener for () {
+    const LISTENS: bool = false;
+
     fn answered(&mut self, _: &Rule, _: Option<LayerKind>, _: Effect, _: Asked) {}
     fn layer(&mut self, _: &Layer, _: Option<Verdict>, _: bool) {}
     fn concluded(&mut self, _: &Access, _: Option<Verdict>) {}
@@ -40,25 +50,14 @@ pub(super) fn judge<L: Listener>(
     taken: &mut Taken,
     listener: &mut L,
 ) -> Concluded {
-    let mut floor = Heard::default();
-    for rule in &policy.floor {
-        let asked = ask(rule, access, context);
-        // On commands the floor speaks of the guard's own program by its name only: what a command
-        // is that nobody can read is for the policy to judge.
-        if asked.truth == Truth::Yes || !matches!(rule.scope.targets, Targets::Exec { .. }) {
-            floor.hear(rule, None, asked, listener);
-        }
-    }
+    let probe = Probe::of(&access.target, context.writable);
+    let asking = Asking { access, probe: &probe, context };
+    let floor = asking.hear(&policy.floor, None, taken, listener);
     let mut verdict = floor.any().then(|| floor.conclude(access, Verdict::Defer)).flatten();
     let by_floor = verdict == Some(Verdict::Deny);
     let mut spoken = false;
     for layer in &policy.layers {
-        let mut heard = Heard::default();
-        for rule in &layer.rules {
-            let asked = ask(rule, access, context);
-            heard.hear(rule, Some(layer.kind), asked, listener);
-            taken.note(rule, asked.truth);
-        }
+        let heard = asking.hear(&layer.rules, Some(layer.kind), taken, listener);
         let default = default_of(policy, layer, access, context);
         let mut own = heard.conclude(access, default);
         // A layer that fills may allow only what no layer above has spoken on.
@@ -77,6 +76,108 @@ pub(super) fn judge<L: Listener>(
     Concluded { verdict, by_floor }
 }
 
+/// One access, and what rules are asked about it with.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    access: &'a Access,
+    probe: &'a Probe<'a>,
+    context: &'a Context<'a>,
+}
+
+impl Asking<'_> {
+    /// What the rules of a layer answer.
+    fn hear<L: Listener>(
+        &self,
+        rules: &Rules,
+        layer: Option<LayerKind>,
+        taken: &mut Taken,
+        listener: &mut L,
+    ) -> Heard {
+        let mut hearing = Hearing::<L> {
+            asking: *self,
+            rules,
+            // On commands the floor speaks of the guard's own program by its name only: what a
+            // command is that nobody can read is for the policy to judge.
+            only_sure: layer.is_none() && self.access.target.verb() == Verb::Exec,
+            heard: Heard::default(),
+            taken,
+            answers: Vec::new(),
+            listener: std::marker::PhantomData,
+        };
+        rules.find(self.probe, &mut hearing);
+        let Hearing { mut heard, taken, mut answers, .. } = hearing;
+        // A rule may have been found by several of its patterns: it says what the strongest says.
+        answers.sort_by_key(|(place, _)| *place);
+        answers.dedup_by(|(place, asked), (kept, so_far)| {
+            let same = place == kept;
+            if same {
+                *so_far = so_far.or(*asked);
+            }
+            same
+        });
+        for (place, asked) in answers {
+            let Some(rule) = rules.at(place) else { continue };
+            heard.hear(rule, asked);
+            taken.note(rule, asked.truth);
+            if let Some(effect) = rule.effect().filter(|_| asked.truth.possible()) {
+                listener.answered(rule, layer, effect, asked);
+            }
+        }
+        heard
+    }
+}
+
+/// Hears the rules of one layer as the index finds them.
+struct Hearing<'a, L> {
+    asking: Asking<'a>,
+    rules: &'a Rules,
+    /// A maybe says nothing.
+    only_sure: bool,
+    heard: Heard,
+    taken: &'a mut Taken,
+    /// Each that was asked, for a listener; else none.
+    answers: Vec<(u32, Asked)>,
+    listener: std::marker::PhantomData<L>,
+}
+
+impl<L: Listener> Visit for Hearing<'_, L> {
+    const EACH: bool = L::LISTENS;
+
+    fn sure(&mut self, effects: Effects, truth: Truth) {
+        let truth = happens(truth, self.asking.access);
+        if self.only_sure && truth != Truth::Yes {
+            return;
+        }
+        for effect in [Effect::Allow, Effect::Ask, Effect::Deny] {
+            if effects.has(effect) {
+                self.heard.add(effect, Asked { covers: truth, truth });
+            }
+        }
+    }
+
+    fn ask(&mut self, entry: &Entry, matched: Option<Truth>) {
+        if matched == Some(Truth::No) {
+            return;
+        }
+        let Some(rule) = self.rules.at(entry.rule) else {
+            // Rules and index are made together, so it is there; if not, that is a doubt.
+            self.heard.doubted = true;
+            return;
+        };
+        let Asking { access, probe, context } = self.asking;
+        let asked = ask_found(self.rules, rule, entry, matched, (access, probe), context);
+        if asked == Asked::SILENT || (self.only_sure && asked.truth != Truth::Yes) {
+            return;
+        }
+        if L::LISTENS {
+            self.answers.push((entry.rule, asked));
+        } else {
+            self.heard.hear(rule, asked);
+            self.taken.note(rule, asked.truth);
+        }
+    }
+}
+
 /// What the rules of one layer answered to one access.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Heard {
@@ -91,21 +192,14 @@ struct Heard {
 }
 
 impl Heard {
-    fn hear<L: Listener>(
-        &mut self,
-        rule: &Rule,
-        layer: Option<LayerKind>,
-        asked: Asked,
-        listener: &mut L,
-    ) {
-        let Some(effect) = rule.effect() else { return };
-        if asked.truth.possible() {
-            listener.answered(rule, layer, effect, asked);
+    /// What one rule answers; those in shadow never speak.
+    fn hear(&mut self, rule: &Rule, asked: Asked) {
+        if let Some(effect) = rule.effect().filter(|_| !rule.shadow) {
+            self.add(effect, asked);
         }
-        // Rules in shadow are told, and never speak.
-        if rule.shadow {
-            return;
-        }
+    }
+
+    fn add(&mut self, effect: Effect, asked: Asked) {
         self.covered |= effect == Effect::Allow && asked.covers.possible();
         match (asked.truth, effect) {
             (Truth::No, _) => {}

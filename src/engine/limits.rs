@@ -1,17 +1,35 @@
 //! What a call takes of limits and budgets, and whether there is that much left.
 
 use super::condition::found;
-use crate::model::effect::{Effect, Verdict};
+use crate::model::effect::Effect;
 use crate::model::facts::Facts;
+use crate::model::json::Json;
 use crate::model::session::{Spent, Transcript};
 use crate::model::truth::Truth;
 use crate::policy::document::BudgetText;
 use crate::policy::rule::{Budget, Limit, Policy, Rule};
+use std::time::Duration;
 
-/// How often each limited rule matched an access of the call in hand. It stays empty, and costs
-/// nothing, for a call that no limited rule speaks of.
-#[derive(Debug, Default)]
-pub(super) struct Taken(Vec<(usize, u32, Truth)>);
+/// Limits that one call is counted under without allocating.
+const FEW: usize = 4;
+
+/// How often each limited rule matched an access of the call in hand.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Taken {
+    /// The access in hand, so that no rule counts it twice.
+    access: usize,
+    few: [Option<Count>; FEW],
+    more: Vec<Count>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Count {
+    /// The limit's place in the policy.
+    limit: usize,
+    times: u32,
+    strongest: Truth,
+    last: usize,
+}
 
 /// One limit that a call draws on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,15 +43,25 @@ pub(super) struct Draw {
 }
 
 impl Taken {
-    /// Notes that a rule matched, if it has a limit.
+    /// The next access of the call is judged.
+    pub(super) fn next_access(&mut self) {
+        self.access += 1;
+    }
+
+    /// Notes that a rule matched the access in hand, if the rule has a limit.
     pub(super) fn note(&mut self, rule: &Rule, truth: Truth) {
         let Some(limit) = rule.limit.filter(|_| truth.possible() && !rule.shadow) else { return };
-        match self.0.iter_mut().find(|(known, ..)| *known == limit) {
-            Some((_, count, strongest)) => {
-                *count = count.saturating_add(1);
-                *strongest = strongest.or(truth);
-            }
-            None => self.0.push((limit, 1, truth)),
+        let mut known = self.few.iter_mut().flatten().chain(&mut self.more);
+        if let Some(count) = known.find(|count| count.limit == limit) {
+            count.times = count.times.saturating_add(u32::from(count.last != self.access));
+            count.last = self.access;
+            count.strongest = count.strongest.or(truth);
+            return;
+        }
+        let count = Count { limit, times: 1, strongest: truth, last: self.access };
+        match self.few.iter_mut().find(|slot| slot.is_none()) {
+            Some(slot) => *slot = Some(count),
+            None => self.more.push(count),
         }
     }
 
@@ -43,78 +71,104 @@ impl Taken {
         policy: &'a Policy,
         facts: &'a Facts,
     ) -> impl Iterator<Item = Draw> + 'a {
-        self.0.iter().filter_map(move |(limit, count, truth)| {
-            Some(draw(*limit, policy.limits.get(*limit)?, *count, *truth, facts))
-        })
+        let counts = self.few.iter().flatten().chain(&self.more);
+        counts.filter_map(|count| Some(draw(count, policy.limits.get(count.limit)?, facts)))
     }
 }
 
-fn draw(place: usize, limit: &Limit, count: u32, truth: Truth, facts: &Facts) -> Draw {
+fn draw(count: &Count, limit: &Limit, facts: &Facts) -> Draw {
     let amount = match &limit.terms.sum {
-        None => Some(f64::from(count)),
+        None => Some(f64::from(count.times)),
         Some(argument) => {
-            let keys: Vec<String> = argument.split('.').map(str::to_owned).collect();
-            let value = found(&keys, &facts.call.input).and_then(crate::model::json::Json::as_f64);
+            let value = found(argument.split('.'), &facts.call.input).and_then(Json::as_f64);
             value.filter(|amount| amount.is_finite() && *amount >= 0.0)
         }
     };
-    let used = facts.session.used.get(place).copied();
+    let used = facts.session.used.get(count.limit).copied();
     let enough = match (used, amount) {
         (Some(used), Some(amount)) => used + amount <= limit.terms.max,
         // Not known is used up.
         (None, _) | (_, None) => false,
     };
-    let over = match truth {
+    let over = match count.strongest {
         Truth::Yes => limit.terms.over,
         Truth::Maybe | Truth::No => Effect::Ask,
     };
-    Draw { limit: place, amount, over: (!enough).then_some(over) }
+    Draw { limit: count.limit, amount, over: (!enough).then_some(over) }
 }
 
-/// The first budget that is spent, and which part of it, in words.
-pub(super) fn spent(policy: &Policy, facts: &Facts) -> Option<(Verdict, String)> {
+/// The first budget that is spent, and which part of it.
+pub(super) fn spent<'a>(
+    policy: &'a Policy,
+    facts: &'a Facts,
+) -> Option<(&'a Budget, Overspent<'a>)> {
     let spent = &facts.session.spent;
-    policy.budgets.iter().find_map(|budget| {
-        let why = spent_of(&budget.terms, spent)?;
-        let Budget { policy, .. } = budget;
-        Some((Verdict::Deny, format!("the budget of `{policy}` is spent: {why}")))
-    })
+    policy.budgets.iter().find_map(|budget| Some((budget, spent_of(&budget.terms, spent)?)))
 }
 
-fn spent_of(budget: &BudgetText, spent: &Spent) -> Option<String> {
+/// The part of a budget that is spent.
+pub(super) enum Overspent<'a> {
+    Calls(u64),
+    Wall(Duration),
+    OutputBytes(u64),
+    Turns { turns: u64, most: u64 },
+    CostUsd { cost_usd: f64, most: f64 },
+    OtherModel(&'a str),
+    Unreadable(&'a str),
+    Uncounted,
+}
+
+impl std::fmt::Display for Overspent<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Overspent::Calls(calls) => write!(f, "{calls} calls"),
+            Overspent::Wall(wall) => write!(f, "{} s since its first call", wall.as_secs()),
+            Overspent::OutputBytes(bytes) => write!(f, "{bytes} bytes of output"),
+            Overspent::Turns { turns, most } => write!(f, "{turns} turns of {most} (estimated)"),
+            Overspent::CostUsd { cost_usd, most } => {
+                write!(f, "{cost_usd:.2} of {most:.2} US dollars (estimated)")
+            }
+            Overspent::OtherModel(model) => write!(f, "the model `{model}` is not one it names"),
+            Overspent::Unreadable(why) => {
+                write!(f, "the transcript that counts it cannot be read: {why}")
+            }
+            Overspent::Uncounted => f.write_str("no transcript counts it"),
+        }
+    }
+}
+
+fn spent_of<'a>(budget: &BudgetText, spent: &'a Spent) -> Option<Overspent<'a>> {
     if let Some(calls) = budget.calls.filter(|calls| spent.calls >= *calls) {
-        return Some(format!("{calls} calls"));
+        return Some(Overspent::Calls(calls));
     }
     if let Some(wall) = budget.wall
         && u128::try_from(spent.wall_us).unwrap_or(0) >= wall.as_micros()
     {
-        return Some(format!("{} s since its first call", wall.as_secs()));
+        return Some(Overspent::Wall(wall));
     }
     if let Some(bytes) = budget.output_bytes.filter(|bytes| spent.output_bytes >= *bytes) {
-        return Some(format!("{bytes} bytes of output"));
+        return Some(Overspent::OutputBytes(bytes));
     }
     of_transcript(budget, spent)
 }
 
-fn of_transcript(budget: &BudgetText, spent: &Spent) -> Option<String> {
+fn of_transcript<'a>(budget: &BudgetText, spent: &'a Spent) -> Option<Overspent<'a>> {
     let counts = budget.turns.is_some() || budget.cost_usd.is_some();
     let (turns, cost_usd, models) = match &spent.transcript {
         Some(Transcript::Read { turns, cost_usd, models }) => (*turns, *cost_usd, models),
-        Some(Transcript::Unreadable(why)) if counts => {
-            return Some(format!("the transcript that counts it cannot be read: {why}"));
-        }
-        None if counts => return Some("no transcript counts it".to_owned()),
+        Some(Transcript::Unreadable(why)) if counts => return Some(Overspent::Unreadable(why)),
+        None if counts => return Some(Overspent::Uncounted),
         Some(Transcript::Unreadable(_)) | None => return None,
     };
     if let Some(most) = budget.turns.filter(|most| turns > *most) {
-        return Some(format!("{turns} turns of {most} (estimated)"));
+        return Some(Overspent::Turns { turns, most });
     }
     if let Some(most) = budget.cost_usd
         && (cost_usd >= most || !cost_usd.is_finite())
     {
-        return Some(format!("{cost_usd:.2} of {most:.2} US dollars (estimated)"));
+        return Some(Overspent::CostUsd { cost_usd, most });
     }
     let allowed = budget.models.as_ref()?;
     let other = models.iter().find(|model| !allowed.contains(model))?;
-    Some(format!("the model `{other}` is not one it names"))
+    Some(Overspent::OtherModel(other))
 }

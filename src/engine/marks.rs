@@ -6,6 +6,7 @@
 
 use super::ask::{Context, ask_scope};
 use super::condition;
+use super::short::Short;
 use crate::model::access::Access;
 use crate::model::call::Phase;
 use crate::model::decision::Obligation;
@@ -19,8 +20,8 @@ use crate::policy::rule::{Policy, Rule, Says, Scope};
 pub(super) fn marks(policy: &Policy, facts: &Facts) -> Vec<Obligation> {
     let mut marks = Vec::new();
     let context = Context { facts, writable: &policy.writable };
-    for rule in policy.layers.iter().flat_map(|layer| &layer.rules) {
-        if rule.marks.is_empty() || rule.shadow || rule.has_lapsed(facts.session.now) {
+    for rule in policy.layers.iter().flat_map(|layer| layer.rules.marking()) {
+        if rule.shadow || rule.has_lapsed(facts.session.now) {
             continue;
         }
         of_rule(rule, facts, &context, &mut marks);
@@ -47,7 +48,7 @@ fn of_rule(rule: &Rule, facts: &Facts, context: &Context<'_>, into: &mut Vec<Obl
             mark(&rule.marks.taints, facts, false, into);
             for label in &rule.marks.unmarks {
                 let text = condition::text_of(label, facts).unwrap_or_else(|| every_key(label));
-                into.push(Obligation::Unmark(text));
+                into.push(Obligation::Unmark(text.into()));
             }
         }
         if succeeded && asked(rule, loosening, access, context) == Truth::Yes {
@@ -78,7 +79,7 @@ fn mark(labels: &[LabelText], facts: &Facts, proof: bool, into: &mut Vec<Obligat
             (None, false) => every_key(label),
             (None, true) => continue,
         };
-        let mark = Obligation::Mark { label: text, proof };
+        let mark = Obligation::Mark { label: text.into(), proof };
         if !into.contains(&mark) {
             into.push(mark);
         }
@@ -86,6 +87,6 @@ fn mark(labels: &[LabelText], facts: &Facts, proof: bool, into: &mut Vec<Obligat
 }
 
 /// A key that is not known stands for every key: a taint taints them all, an unmark takes all.
-fn every_key(label: &LabelText) -> String {
-    format!("{}:*", label.family())
+fn every_key(label: &LabelText) -> Short {
+    condition::every_key(label.family())
 }

@@ -10,8 +10,11 @@ mod decide;
 mod judge;
 mod limits;
 mod marks;
+pub mod oracle;
 mod output;
 mod reason;
+mod short;
+mod told;
 
 use crate::model::access::Access;
 use crate::model::facts::Facts;
@@ -19,8 +22,9 @@ use crate::model::truth::Truth;
 use crate::policy::pattern::exec::Writable;
 use crate::policy::rule::Rule;
 
-pub use decide::{Ruling, decide, rule};
+pub use decide::{Ruling, decide, rule, tell};
 pub use output::finds;
+pub use told::{Answer, Told};
 
 /// What a rule answers to one access: what examples ask.
 pub fn answer(rule: &Rule, access: &Access, facts: &Facts, writable: &Writable) -> Truth {

@@ -34,8 +34,7 @@ pub(super) fn output_obligations(
     let mut current = output.clone();
     let mut because = Vec::new();
     let mut found = Found::default();
-    let rules = policy.layers.iter().flat_map(|layer| &layer.rules);
-    for rule in rules {
+    for rule in policy.layers.iter().flat_map(|layer| layer.rules.output()) {
         let Targets::Output { matches } = &rule.scope.targets else { continue };
         // What may hold holds: an output rule only ever holds back.
         if rule.has_lapsed(facts.session.now)

@@ -1,6 +1,7 @@
 //! Where the facts of one call are gathered.
 
 use super::commands;
+use super::narrow::Narrow;
 use super::paths;
 use super::place::Place;
 use crate::catalogue::tool::{Absent, Tool, tool};
@@ -30,7 +31,7 @@ pub fn gather(call: ToolCall, taught: &[ToolRow], place: &Place<'_>) -> Facts {
     }
     for row in rows {
         for (verb, argument) in &row.arguments {
-            gatherer.argument(*verb, argument, None, false);
+            gatherer.argument(*verb, argument, None, None);
         }
     }
     let accesses = gatherer.accesses;
@@ -76,13 +77,16 @@ impl Gatherer<'_> {
                 }
             }
         }
+        let given = |name: &String| self.call.input.get(name).and_then(Json::as_str);
+        let narrow = tool.narrowed.as_ref().and_then(given).and_then(Narrow::read);
+        let tree = tool.tree.then(|| narrow.unwrap_or_else(Narrow::nothing_left_out));
         for (verb, name) in tool.arguments() {
-            self.argument(verb, name, tool.optional.get(name).copied(), tool.tree);
+            self.argument(verb, name, tool.optional.get(name).copied(), tree.as_ref());
         }
     }
 
     /// One argument, found by its dotted name.
-    fn argument(&mut self, verb: Verb, name: &str, absent: Option<Absent>, tree: bool) {
+    fn argument(&mut self, verb: Verb, name: &str, absent: Option<Absent>, tree: Option<&Narrow>) {
         let found = name.split('.').try_fold(&self.call.input, |value, key| value.get(key));
         match (found, absent) {
             (Some(Json::String(text)), _) => self.access(verb, text, tree),
@@ -94,7 +98,7 @@ impl Gatherer<'_> {
         }
     }
 
-    fn access(&mut self, verb: Verb, text: &str, tree: bool) {
+    fn access(&mut self, verb: Verb, text: &str, tree: Option<&Narrow>) {
         match verb {
             Verb::Read => self.path(text, tree, Target::Read, Verb::Read),
             Verb::Write => self.path(text, tree, Target::Write, Verb::Write),
@@ -112,7 +116,7 @@ impl Gatherer<'_> {
     fn path(
         &mut self,
         text: &str,
-        tree: bool,
+        tree: Option<&Narrow>,
         target: fn(crate::model::path::PathTarget) -> Target,
         verb: Verb,
     ) {
@@ -138,8 +142,8 @@ impl Gatherer<'_> {
             let found = paths::target(&reading, self.call.cwd.as_ref(), self.place);
             self.accesses.push(match found {
                 Ok(mut path) => {
-                    if tree {
-                        path.extent = paths::below(&path, self.place);
+                    if let Some(narrow) = tree {
+                        path.extent = narrow.left_of(paths::below(&path, self.place));
                     }
                     Access::certain(target(path))
                 }

@@ -5,6 +5,7 @@
 
 pub mod commands;
 pub mod gather;
+mod narrow;
 pub mod paths;
 mod place;
 

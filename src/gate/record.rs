@@ -2,12 +2,15 @@
 //!
 //! Arguments and outputs are redacted here; the journal redacts every other text as it writes it.
 
+use super::judge::Judged;
 use crate::model::access::Verb;
 use crate::model::call::{Phase, ToolCall};
 use crate::model::decision::Decision;
 use crate::model::effect::Verdict;
+use crate::model::json::Json;
 use crate::model::record::{Durability, Kind, Record};
 use crate::redact::Redactor;
+use crate::session::{Finding, Held};
 use std::time::Duration;
 
 /// What is known of a call before it is judged; it stands even if judging fails.
@@ -30,41 +33,61 @@ pub(super) fn draft(call: &ToolCall) -> Record {
     }
 }
 
-/// The whole record, ready for the log.
+/// The whole record, ready for the log, and what is still to be done once it stands there.
 pub(super) fn complete(
     mut record: Record,
-    call: Option<ToolCall>,
-    decision: &Decision,
+    judged: Judged,
     took: Duration,
     redactor: &Redactor,
-) -> Record {
+) -> (Record, Decision, Held) {
+    let Judged { call, decision, state, held, .. } = judged;
     if let Some(call) = call {
+        let capture = |value| Some(redactor.capture(value, decision.capture));
         match call.phase {
-            Phase::Pre => record.input = Some(redactor.capture(&call.input)),
+            Phase::Pre => record.input = capture(&call.input),
             Phase::Post { output, duration_ms, failed } => {
                 record.details.push(("failed", failed.into()));
-                record.output = Some(redactor.capture(&output));
+                record.output = capture(&output);
                 record.details.extend(duration_ms.map(|ms| ("duration_ms", ms.into())));
             }
         }
     }
-    record.durability = durability(decision);
+    record.durability = durability(&decision, state.as_ref());
     record.decided_us = u64::try_from(took.as_micros()).ok();
     record.decision = Some(Box::new(decision.clone()));
-    record
+    record.state = state;
+    (record, decision, held)
 }
 
-/// A refusal, a question, and a call that changes something must survive a power cut.
-fn durability(decision: &Decision) -> Durability {
+/// One record for each thing that does not agree, of the call that `draft` is of.
+pub(super) fn findings(draft: &Record, found: &[Finding]) -> Vec<Record> {
+    let record = |finding: &Finding| Record {
+        kind: Kind::Finding,
+        details: vec![
+            ("code", finding.code.into()),
+            ("what", finding.what.iter().map(String::as_str).collect()),
+        ],
+        ..draft.clone()
+    };
+    found.iter().map(record).collect()
+}
+
+/// A refusal, a question, and a call that changes something must survive a power cut; what tightens
+/// for its session as well.
+fn durability(decision: &Decision, state: Option<&Json>) -> Durability {
+    let tightens = ["marked", "unmarked", "reserved", "closed"]
+        .into_iter()
+        .any(|key| state.is_some_and(|state| state.get(key).is_some()));
     let changes = |verb: Verb| match verb {
         Verb::Write | Verb::Exec | Verb::Connect => true,
         Verb::Read | Verb::Call => false,
     };
-    let durable = match decision.verdict {
-        Verdict::Deny | Verdict::Ask => true,
-        Verdict::Allow | Verdict::Defer => {
-            decision.accesses.iter().any(|judged| changes(judged.access.target.verb()))
-        }
-    };
+    let durable = tightens
+        || match decision.verdict {
+            Verdict::Deny | Verdict::Ask => true,
+            Verdict::Allow | Verdict::Defer => {
+                decision.accesses.iter().any(|judged| changes(judged.access.target.verb()))
+            }
+        };
     if durable { Durability::Synced } else { Durability::Written }
 }

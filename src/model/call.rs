@@ -23,6 +23,8 @@ pub struct ToolCall {
     pub cwd: Option<AbsPath>,
     /// The runtime's permission mode, as stated, such as `bypassPermissions`.
     pub permission_mode: Option<String>,
+    /// The transcript of the session that the runtime keeps, as stated.
+    pub transcript: Option<AbsPath>,
     /// Where a person can be asked: only then can an ask be more than a deny.
     pub attended: bool,
 }

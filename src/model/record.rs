@@ -31,6 +31,9 @@ pub struct Record {
     pub decision: Option<Box<Decision>>,
     /// How long deciding took, in microseconds.
     pub decided_us: Option<u64>,
+    /// What the call met and changed of the state of its session, from which that state is built
+    /// again. It is written as it is: bounded by its maker (`session/`), and without secrets.
+    pub state: Option<Json>,
     /// What does not fit the fields above, by name (a policy's digest, a finding's code ...).
     pub details: Vec<(&'static str, Json)>,
     /// Whether the answer must wait until the record is on the disk.
@@ -120,6 +123,8 @@ pub enum Kind {
     PolicyRefused,
     /// An operator set or removed a label.
     Label,
+    /// All that is remembered of sessions, or a part of it.
+    SessionSnapshot,
     /// The sidecar started.
     ServiceStart,
     /// The sidecar stopped in good order.
@@ -159,6 +164,7 @@ impl Kind {
             Kind::PolicyLoad => "policy.load",
             Kind::PolicyRefused => "policy.refused",
             Kind::Label => "label",
+            Kind::SessionSnapshot => "session.snapshot",
             Kind::ServiceStart => "service.start",
             Kind::ServiceStop => "service.stop",
             Kind::AuditOpen => "audit.open",
@@ -184,6 +190,7 @@ impl Record {
             output: None,
             decision: None,
             decided_us: None,
+            state: None,
             details: Vec::new(),
             durability: Durability::Synced,
         }

@@ -11,6 +11,7 @@ mod size;
 use super::builtin::{self, Protected};
 use super::diagnostic::{Diagnostic, Severity, drop_echoes};
 use super::document::{self, At, Document, ToolText};
+use super::index::Rules;
 use super::pattern::Anchors;
 use super::pattern::exec::Writable;
 use super::rule::{self, Budget, Layer, LayerKind, Policy, Rule, ToolRow, Unattended};
@@ -21,6 +22,7 @@ use crate::model::effect::Verdict;
 use file::{Compiler, Part};
 use layers::Layering;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// One policy file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,7 +91,7 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
     let mut exemplified = Vec::new();
     let policy = assemble(sources, &documents, &layering, parts, anchors, &mut exemplified);
     let policy = Policy {
-        floor: builtin::floor(protected, anchors),
+        floor: builtin::floor(protected, anchors).into(),
         labels: labels.labels,
         limits: labels.limits,
         ..policy
@@ -120,17 +122,16 @@ fn assemble(
     let mut policy = Policy {
         id: PolicyId { name: String::new(), sha256: String::new() },
         layers: Vec::new(),
-        floor: Vec::new(),
-        writable: Writable {
-            roots: vec![anchors.workspace.clone(), anchors.tmp.clone()],
-            patterns: vec![],
-        },
+        floor: Rules::default(),
+        writable: Writable::default(),
         tools: Vec::new(),
         labels: super::label::Labels::default(),
         limits: Vec::new(),
         budgets: Vec::new(),
         notices: Vec::new(),
     };
+    let mut writable = Vec::new();
+    let mut rules: BTreeMap<LayerKind, Vec<Rule>> = BTreeMap::new();
     for (file, part) in parts {
         let (Some(source), Some(document)) = (sources.get(file), documents.get(file)) else {
             continue;
@@ -140,7 +141,7 @@ fn assemble(
         feed(&mut digest, &source.text);
         part.packs.iter().for_each(|text| feed(&mut digest, text));
         names.push(full_name(document));
-        policy.writable.patterns.extend(part.writable);
+        writable.extend(part.writable);
         policy.tools.extend(document.tools.iter().map(|text| tool_row(text, kind)));
         policy.budgets.extend(
             document
@@ -150,20 +151,21 @@ fn assemble(
         );
         policy.notices.extend(part.notices);
         exemplified.extend(part.exemplified.into_iter().map(|(place, rule)| (file, place, rule)));
-        join(&mut policy.layers, document, kind, layering, part.rules);
+        rules.entry(kind).or_default().extend(part.rules);
+        join(&mut policy.layers, document, kind, layering);
     }
+    // What a layer holds is filed once, when all of it is there.
+    for layer in &mut policy.layers {
+        layer.rules = rules.remove(&layer.kind).unwrap_or_default().into();
+    }
+    let roots = vec![anchors.workspace.clone(), anchors.tmp.clone()];
+    policy.writable = Writable { roots, patterns: writable.into() };
     policy.id = PolicyId { name: names.join("+"), sha256: hex(&digest.finalize()) };
     policy
 }
 
-/// A file's rules join the layer they belong to; of two defaults the stricter stands.
-fn join(
-    layers: &mut Vec<Layer>,
-    document: &Document,
-    kind: LayerKind,
-    layering: &Layering,
-    rules: Vec<Rule>,
-) {
+/// A file joins the layer it belongs to; of two defaults the stricter stands.
+fn join(layers: &mut Vec<Layer>, document: &Document, kind: LayerKind, layering: &Layering) {
     let default = document.header.default.unwrap_or(rule::Default::Deny);
     let opaque = document.header.opaque.unwrap_or(default);
     let unattended = document.header.unattended.unwrap_or(Unattended::Deny);
@@ -176,10 +178,9 @@ fn join(
             if unattended == Unattended::Deny {
                 layer.unattended = unattended;
             }
-            layer.rules.extend(rules);
         }
         None => {
-            let power = layering.power(kind);
+            let (power, rules) = (layering.power(kind), Rules::default());
             layers.push(Layer { kind, power, name, default, opaque, unattended, rules });
         }
     }

@@ -10,6 +10,7 @@ pub mod compile;
 pub mod condition;
 pub mod diagnostic;
 pub mod document;
+pub mod index;
 pub mod keys;
 pub mod label;
 pub mod lint;

@@ -2,6 +2,7 @@
 
 use super::condition::Conditions;
 use super::document::{BudgetText, LimitText};
+use super::index::Rules;
 use super::label::{LabelText, Labels};
 use super::pattern::Stance;
 use super::pattern::call::CallPattern;
@@ -24,7 +25,7 @@ pub struct Policy {
     /// Org, user, project, as far as there are files of each; the upper first.
     pub layers: Vec<Layer>,
     /// The floor that no policy can switch off (architecture, invariant 8).
-    pub floor: Vec<Rule>,
+    pub floor: Rules,
     /// The roots below which no program is trusted.
     pub writable: Writable,
     /// What the policy itself says of tools that no catalogue describes.
@@ -106,7 +107,7 @@ pub struct Layer {
     /// What a question or a deferral comes to where nobody can be asked.
     pub unattended: Unattended,
     /// The rules, in no order that matters.
-    pub rules: Vec<Rule>,
+    pub rules: Rules,
 }
 
 /// What an access comes to that no rule speaks of. There is no `allow` (policy language §4).
@@ -280,11 +281,10 @@ impl Policy {
     /// Whether a decision depends on what the session did before, or changes it.
     #[must_use]
     pub fn keeps_state(&self) -> bool {
-        let rules = self.layers.iter().flat_map(|layer| &layer.rules);
         !self.labels.bits.is_empty()
             || !self.limits.is_empty()
             || !self.budgets.is_empty()
-            || rules.into_iter().any(Rule::keeps_state)
+            || self.layers.iter().any(|layer| layer.rules.keep_state())
     }
 }
 
@@ -301,6 +301,21 @@ impl Rule {
     #[must_use]
     pub fn keeps_state(&self) -> bool {
         !self.marks.is_empty() || self.limit.is_some() || !self.when.is_empty()
+    }
+
+    /// Whether what it says depends on its `match` alone: it has no exception, condition, limit or
+    /// end, and is enforced.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let excepts = match &self.scope.targets {
+            Targets::Paths { unless, .. } => !unless.is_empty(),
+            Targets::Exec { unless, .. } => !unless.is_empty(),
+            Targets::Connect { unless, .. } => !unless.is_empty(),
+            Targets::Call { unless, .. } => !unless.is_empty(),
+            Targets::Output { .. } => false,
+        };
+        let bound = excepts || self.limit.is_some() || self.until.is_some() || self.shadow;
+        !bound && self.when.is_empty()
     }
 
     /// Whether it has ended by itself.

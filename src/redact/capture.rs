@@ -5,7 +5,7 @@
 
 use super::Redactor;
 use crate::model::json::Json;
-use crate::model::record::{Capture, Redaction};
+use crate::model::record::{Capture, CaptureLevel, Redaction};
 use sha2::{Digest, Sha256};
 
 /// A captured value in bytes of JSON text. Input and output of one call must both fit on a line of
@@ -13,16 +13,30 @@ use sha2::{Digest, Sha256};
 pub const CAPTURE_BYTES_MAX: usize = 24 * 1024;
 /// One string in a captured value, in bytes; what a person still reads in a terminal.
 pub const CAPTURE_STRING_BYTES_MAX: usize = 4 * 1024;
+/// The same where a rule asks for all of it. Only an input or an output stands in one record; with
+/// little else in it, this much still fits on its line.
+pub const CAPTURE_FULL_BYTES_MAX: usize = 40 * 1024;
+/// Stands for a detector's id where a rule asks for no more than the digest.
+pub const DIGEST_ONLY: &str = "digest-only";
 /// Stands for a detector's id where a string was left out for its length.
 pub const TOO_LONG: &str = "too-long";
 
 impl Redactor {
-    /// The value as the log keeps it.
+    /// The value as the log keeps it. Its digest is that of the redacted text: one of a short
+    /// secret would tell the secret.
     #[must_use]
-    pub fn capture(&self, value: &Json) -> Capture {
+    pub fn capture(&self, value: &Json, level: CaptureLevel) -> Capture {
         let bytes = json_bytes(value);
         let (clean, mut redactions) = self.redact_json(value);
-        let (kept, left_out) = fit(clean);
+        let (kept, left_out) = match level {
+            CaptureLevel::Full => fit(clean, CAPTURE_FULL_BYTES_MAX, CAPTURE_FULL_BYTES_MAX),
+            CaptureLevel::Redacted => fit(clean, CAPTURE_STRING_BYTES_MAX, CAPTURE_BYTES_MAX),
+            CaptureLevel::Digest => {
+                // Where secrets stood names the parts of what is not to be kept.
+                redactions.clear();
+                (digest(&clean.to_string()), vec![whole(DIGEST_ONLY)])
+            }
+        };
         redactions.extend(left_out);
         Capture { value: Some(kept), bytes, redactions }
     }
@@ -36,22 +50,26 @@ pub fn digest(text: &str) -> Json {
     serde_json::json!({ "sha256": hex, "bytes": text.len() })
 }
 
-/// The value with as few and as long strings left out as make it fit.
-fn fit(value: Json) -> (Json, Vec<Redaction>) {
-    if json_bytes(&value) <= CAPTURE_STRING_BYTES_MAX {
+/// The value with as few and as long strings left out as make it fit: none longer than `limit`,
+/// and all of it no longer than `most`.
+fn fit(value: Json, mut limit: usize, most: usize) -> (Json, Vec<Redaction>) {
+    if json_bytes(&value) <= limit {
         return (value, Vec::new());
     }
-    let mut limit = CAPTURE_STRING_BYTES_MAX;
     while limit >= 64 {
         let mut left_out = Vec::new();
         let kept = shorten(&value, limit, &mut String::new(), &mut left_out);
-        if json_bytes(&kept) <= CAPTURE_BYTES_MAX {
+        if json_bytes(&kept) <= most {
             return (kept, left_out);
         }
         limit /= 4;
     }
-    let whole = Redaction { pointer: String::new(), detector: TOO_LONG.to_owned() };
-    (digest(&value.to_string()), vec![whole])
+    (digest(&value.to_string()), vec![whole(TOO_LONG)])
+}
+
+/// Says that all of a value was left out.
+fn whole(why: &str) -> Redaction {
+    Redaction { pointer: String::new(), detector: why.to_owned() }
 }
 
 fn shorten(value: &Json, limit: usize, pointer: &mut String, out: &mut Vec<Redaction>) -> Json {
@@ -91,7 +109,8 @@ pub(super) fn push_step(pointer: &mut String, step: &str) -> usize {
 }
 
 /// Length of the value's JSON text, which is only counted.
-fn json_bytes(value: &Json) -> usize {
+#[must_use]
+pub fn json_bytes(value: &Json) -> usize {
     use std::fmt::Write;
     struct Count(usize);
     impl Write for Count {

@@ -14,7 +14,10 @@ mod detector;
 mod json;
 pub mod withhold;
 
-pub use capture::{CAPTURE_BYTES_MAX, CAPTURE_STRING_BYTES_MAX, TOO_LONG, digest};
+pub use capture::{
+    CAPTURE_BYTES_MAX, CAPTURE_FULL_BYTES_MAX, CAPTURE_STRING_BYTES_MAX, DIGEST_ONLY, TOO_LONG,
+    digest, json_bytes,
+};
 pub use detector::RedactError;
 
 use detector::Detector;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::json::Json;
+use crate::model::record::CaptureLevel;
 use detector::Catalogue;
 use regex::{Captures, Regex};
 use serde_json::json;
@@ -188,7 +189,7 @@ fn a_capture_fits_on_a_line() {
         json!((0..100_000).collect::<Vec<u32>>()),
         json!((0..9_000).map(|n| format!("{n:060}")).collect::<Vec<_>>()),
     ] {
-        let capture = redactor.capture(&value);
+        let capture = redactor.capture(&value, CaptureLevel::Redacted);
         assert_eq!(capture.bytes, value.to_string().len());
         let kept = capture.value.unwrap();
         assert!(kept.to_string().len() <= CAPTURE_BYTES_MAX);
@@ -196,7 +197,7 @@ fn a_capture_fits_on_a_line() {
         assert!(kept.pointer(&out.pointer).unwrap()["sha256"].is_string(), "{}", out.pointer);
     }
     let small = json!({ "sha256": "mine", "n": 1.5, "s": ["x", null, true] });
-    let capture = redactor.capture(&small);
+    let capture = redactor.capture(&small, CaptureLevel::Redacted);
     assert_eq!((capture.value, capture.redactions.len()), (Some(small), 0));
 }
 
@@ -274,4 +275,37 @@ proptest::proptest! {
 fn shipped_once() -> &'static Redactor {
     static ONCE: std::sync::OnceLock<Redactor> = std::sync::OnceLock::new();
     ONCE.get_or_init(shipped)
+}
+
+#[test]
+fn how_much_is_kept_is_the_levels_to_say() {
+    let redactor = shipped();
+    let key = format!("AKIA{}", "A".repeat(16));
+    let long = "x".repeat(20_000);
+    let value = json!({ "long": long, "key": key, "short": "s" });
+    let detectors = |level| {
+        let capture = redactor.capture(&value, level);
+        assert_eq!(capture.bytes, value.to_string().len());
+        let text = capture.value.clone().unwrap().to_string();
+        assert!(!text.contains(&key) && text.len() <= CAPTURE_FULL_BYTES_MAX);
+        let found: Vec<String> = capture.redactions.into_iter().map(|one| one.detector).collect();
+        (capture.value.unwrap(), found)
+    };
+    let (full, found) = detectors(CaptureLevel::Full);
+    assert_eq!(
+        (full["long"].as_str(), found.as_slice()),
+        (Some(long.as_str()), &["aws-access-key-id".to_owned()][..])
+    );
+    let (redacted, found) = detectors(CaptureLevel::Redacted);
+    assert_eq!(redacted["long"], digest(&long));
+    assert_eq!((redacted["short"].as_str(), found.len()), (Some("s"), 2));
+    let (only, found) = detectors(CaptureLevel::Digest);
+    assert_eq!(found, [DIGEST_ONLY]);
+    // Of the text without its secrets: a digest of a short one would tell it.
+    let clean = redactor.redact_json(&value).0;
+    assert_eq!(only, digest(&clean.to_string()));
+    // What is too long even so is shortened, string by string.
+    let long = json!({ "a": "x".repeat(30_000), "b": "y".repeat(30_000), "c": "z" });
+    let kept = redactor.capture(&long, CaptureLevel::Full).value.unwrap();
+    assert_eq!((kept["a"]["bytes"].as_u64(), kept["c"].as_str()), (Some(30_000), Some("z")));
 }

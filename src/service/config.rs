@@ -73,6 +73,8 @@ pub struct PolicyFiles {
     pub project: bool,
     /// How often the files are looked at for a change, in seconds; 0 is never.
     pub poll_seconds: u32,
+    /// Whether a policy that names signers counts although no signature is checked.
+    pub unsigned_ok: bool,
 }
 
 /// `[audit]`
@@ -101,6 +103,7 @@ impl std::default::Default for PolicyFiles {
             user: None,
             project: true,
             poll_seconds: POLICY_POLL_SECONDS,
+            unsigned_ok: false,
         }
     }
 }

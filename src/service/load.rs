@@ -29,6 +29,11 @@ pub enum LoadError {
     /// The configuration does not fit.
     #[error("{0}")]
     Config(#[from] ConfigError),
+    /// It names signers, and signatures are not checked by this version.
+    #[error(
+        "{0}; with --unsigned-ok, or `unsigned_ok = true` in `[policy]`, it is served unsigned"
+    )]
+    Unsigned(String),
     /// The policy is wrong; the diagnostics, rendered.
     #[error("{rendered}\nthe policy does not load: {errors} mistake(s)")]
     Wrong {
@@ -157,6 +162,24 @@ pub fn load(
             errors: diagnostics.iter().filter(|found| found.severity == Severity::Error).count(),
             rendered: render_within(&diagnostics, sources, RELOAD_TOLD_BYTES_MAX),
         }),
+    }
+}
+
+/// The same for a sidecar, which takes a policy that names signers only if it is told to.
+///
+/// # Errors
+/// As [`load`], and if a signature would have to be checked.
+pub fn load_to_serve(
+    sources: &[Source],
+    anchors: Anchors,
+    protected: &Protected,
+    redactor: &Redactor,
+    unsigned_ok: bool,
+) -> Result<Bound, LoadError> {
+    let bound = load(sources, anchors, protected, redactor)?;
+    match bound.policy.notices.first() {
+        Some(notice) if !unsigned_ok => Err(LoadError::Unsigned(notice.clone())),
+        Some(_) | None => Ok(bound),
     }
 }
 

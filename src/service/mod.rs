@@ -4,6 +4,7 @@ pub mod admin;
 pub mod config;
 pub mod layers;
 pub mod load;
+mod memory;
 pub mod protect;
 pub mod reload;
 pub mod socket;

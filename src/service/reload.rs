@@ -8,6 +8,7 @@
 
 pub(super) mod record;
 
+use super::config::PolicyFiles;
 use super::layers::Places;
 use super::load::{self, LoadError, clip};
 use super::protect::Own;
@@ -157,6 +158,8 @@ pub(super) struct Reloader {
     places: Places,
     own: Own,
     redactor: Redactor,
+    /// Whether a policy that names signers counts although no signature is checked.
+    unsigned_ok: bool,
     poll: Option<Duration>,
     asks: mpsc::Receiver<Ask>,
     standing: Arc<Mutex<Standing>>,
@@ -177,7 +180,7 @@ impl Reloader {
         (places, own): (Places, Own),
         started_with: (&[Source], Protected),
         redactor: Redactor,
-        poll_seconds: u32,
+        config: &PolicyFiles,
     ) -> (Reloader, Reloads) {
         let (sender, asks) = mpsc::channel(RELOAD_QUEUE_MAX);
         let standing = Standing { loaded_at: Timestamp::now(), last: None };
@@ -185,13 +188,14 @@ impl Reloader {
         let (sources, protected) = started_with;
         let texts = Ok(sources.iter().map(load::sha256).collect());
         // The shipped policy does not change.
-        let polls = poll_seconds > 0 && places.may_change();
+        let polls = config.poll_seconds > 0 && places.may_change();
         let reloader = Reloader {
             gate,
             places,
             own,
             redactor,
-            poll: polls.then(|| Duration::from_secs(u64::from(poll_seconds))),
+            unsigned_ok: config.unsigned_ok,
+            poll: polls.then(|| Duration::from_secs(u64::from(config.poll_seconds))),
             asks,
             standing: Arc::clone(&standing),
             busy: Arc::new(Semaphore::new(1)),
@@ -285,7 +289,9 @@ impl Reloader {
         let anchors = self.gate.in_force().anchors.clone();
         let (protected, redactor) = (found.protected, self.redactor.clone());
         let told = record::files(&sources);
-        let work = move || load::load(&sources, anchors, &protected, &redactor);
+        let unsigned_ok = self.unsigned_ok;
+        let work =
+            move || load::load_to_serve(&sources, anchors, &protected, &redactor, unsigned_ok);
         let bound = match self.beside(work).await {
             Ok(Ok(bound)) => bound,
             Ok(Err(LoadError::Wrong { rendered, .. })) => {

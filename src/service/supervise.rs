@@ -1,9 +1,10 @@
 //! The life of the sidecar: load, open the log, listen, wait, drain, end.
 
-use super::admin::{self, Labels};
+use super::admin;
 use super::config::{Config, ConfigError};
 use super::layers::Places;
-use super::load::{LoadError, anchors, load};
+use super::load::{LoadError, anchors, load_to_serve};
+use super::memory;
 use super::protect::Own;
 use super::reload::{Cause, Reloader, Reloads, record};
 use super::socket;
@@ -13,6 +14,7 @@ use crate::limits::DRAIN_TIMEOUT;
 use crate::model::record::{Kind, Record};
 use crate::plane::hook::server::Server;
 use crate::redact::{RedactError, Redactor};
+use crate::session::RebuildError;
 use crate::world::World;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +33,9 @@ pub enum ServiceError {
     /// The log cannot be written.
     #[error("the log cannot be written: {0}")]
     Audit(#[from] AuditError),
+    /// It is not known what sessions did before.
+    #[error("{0}")]
+    Memory(#[from] RebuildError),
     /// The detectors in this binary cannot be read.
     #[error("{0}")]
     Redact(#[from] RedactError),
@@ -112,8 +117,11 @@ pub async fn start_in(
     let own = Own::of(config, &places, config_file, &directory)?;
     let sources = places.sources()?;
     let protected = own.protected();
-    let bound = load(&sources, anchors, &protected, &redactor)?;
+    let unsigned_ok = config.policy.unsigned_ok;
+    let bound = load_to_serve(&sources, anchors, &protected, &redactor, unsigned_ok)?;
     let journal = Journal::open(&directory, Options::new(redactor.clone()))?;
+    // After the journal has put the end of the log in order.
+    let store = memory::of(&directory, &bound.policy, &redactor)?;
     let started = Record {
         details: vec![
             ("version", env!("CARGO_PKG_VERSION").into()),
@@ -123,17 +131,13 @@ pub async fn start_in(
         ..Record::new(Kind::ServiceStart)
     };
     let loaded = record::loaded(Cause::Start.as_str(), &bound, record::files(&sources), None);
-    let gate = Gate::new(bound, redactor.clone(), journal);
+    let gate = Gate::remembering(store, bound, redactor.clone(), journal);
     gate.note(started).await?;
     gate.note(loaded).await?;
+    gate.remember().await?;
     let files = (places, own);
-    let (reloader, reloads) = Reloader::new(
-        Arc::clone(&gate),
-        files,
-        (&sources, protected),
-        redactor,
-        config.policy.poll_seconds,
-    );
+    let (reloader, reloads) =
+        Reloader::new(Arc::clone(&gate), files, (&sources, protected), redactor, &config.policy);
     listen(world, config, gate, (reloader, reloads))
 }
 
@@ -152,16 +156,15 @@ fn listen(
         [] => vec![us],
         named => named.to_vec(),
     };
-    // The store of labels comes in here, once there is one.
-    let labels: Option<Arc<dyn Labels>> = None;
     let operators = admin::operators(us, &agents);
     let server = Arc::new(Server::new(Arc::clone(&gate), world, agents));
     let watched = (Arc::clone(&server), socket.clone());
-    let admin = admin::Server::new(Arc::clone(&gate), reloads.clone(), watched, labels, operators);
+    let admin = admin::Server::new(Arc::clone(&gate), reloads.clone(), watched, operators);
     let tasks = vec![
         tokio::spawn(Arc::clone(&server).serve(listener)),
         tokio::spawn(admin.serve(admin_listener)),
         tokio::spawn(reloader.run()),
+        tokio::spawn(memory::keep_written(Arc::clone(&gate))),
     ];
     Ok(Running { gate, server, reloads, tasks, socket, admin_socket })
 }

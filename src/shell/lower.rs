@@ -202,7 +202,12 @@ impl<'a> Lowering<'a> {
                 Ok(Node::Loop { condition, body: self.sequence(&command.body)? })
             }
             C::While(command) => self.round(&command.condition, &command.body),
-            C::Until(command) => self.round(&command.condition, &command.body),
+            C::Until(command) => {
+                // It goes on while the condition fails: what that leaves is not what `while` sees.
+                let failed = Node::Not(Box::new(Node::Group(self.sequence(&command.condition)?)));
+                let condition = Script { nodes: vec![failed] };
+                Ok(Node::Loop { condition, body: self.sequence(&command.body)? })
+            }
             C::Case(command) => self.case(command),
             C::Subshell(body) => Ok(Node::Subshell(self.sequence(body)?)),
             C::BraceGroup(body) => Ok(Node::Group(self.sequence(body)?)),

@@ -6,6 +6,7 @@
 
 mod frozen;
 mod mounted;
+mod open;
 mod reported;
 mod resolve;
 
@@ -31,6 +32,14 @@ pub trait World: Send + Sync {
     /// # Errors
     /// A doubt, if it is no directory, cannot be read, or has more than a bound.
     fn list(&self, directory: &AbsPath) -> Result<Vec<Entry>, Doubt>;
+
+    /// Opens a regular file for reading: what the runtime keeps of itself, never what a call names.
+    ///
+    /// # Errors
+    /// A doubt, if it is none, is a link, or is not the agent's as far as is known here.
+    fn open(&self, _path: &AbsPath) -> Result<std::fs::File, Doubt> {
+        Err(Doubt::NoWorld)
+    }
 
     /// Where a bare program name leads on the agent's PATH, if that is known.
     fn find_program(&self, name: &str) -> Result<Option<AbsPath>, Doubt>;

@@ -1,5 +1,6 @@
 //! The real file system, whole (`same`) or within declared mounts (`mounted`).
 
+use super::open::open_in;
 use super::resolve::{list_directory, resolve_route};
 use super::{Entry, Resolution, World};
 use crate::model::doubt::Doubt;
@@ -30,6 +31,10 @@ impl World for Same {
 
     fn list(&self, directory: &AbsPath) -> Result<Vec<Entry>, Doubt> {
         list_directory(directory)
+    }
+
+    fn open(&self, path: &AbsPath) -> Result<std::fs::File, Doubt> {
+        open_in(self, path)
     }
 
     fn find_program(&self, name: &str) -> Result<Option<AbsPath>, Doubt> {
@@ -78,6 +83,10 @@ impl World for Mounted {
 
     fn list(&self, directory: &AbsPath) -> Result<Vec<Entry>, Doubt> {
         if self.covers(directory) { list_directory(directory) } else { Err(Doubt::OutsideMounts) }
+    }
+
+    fn open(&self, path: &AbsPath) -> Result<std::fs::File, Doubt> {
+        if self.covers(path) { open_in(self, path) } else { Err(Doubt::OutsideMounts) }
     }
 
     fn find_program(&self, _name: &str) -> Result<Option<AbsPath>, Doubt> {

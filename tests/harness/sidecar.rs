@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A sidecar that runs until it is dropped, and all that belongs to it.
 pub struct Sidecar {
-    child: Child,
+    /// Its process; a test may kill it and put another one in its place.
+    pub child: Child,
     scratch: tempfile::TempDir,
 }
 

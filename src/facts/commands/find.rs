@@ -1,10 +1,14 @@
 //! `find`: where it starts, what its tests leave, and the commands that it runs on them.
 
 use super::Walker;
+use super::search::{Found, Search};
 use super::state::{Input, State};
-use crate::catalogue::program;
+use super::tree::{ARGUMENTS_MAX, Filter};
+use crate::facts::paths;
 use crate::model::doubt::Doubt;
+use crate::model::path::{AbsPath, Extent};
 use crate::model::word::Word;
+use std::collections::BTreeSet;
 
 impl Walker<'_> {
     /// `find ... -exec command {} ;`: the command runs on what is found below the roots.
@@ -15,7 +19,7 @@ impl Walker<'_> {
             inner.directories = None;
             vec![Word::unknown(Doubt::TreeUnknown)]
         } else {
-            self.found_before(&find_roots(own), own, clause.at, state)
+            self.found_at(own, &[clause.at], state)
         };
         let mut words = Vec::new();
         for word in &clause.words {
@@ -34,6 +38,60 @@ impl Walker<'_> {
         self.hidden(|walker| walker.argv(&words, &mut inner, &Input::default(), &[]));
         self.level -= 1;
     }
+
+    /// The paths that `find` prints, as words; unknown if they cannot be told.
+    pub(super) fn found(&mut self, own: &[Word], state: &State) -> Vec<Word> {
+        let prints = |word: &Word| word.as_known().is_some_and(|text| text.starts_with("-print"));
+        let places = own.iter().enumerate().filter(|(_, word)| prints(word));
+        let places: Vec<usize> = places.map(|(at, _)| at).collect();
+        self.found_at(own, &places, state)
+    }
+
+    /// The paths that `find` hands to the actions at these places of its words; with none, those
+    /// that all its tests leave.
+    pub(super) fn found_at(&mut self, own: &[Word], at: &[usize], state: &State) -> Vec<Word> {
+        let outside =
+            |word: &Word| matches!(word.as_known(), Some("-L" | "-follow" | "-files0-from"));
+        if own.iter().any(outside) {
+            return vec![Word::unknown(Doubt::TreeUnknown)];
+        }
+        let roots = find_roots(own);
+        // Tests that cannot be read leave everything.
+        let search = Search::read(own, own.len() - rest_after_roots(own).len());
+        let mut words = Vec::new();
+        for root in &roots {
+            let text = root.as_known().unwrap_or_default();
+            let target = root
+                .as_known()
+                .and_then(|text| paths::target(text, state.directory(), self.place).ok());
+            let Some(target) = target else { return vec![Word::unknown(Doubt::TreeUnknown)] };
+            let Extent::Below(all) = self.extent(&target, &Filter::default()) else {
+                return vec![Word::unknown(Doubt::TreeUnknown)];
+            };
+            let parents: BTreeSet<AbsPath> = all.iter().filter_map(AbsPath::parent).collect();
+            let shown = |path: &AbsPath| {
+                let rest = below(path, &target.written)?;
+                let slash = if text.ends_with('/') { "" } else { "/" };
+                Some((format!("{text}{slash}{rest}"), parents.contains(path)))
+            };
+            // A link to a directory is none itself.
+            let itself = (text.to_owned(), !all.is_empty() && target.hops.is_empty());
+            for (printed, holds) in std::iter::once(itself).chain(all.iter().filter_map(shown)) {
+                let found = Found::of(&printed, holds);
+                if search.as_ref().is_none_or(|search| search.may_reach(&found, at)) {
+                    words.push(Word::known(printed));
+                }
+            }
+        }
+        if words.len() > ARGUMENTS_MAX { vec![Word::unknown(Doubt::TooManyValues)] } else { words }
+    }
+}
+
+/// What of `path` follows `root`, if it lies below it.
+pub(super) fn below<'a>(path: &'a AbsPath, root: &AbsPath) -> Option<&'a str> {
+    let rest = path.as_str().strip_prefix(root.as_str())?;
+    let rest = if root.as_str().ends_with('/') { rest } else { rest.strip_prefix('/')? };
+    (!rest.is_empty()).then_some(rest)
 }
 
 /// A command that `find` runs.
@@ -74,8 +132,20 @@ pub(super) fn find_clauses(words: &[Word]) -> (Vec<Word>, Vec<Clause>) {
 
 /// The directories that `find` starts from.
 pub(super) fn find_roots(words: &[Word]) -> Vec<Word> {
-    let mut words = words;
-    // Some options stand before the roots.
+    let words = after_options(words);
+    let roots: Vec<Word> = words.iter().take_while(starts_tree).cloned().collect();
+    if roots.is_empty() { vec![Word::known(".")] } else { roots }
+}
+
+/// The tests and actions of `find`.
+fn rest_after_roots(words: &[Word]) -> &[Word] {
+    let words = after_options(words);
+    let roots = words.iter().take_while(starts_tree).count();
+    words.get(roots..).unwrap_or_default()
+}
+
+/// Some options stand before the roots.
+fn after_options(mut words: &[Word]) -> &[Word] {
     while let [first, rest @ ..] = words {
         words = match first.as_known() {
             Some("-D") => rest.get(1..).unwrap_or_default(),
@@ -84,33 +154,12 @@ pub(super) fn find_roots(words: &[Word]) -> Vec<Word> {
             _ => break,
         };
     }
-    let starts = |word: &&Word| match word {
-        Word::Known(text) => !text.starts_with(['-', '(', ')', '!', ',']),
-        Word::OneOf(_) | Word::Unknown(_) => true,
-    };
-    let roots: Vec<Word> = words.iter().take_while(starts).cloned().collect();
-    if roots.is_empty() { vec![Word::known(".")] } else { roots }
+    words
 }
 
-/// The name that every file has which `find` still holds at its word `at`: only where all tests
-/// stand in one row, so that each of them must hold.
-pub(super) fn find_name(own: &[Word], at: usize) -> Option<&str> {
-    let table = program::find("find")?;
-    let mut name = None;
-    let mut place = 0;
-    while let Some(word) = own.get(place) {
-        let text = word.as_known()?;
-        if matches!(text, "-o" | "-or" | "!" | "-not" | "," | "(" | ")") {
-            return None;
-        }
-        let takes = table
-            .options
-            .iter()
-            .any(|o| o.value.is_some() && o.spellings.iter().any(|spelling| spelling == text));
-        if text == "-name" && place < at {
-            name = Some(own.get(place + 1)?.as_known()?);
-        }
-        place += 1 + usize::from(takes);
+fn starts_tree(word: &&Word) -> bool {
+    match word {
+        Word::Known(text) => !text.starts_with(['-', '(', ')', '!', ',']),
+        Word::OneOf(_) | Word::Unknown(_) => true,
     }
-    name
 }

@@ -1,13 +1,15 @@
 //! What git's own spellings name: revisions with paths, pathspecs, and whole trees.
 
 use super::Walker;
+use super::find::below;
+use super::names::{Pathspec, work_tree};
 use super::program::each_directory;
 use super::state::State;
 use super::tree::Filter;
-use crate::catalogue::options::Reading;
+use crate::catalogue::options::{Item, Reading};
 use crate::catalogue::program::{Kind, Walk};
 use crate::facts::paths;
-use crate::model::access::{Access, Certainty, Role, Target, Verb};
+use crate::model::access::{Access, Arg, Certainty, OptionClass, Role, Target, Verb};
 use crate::model::doubt::Doubt;
 use crate::model::path::{AbsPath, Extent};
 use crate::model::word::Word;
@@ -93,6 +95,23 @@ impl Walker<'_> {
         true
     }
 
+    /// The names of the work tree that a pathspec takes; false if it cannot be told which.
+    fn fitting(&mut self, word: &Word, state: &State) -> bool {
+        let Some(spec) = word.values().and_then(Pathspec::read) else { return false };
+        for mut target in self.targets(".", state, &[Verb::Read]) {
+            target.extent = match self.extent(&target, &work_tree()) {
+                Extent::Below(mut all) => {
+                    let root = target.written.clone();
+                    all.retain(|path| below(path, &root).is_some_and(|name| spec.takes(name)));
+                    Extent::Below(all)
+                }
+                other => other,
+            };
+            self.certain(Target::Read(target));
+        }
+        true
+    }
+
     /// Whether one operand is settled here, with no more to say of it.
     pub(super) fn git_operand(
         &mut self,
@@ -115,6 +134,13 @@ impl Walker<'_> {
         if kind == Kind::Revision && !PRINTS.contains(&sub) && word.values().is_some_and(special) {
             return true;
         }
+        // These look at the work tree alone: at the names that are there now.
+        if matches!(sub, "add" | "grep")
+            && matches!(kind, Kind::Read | Kind::Revision)
+            && word.values().is_some_and(special)
+        {
+            return self.fitting(word, state);
+        }
         match kind {
             Kind::Read => self.pathspec(word, &[Verb::Read]),
             Kind::Delete => self.pathspec(word, &[Verb::Write]),
@@ -125,7 +151,7 @@ impl Walker<'_> {
     /// What git does beyond its words' own accesses.
     pub(super) fn git(&mut self, reading: &Reading, state: &State) {
         let has = |name: &str| reading.has(&[name.to_owned()]);
-        let all = Filter { exclude_directories: vec![".git".to_owned()], ..Filter::default() };
+        let all = work_tree();
         match reading.subcommand.as_deref() {
             Some("clone") => self.clones(reading, state),
             Some("log" | "show" | "blame" | "diff") => {
@@ -141,8 +167,8 @@ impl Walker<'_> {
             Some("grep") if has("--no-index") || has("--untracked") => {
                 self.trees(reading, state, &all);
             }
-            Some("add") => {
-                // What is ignored is left out; which names that are is not known.
+            // What is ignored is left out; where nothing is, which names that are is not known.
+            Some("add") if has("-f") || !self.ignores(state) => {
                 let start = self.accesses.len();
                 self.trees(reading, state, &all);
                 let doubt = Doubt::TreeUnknown;
@@ -159,6 +185,22 @@ impl Walker<'_> {
             };
             verbs.iter().for_each(|verb| self.unknown(*verb, Doubt::CommandOutput));
         }
+    }
+
+    /// Whether the repository says what git leaves out.
+    fn ignores(&self, state: &State) -> bool {
+        each_directory(state).into_iter().flatten().any(|directory| {
+            let mut next = Some(directory);
+            while let Some(directory) = next.filter(|path| path.is_within(self.place.workspace)) {
+                let file = directory.join(".gitignore").ok();
+                let kind = file.map(|file| self.place.world.resolve(&file).kind);
+                if matches!(kind, Some(Ok(FileKind::File))) {
+                    return true;
+                }
+                next = directory.parent();
+            }
+            false
+        })
     }
 
     /// The trees that the operands name, or the directory itself: all names, hidden ones too.
@@ -301,6 +343,27 @@ impl Walker<'_> {
         let name = name.strip_suffix(".git").unwrap_or(name).to_owned();
         self.word(Kind::Write, &Word::known(name), state, None);
     }
+}
+
+/// Other spellings of an option: `+ref` and `--mirror` force a push.
+pub(super) fn spell_out(reading: &mut Reading) {
+    let push = reading.subcommand.as_deref() == Some("push");
+    let has = |name: &str| reading.has(&[name.to_owned()]);
+    let plus = |item: &Item| {
+        let texts = item.arg.word.values();
+        item.arg.role == Role::Operand
+            && texts.is_some_and(|texts| texts.iter().any(|text| text.starts_with('+')))
+    };
+    if !push || has("-f") || !(has("--mirror") || reading.items.iter().any(plus)) {
+        return;
+    }
+    let role = Role::Option {
+        spellings: vec!["-f".to_owned(), "--force".to_owned()],
+        value: None,
+        class: OptionClass::Plain,
+    };
+    let arg = Arg { word: Word::known("--force"), role, path: None };
+    reading.items.push(Item { arg, kind: Kind::Text });
 }
 
 fn is_pathspec_magic(text: &str) -> bool {

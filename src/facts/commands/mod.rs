@@ -14,16 +14,18 @@ mod find;
 mod git;
 mod hosts;
 mod interpreter;
+mod names;
 mod nodes;
 mod operands;
 mod program;
+mod search;
 mod sed;
 mod simple;
 mod state;
 mod suspect;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(super) mod tree;
 mod walk;
 
 use crate::facts::Place;

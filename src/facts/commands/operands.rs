@@ -301,8 +301,8 @@ impl Walker<'_> {
         }
         let roots = super::find::find_roots(&own);
         let deletes = |word: &Word| word.as_known() == Some("-delete");
-        let at = own.iter().position(deletes).unwrap_or_default();
-        let found = self.found_before(&roots, &own, at, state);
+        let at: Vec<usize> = own.iter().position(deletes).into_iter().collect();
+        let found = self.found_at(&own, &at, state);
         if found.iter().all(|word| word.as_known().is_some()) {
             found.iter().for_each(|path| self.word(Kind::Delete, path, state, None));
             return;
@@ -322,7 +322,7 @@ fn told_to_recurse(reading: &Reading) -> bool {
     })
 }
 
-fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
+pub(super) fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
     let values = |name: &str| -> Vec<String> {
         let fitting = reading.items.iter().filter_map(|item| match &item.arg.role {
             Role::Option { spellings, value: Some(value), .. }
@@ -362,5 +362,5 @@ fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
     }
     let mut exclude_directories = values("--exclude-dir");
     exclude_directories.retain(sure);
-    Filter { walk, exclude, exclude_directories, include, follows }
+    Filter { walk, exclude, exclude_directories, include, follows, only_files: false }
 }

@@ -6,6 +6,7 @@ use super::state::{Fed, Input, State};
 use crate::catalogue::options::{self, Item, Reading};
 use crate::catalogue::program::{self, Kind, Program, Wrapper};
 use crate::facts::paths;
+use crate::limits::WORD_VALUES_MAX;
 use crate::model::access::{
     Arg, Certainty, Command, OptionClass, Program as Name, Role, Target, Verb,
 };
@@ -66,7 +67,10 @@ impl Walker<'_> {
             _ => (arguments.to_vec(), Vec::new()),
         };
         let table = program::find(base);
-        let reading = options::read(base, table, &own);
+        let mut reading = options::read(base, table, &own);
+        if base == "git" {
+            super::git::spell_out(&mut reading);
+        }
         let mut at = state.clone();
         if base != "tar" {
             self.options_directory(&reading, &mut at);
@@ -415,16 +419,35 @@ fn fill(words: &[Word], reading: &Reading, input: &Input) -> Vec<Word> {
     if words.is_empty() {
         return Vec::new();
     }
-    match replaced {
-        None => words.iter().cloned().chain(names).collect(),
-        Some(mark) => words
-            .iter()
-            .map(|word| match word.as_known() {
-                Some(text) if text.contains(&mark) => Word::unknown(reason.clone()),
-                _ => word.clone(),
-            })
-            .collect(),
-    }
+    let Some(mark) = replaced else { return words.iter().cloned().chain(names).collect() };
+    // Each line is one, whatever it holds.
+    let lines: Option<Vec<&str>> = match &input.text {
+        _ if from_file => None,
+        Fed::Text(text) if !separated && !text.contains(['\'', '"', '\\']) => {
+            Some(text.lines().map(str::trim_start).filter(|line| !line.is_empty()).collect())
+        }
+        Fed::Names(all) if separated || !all.iter().any(split) => {
+            Some(all.iter().map(String::as_str).collect())
+        }
+        _ => None,
+    };
+    let lines = lines.filter(|all| !all.is_empty() && all.len() <= WORD_VALUES_MAX);
+    // In a text of several words it may be code, which no name of now settles.
+    let code =
+        |text: &str| matches!(&input.text, Fed::Names(_)) && text.contains(char::is_whitespace);
+    let filled = |text: &str| match &lines {
+        Some(all) if !code(text) => {
+            Word::one_of(all.iter().map(|line| text.replace(&mark, line)).collect())
+        }
+        Some(_) | None => Word::unknown(reason.clone()),
+    };
+    words
+        .iter()
+        .map(|word| match word.as_known() {
+            Some(text) if text.contains(&mark) => filled(text),
+            _ => word.clone(),
+        })
+        .collect()
 }
 
 /// What a table says of the program, if it has one.

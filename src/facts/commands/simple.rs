@@ -2,6 +2,7 @@
 
 use super::Walker;
 use super::state::{Fed, Input, State};
+use crate::catalogue::program::Kind;
 use crate::facts::paths;
 use crate::model::access::{Target, Verb};
 use crate::model::doubt::Doubt;
@@ -32,9 +33,14 @@ impl Walker<'_> {
             self.substitutions(word, state, input);
         }
         let inner_feeders = self.commands_since(before_words);
-        let mut words = Vec::new();
+        let mut words: Vec<Value> = Vec::new();
         for word in &simple.words {
-            words.extend(expand::fields(word, self.known(state)));
+            // What names a program, or is a text to be run, is not settled by the names of now.
+            let code = words.first().is_none_or(|first| first.as_known() == Some("eval"));
+            words.extend(match code {
+                true => expand::fields(word, self.known(state)),
+                false => self.fields(word, state),
+            });
         }
         let (mut input, outputs) = self.redirects(&simple.redirects, state, input);
         if words.is_empty() {
@@ -237,6 +243,10 @@ impl Walker<'_> {
         if !super::builtin::is_hazard_name(name) {
             return;
         }
+        if let ("CARGO_TARGET_DIR", vars::Value::Texts(texts)) = (name, value) {
+            let word = Value::one_of(texts.clone());
+            self.word(Kind::Write, &word, state, None);
+        }
         let harmless = match value {
             vars::Value::Texts(texts) => {
                 texts.iter().all(|text| self.is_harmless_value(name, text, state))
@@ -257,7 +267,15 @@ impl Walker<'_> {
             | "PYTHONIOENCODING"
             | "PYTHONHASHSEED" => true,
             "PAGER" | "GIT_PAGER" => text == "cat" || text.is_empty(),
-            "GIT_EDITOR" => text == "true" || text == ":",
+            "EDITOR" | "VISUAL" | "GIT_EDITOR" | "GIT_SEQUENCE_EDITOR" => {
+                text == "true" || text == ":"
+            }
+            // Who made a commit, and when.
+            _ if name.starts_with("GIT_AUTHOR_") || name.starts_with("GIT_COMMITTER_") => true,
+            "RUSTFLAGS" => are_lints(text),
+            "NODE_OPTIONS" => text.split_whitespace().all(is_harmless_to_node),
+            // Where it writes is judged as a write.
+            "CARGO_TARGET_DIR" => true,
             "GIT_TRACE" => matches!(text, "0" | "1" | "2"),
             "GIT_TERMINAL_PROMPT" => matches!(text, "0" | "1"),
             "PYTHONPATH" => text.split(':').all(|part| {
@@ -296,7 +314,7 @@ impl Walker<'_> {
                     self.redirected(&value, &[Verb::Read], state, &mut Vec::new());
                     if stdin {
                         let process = |piece: &Piece| matches!(piece, Piece::Process { .. });
-                        let text = match fed_by_process(word, self, state) {
+                        let text = match self.fed_by_process(word, state) {
                             Some(text) => text,
                             None if word.pieces.iter().any(process) => {
                                 Fed::Unknown(Doubt::CommandOutput)
@@ -403,6 +421,15 @@ impl Walker<'_> {
         }
     }
 
+    /// The text of `< <(echo ...)`, or the names of `< <(find ...)`, if they are settled.
+    fn fed_by_process(&mut self, word: &Word, state: &State) -> Option<Fed> {
+        let [Piece::Process { script, output: true }] = word.pieces.as_slice() else { return None };
+        match constant(script, self.known(state)) {
+            Some(text) => Some(Fed::Text(text)),
+            None => self.names_of(script, state).map(Fed::Names),
+        }
+    }
+
     /// Remembers that these files hold the output of the commands since `start`.
     pub(super) fn holds(&mut self, outputs: &[AbsPath], start: usize) {
         if outputs.is_empty() {
@@ -415,14 +442,36 @@ impl Walker<'_> {
     }
 }
 
-/// The text of `< <(echo ...)`, if it is settled.
-fn fed_by_process(word: &Word, walker: &Walker<'_>, state: &State) -> Option<Fed> {
-    match word.pieces.as_slice() {
-        [Piece::Process { script, output: true }] => {
-            constant(script, walker.known(state)).map(Fed::Text)
+/// `-D warnings`, `-Awarnings`: how strict rustc is, and nothing else.
+fn are_lints(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    while let Some(word) = words.next() {
+        let Some(rest) = ["-D", "-W", "-A", "-F"].iter().find_map(|flag| word.strip_prefix(flag))
+        else {
+            return false;
+        };
+        let lint = if rest.is_empty() { words.next().unwrap_or_default() } else { rest };
+        if !lint.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:".contains(&b)) {
+            return false;
         }
-        _ => None,
     }
+    true
+}
+
+fn is_harmless_to_node(word: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    ["--max-old-space-size=", "--max_old_space_size="]
+        .iter()
+        .any(|option| word.strip_prefix(option).is_some_and(number))
+        || matches!(
+            word,
+            "--no-warnings"
+                | "--enable-source-maps"
+                | "--experimental-vm-modules"
+                | "--trace-warnings"
+                | "--trace-deprecation"
+                | "--no-deprecation"
+        )
 }
 
 /// Every combination of the words' values, or the words as they are if there are too many.

@@ -5,15 +5,13 @@
 use super::Walker;
 use super::state::State;
 use crate::catalogue::program::Walk;
-use crate::facts::paths;
-use crate::limits::WORD_VALUES_MAX;
 use crate::model::doubt::Doubt;
 use crate::model::path::{AbsPath, Extent, PathTarget, Real};
 use crate::model::word::Word;
 use crate::world::FileKind;
 
 /// A command line's patterns come to no more words than this.
-const ARGUMENTS_MAX: usize = 4096;
+pub(super) const ARGUMENTS_MAX: usize = 4096;
 
 /// Names that a walk leaves out.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +26,8 @@ pub(super) struct Filter {
     pub(super) include: Vec<String>,
     /// Links are followed: what lies below is not known.
     pub(super) follows: bool,
+    /// Directories are gone through, but are no names themselves.
+    pub(super) only_files: bool,
 }
 
 impl Walker<'_> {
@@ -66,10 +66,12 @@ impl Walker<'_> {
                 else {
                     return Extent::BelowUnknown(Doubt::TreeUnknown);
                 };
-                if inner != path {
-                    all.push(inner.clone());
+                if !(directory && filter.only_files) {
+                    if inner != path {
+                        all.push(inner.clone());
+                    }
+                    all.push(path.clone());
                 }
-                all.push(path.clone());
                 if directory {
                     open.push((inner, path));
                 }
@@ -117,7 +119,7 @@ impl Walker<'_> {
     /// The names that fit `pattern` now; nothing if that cannot be told.
     fn names(&mut self, pattern: &str, state: &State) -> Option<Vec<String>> {
         // A class such as `[[:x:]]` has a `]` of its own.
-        if pattern.contains("**") || ["[:", "[.", "[="].iter().any(|c| pattern.contains(c)) {
+        if ["[:", "[.", "[="].iter().any(|c| pattern.contains(c)) {
             return None;
         }
         let absolute = pattern.starts_with('/');
@@ -128,6 +130,10 @@ impl Walker<'_> {
             let last = components.peek().is_none();
             let mut next = Vec::new();
             for (directory, shown) in found {
+                if component == "**" {
+                    next.extend(self.at_any_depth(&directory, &shown, last)?);
+                    continue;
+                }
                 if !is_pattern(component) {
                     let name = unescape(component);
                     let path = directory.join(&name).ok()?;
@@ -144,7 +150,7 @@ impl Walker<'_> {
                     }
                 }
             }
-            if next.len() > WORD_VALUES_MAX {
+            if next.len() > ARGUMENTS_MAX {
                 return None;
             }
             found = next;
@@ -158,7 +164,42 @@ impl Walker<'_> {
         Some(names)
     }
 
-    fn listed(&mut self, directory: &AbsPath) -> Option<Vec<String>> {
+    /// What `**` may stand for: one name where the shell knows no more, any number of directories
+    /// where it does. Hidden names are none of them, and a link is one, but not gone through.
+    fn at_any_depth(
+        &mut self,
+        directory: &AbsPath,
+        shown: &str,
+        last: bool,
+    ) -> Option<Vec<(AbsPath, String)>> {
+        let mut all = Vec::new();
+        if !last {
+            all.push((directory.clone(), shown.to_owned()));
+        }
+        let mut open = vec![(directory.clone(), shown.to_owned())];
+        while let Some((directory, shown)) = open.pop() {
+            for name in self.listed(&directory)? {
+                if name.starts_with('.') {
+                    continue;
+                }
+                let (path, shown) = (directory.join(&name).ok()?, join(&shown, &name));
+                let found = self.place.world.resolve(&path);
+                let is_directory = matches!(found.kind, Ok(FileKind::Directory));
+                if is_directory && found.hops.is_empty() {
+                    open.push((path.clone(), shown.clone()));
+                }
+                if is_directory || last {
+                    all.push((path, shown));
+                }
+                if all.len() > ARGUMENTS_MAX {
+                    return None;
+                }
+            }
+        }
+        Some(all)
+    }
+
+    pub(super) fn listed(&mut self, directory: &AbsPath) -> Option<Vec<String>> {
         let made = self.made.iter().filter(|path| path.parent().as_ref() == Some(directory));
         let mut names: Vec<String> =
             made.filter_map(|path| path.name().map(str::to_owned)).collect();
@@ -174,52 +215,6 @@ impl Walker<'_> {
         names.sort();
         names.dedup();
         Some(names)
-    }
-
-    /// The paths that `find` would print at its end, as words; unknown if they are too many.
-    pub(super) fn found(&mut self, roots: &[Word], own: &[Word], state: &State) -> Vec<Word> {
-        let prints = |word: &Word| {
-            word.as_known().is_some_and(|text| text.starts_with("-print") || text == "-ls")
-        };
-        let at = own.iter().position(prints).unwrap_or(own.len());
-        self.found_before(roots, own, at, state)
-    }
-
-    /// The paths that `find` would hand to the action that is its word `at`.
-    pub(super) fn found_before(
-        &mut self,
-        roots: &[Word],
-        own: &[Word],
-        at: usize,
-        state: &State,
-    ) -> Vec<Word> {
-        let name = super::find::find_name(own, at);
-        let outside =
-            |word: &Word| matches!(word.as_known(), Some("-L" | "-follow" | "-files0-from"));
-        if own.iter().any(outside) {
-            return vec![Word::unknown(Doubt::TreeUnknown)];
-        }
-        let filter = Filter::default();
-        let mut words = Vec::new();
-        for root in roots {
-            let target = root
-                .as_known()
-                .and_then(|text| paths::target(text, state.directory(), self.place).ok());
-            let Some(target) = target else { return vec![Word::unknown(Doubt::TreeUnknown)] };
-            let Extent::Below(mut all) = self.extent(&target, &filter) else {
-                return vec![Word::unknown(Doubt::TreeUnknown)];
-            };
-            all.push(target.written);
-            if let Some(name) = name {
-                all.retain(|path| path.name().is_some_and(|own| fits(name, own)));
-            }
-            words.extend(all.iter().map(|path| Word::known(path.as_str())));
-        }
-        if words.len() > WORD_VALUES_MAX {
-            vec![Word::unknown(Doubt::TooManyValues)]
-        } else {
-            words
-        }
     }
 }
 
@@ -266,7 +261,7 @@ fn join(shown: &str, name: &str) -> String {
 }
 
 /// Whether `name` fits a file name pattern of one component, as `fnmatch` has it.
-pub(super) fn fits(pattern: &str, name: &str) -> bool {
+pub(in crate::facts) fn fits(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     // What a class such as `[[:x:]]` stands for is not told here: it may fit.

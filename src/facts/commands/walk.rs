@@ -50,8 +50,12 @@ impl Walker<'_> {
             Node::Loop { condition, body } => {
                 let names = assigned_in(&[condition, body]);
                 let texts = self.texts_in(&[condition, body]);
+                let read = self.read_in_rounds(condition, input, state);
                 self.rounds(names, &texts, state, |walker, inner| {
                     walker.script(condition, inner, input);
+                    if let Some((name, value)) = read {
+                        inner.vars.set(&name, value);
+                    }
                     walker.script(body, inner, input);
                 });
             }
@@ -162,7 +166,7 @@ impl Walker<'_> {
             let text = match printed {
                 Some(text) => Fed::Text(text),
                 None if files => Fed::Files,
-                None => self.prints_names(stage, state),
+                None => self.prints_names(stage, state, &fed),
             };
             fed = Input { feeders, text };
         }
@@ -177,37 +181,6 @@ impl Walker<'_> {
             && assignments.is_empty()
             && redirects.is_empty()
             && words.iter().all(|word| word.scripts().is_empty())
-    }
-
-    /// `find` with tests alone prints the names it finds.
-    fn prints_names(&mut self, stage: &Node, state: &State) -> Fed {
-        let unknown = Fed::Unknown(Doubt::CommandOutput);
-        let Node::Simple(Simple { assignments, words, redirects }) = stage else { return unknown };
-        let quiet = redirects.iter().all(|redirect| redirect.fd == Some(2));
-        if words.first().is_none_or(|word| *word != plain("find"))
-            || self.defined.contains("find")
-            || !assignments.is_empty()
-            || !quiet
-        {
-            return unknown;
-        }
-        let known = self.known(state);
-        let own: Vec<Value> =
-            words.iter().skip(1).flat_map(|word| expand::fields(word, known)).collect();
-        let acts = |word: &Value| {
-            word.as_known().is_none_or(|text| {
-                ["-exec", "-ok", "-delete", "-printf", "-fprint", "-ls"]
-                    .iter()
-                    .any(|act| text.starts_with(act))
-            })
-        };
-        if own.iter().any(acts) {
-            return unknown;
-        }
-        let found = self.found(&super::find::find_roots(&own), &own, state);
-        let names: Option<Vec<String>> =
-            found.iter().map(|word| word.as_known().map(str::to_owned)).collect();
-        names.map_or(unknown, Fed::Names)
     }
 
     fn condition(
@@ -324,7 +297,7 @@ impl Walker<'_> {
                 let mut all = Vec::new();
                 for word in words {
                     self.substitutions(word, state, input);
-                    all.extend(expand::fields(word, self.known(state)));
+                    all.extend(self.fields(word, state));
                 }
                 let all = self.globbed(all, state);
                 numbers =

@@ -220,12 +220,12 @@ pub(super) fn list_name(text: &str) -> Option<&str> {
 }
 
 impl Cover for Pattern {
-    fn covers(&self, other: &Pattern) -> bool {
+    fn covers_all_of(&self, other: &Pattern) -> bool {
         match (self, other) {
-            (Pattern::Path(wide), Pattern::Path(narrow)) => wide.covers(narrow),
-            (Pattern::Exec(wide), Pattern::Exec(narrow)) => wide.covers(narrow),
-            (Pattern::Connect(wide), Pattern::Connect(narrow)) => wide.covers(narrow),
-            (Pattern::Call(wide), Pattern::Call(narrow)) => wide.covers(narrow),
+            (Pattern::Path(wide), Pattern::Path(narrow)) => wide.covers_all_of(narrow),
+            (Pattern::Exec(wide), Pattern::Exec(narrow)) => wide.covers_all_of(narrow),
+            (Pattern::Connect(wide), Pattern::Connect(narrow)) => wide.covers_all_of(narrow),
+            (Pattern::Call(wide), Pattern::Call(narrow)) => wide.covers_all_of(narrow),
             (Pattern::Path(_) | Pattern::Exec(_), _) => false,
             (Pattern::Connect(_) | Pattern::Call(_), _) => false,
         }

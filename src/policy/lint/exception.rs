@@ -69,7 +69,7 @@ fn stands_for_all_of(entry: &Entry<'_>, by: &Entry<'_>, subject: &Subject<'_>) -
     let texts: Vec<String> = by.patterns.iter().map(|written| written.text.clone()).collect();
     let loosened = written(&texts, &by.verbs, Stance::Loosen, &subject.anchors);
     let covered = |narrow: &super::entries::Written| {
-        entry.patterns.iter().any(|wide| wide.pattern.covers(&narrow.pattern))
+        entry.patterns.iter().any(|wide| wide.pattern.covers_all_of(&narrow.pattern))
     };
     loosened.is_some_and(|loosened| !loosened.is_empty() && loosened.iter().all(covered))
 }
@@ -89,13 +89,13 @@ fn exception(entry: &Entry<'_>, by: &Entry<'_>, subject: &Subject<'_>) -> String
         let read =
             written(std::slice::from_ref(&text), &by.verbs, Stance::Loosen, &subject.anchors);
         let read = read?;
-        let is_held_back = read
-            .iter()
-            .all(|narrow| by.patterns.iter().any(|wide| wide.pattern.covers(&narrow.pattern)));
+        let is_held_back = read.iter().all(|narrow| {
+            by.patterns.iter().any(|wide| wide.pattern.covers_all_of(&narrow.pattern))
+        });
         let is_all = entry
             .patterns
             .iter()
-            .all(|narrow| read.iter().any(|wide| wide.pattern.covers(&narrow.pattern)));
+            .all(|narrow| read.iter().any(|wide| wide.pattern.covers_all_of(&narrow.pattern)));
         (is_held_back && is_all).then_some(text)
     };
     anywhere().unwrap_or(own)

@@ -119,5 +119,5 @@ impl<'a> Index<'a> {
 /// The same text is the same in the same stance, whatever is made of it.
 fn covers((wide, one): (&Entry<'_>, &Written), (narrow, written): (&Entry<'_>, &Written)) -> bool {
     let same = one.text == written.text && wide.effect == narrow.effect;
-    same || one.pattern.covers(&written.pattern)
+    same || one.pattern.covers_all_of(&written.pattern)
 }

@@ -76,7 +76,8 @@ fn excepts_all(file: &File<'_>, rule: &RuleText, subject: &Subject<'_>) -> Optio
     };
     let matches = read(&rule.matches, Stance::Loosen)?;
     let unless = read(&rule.unless, Stance::Tighten)?;
-    let excepted = |one: &Written| unless.iter().any(|wide| wide.pattern.covers(&one.pattern));
+    let excepted =
+        |one: &Written| unless.iter().any(|wide| wide.pattern.covers_all_of(&one.pattern));
     if matches.is_empty() || !matches.iter().all(excepted) {
         return None;
     }

@@ -82,7 +82,7 @@ fn holds_back(rule: &Rule, entry: &Entry<'_>) -> bool {
     let Targets::Paths { verbs, matches, unless } = &rule.scope.targets else { return false };
     let covered = |written: &Written| match &written.pattern {
         super::entries::Pattern::Path(narrow) => {
-            matches.iter().any(|wide: &PathPattern| wide.covers(narrow))
+            matches.iter().any(|wide: &PathPattern| wide.covers_all_of(narrow))
         }
         _ => false,
     };

@@ -39,6 +39,11 @@ impl CallPattern {
         Truth::from(self.everything || self.names.iter().any(|name| name.matches(tool.as_str())))
     }
 
+    /// What its braces stand for.
+    pub(crate) fn names(&self) -> &[TextPattern] {
+        &self.names
+    }
+
     /// Whether it is `**` alone.
     #[must_use]
     pub fn is_everything(&self) -> bool {

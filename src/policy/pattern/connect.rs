@@ -35,14 +35,21 @@ enum Shape {
 #[derive(Debug, Clone)]
 struct Web {
     method: Option<String>,
-    scheme: Option<String>,
     host: HostPattern,
-    port: Port,
+    service: Service,
     path: Option<TextPattern>,
 }
 
+/// What is spoken, and where: `https://`, `:8443`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum HostPattern {
+pub(crate) struct Service {
+    scheme: Option<String>,
+    port: Port,
+}
+
+/// A host, or several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HostPattern {
     Exact(Host),
     /// `*.x`: one or more labels below x.
     Below(Name),
@@ -59,6 +66,19 @@ enum Port {
     /// `:*`
     Any,
     Exact(u16),
+}
+
+/// What finds a connect pattern.
+#[derive(Debug)]
+pub(crate) enum Key<'a> {
+    /// Any destination.
+    Every,
+    /// An address in one of these networks.
+    Addresses(&'a [IpNet]),
+    /// A Unix socket there.
+    Unix(&'a PathPattern),
+    /// Such a host; and the service, if nothing else is asked of it.
+    Host(&'a HostPattern, Option<&'a Service>),
 }
 
 impl ConnectPattern {
@@ -117,6 +137,28 @@ impl ConnectPattern {
     #[must_use]
     pub fn is_everything(&self) -> bool {
         matches!(self.shape, Shape::Every)
+    }
+
+    /// What finds it, and in which stance it is asked.
+    pub(crate) fn key(&self) -> (Key<'_>, Stance) {
+        let key = match &self.shape {
+            Shape::Every => Key::Every,
+            Shape::Addresses(networks) => Key::Addresses(networks),
+            Shape::Unix(path) => Key::Unix(path),
+            Shape::Web(web) => {
+                let alone = web.method.is_none() && web.path.is_none();
+                Key::Host(&web.host, alone.then_some(&web.service))
+            }
+        };
+        (key, self.stance)
+    }
+
+    /// The path of a Unix socket's pattern.
+    pub(crate) fn socket(&self) -> Option<&PathPattern> {
+        match &self.shape {
+            Shape::Unix(path) => Some(path),
+            Shape::Every | Shape::Addresses(_) | Shape::Web(_) => None,
+        }
     }
 
     /// Address patterns speak of literals, and of what a name resolved to (policy language §11.17).
@@ -196,7 +238,7 @@ impl Web {
         let (host, port) = read_authority(authority)?;
         check_path(path)?;
         let path = (!path.is_empty() && path != "/**").then(|| TextPattern::parse(path));
-        Ok(Web { method, scheme, host, port, path })
+        Ok(Web { method, host, service: Service { scheme, port }, path })
     }
 
     fn matches(&self, to: &Network, stance: Stance) -> Truth {
@@ -207,14 +249,7 @@ impl Web {
         if answer == Truth::No {
             return answer;
         }
-        answer = answer.and(self.port_matches(to, stance));
-        if let Some(scheme) = &self.scheme {
-            // Which scheme is spoken is seen at the port too, so an unknown one is a maybe.
-            answer = answer.and(match &to.scheme {
-                Some(spoken) => Truth::from(same_scheme(scheme, spoken)),
-                None => Truth::Maybe,
-            });
-        }
+        answer = answer.and(self.service.matches(to, stance));
         // What a plane cannot see is no for an allow and maybe for a deny.
         let unseen = match stance {
             Stance::Loosen => Truth::No,
@@ -227,6 +262,19 @@ impl Web {
             answer = answer.and(to.path.as_ref().map_or(unseen, |p| path_matches(path, p, stance)));
         }
         answer
+    }
+}
+
+impl Service {
+    /// Whether this is what the destination is asked for, and where.
+    pub(crate) fn matches(&self, to: &Network, stance: Stance) -> Truth {
+        let port = self.port_matches(to, stance);
+        let Some(scheme) = &self.scheme else { return port };
+        // Which scheme is spoken is seen at the port too, so an unknown one is a maybe.
+        port.and(match &to.scheme {
+            Some(spoken) => Truth::from(same_scheme(scheme, spoken)),
+            None => Truth::Maybe,
+        })
     }
 
     fn port_matches(&self, to: &Network, stance: Stance) -> Truth {

@@ -11,7 +11,7 @@ pub(crate) trait Cover {
     /// Whether this says at least what `other` says, of every target.
     ///
     /// Where this tightens and `other` loosens, of every target to which `other` says yes.
-    fn covers(&self, other: &Self) -> bool;
+    fn covers_all_of(&self, other: &Self) -> bool;
 
     /// Words that each pattern has which this one covers: by them an index finds it.
     fn needs(&self) -> Vec<String>;

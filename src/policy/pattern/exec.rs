@@ -12,11 +12,14 @@ use crate::model::access::{Command, Program};
 use crate::model::path::{AbsPath, Real};
 use crate::model::truth::Truth;
 use crate::model::word::Word;
+use crate::policy::index::PathSet;
 
 mod args;
 mod cover;
-pub(crate) use cover::Opening;
+pub(crate) mod keys;
 mod shape;
+
+pub(crate) use cover::Opening;
 
 /// A compiled exec pattern.
 #[derive(Debug, Clone)]
@@ -54,7 +57,13 @@ enum ProgramPattern {
 #[derive(Debug, Clone)]
 enum Named {
     /// `-x`, `--long`, `--long*`; `?` at its end says it may be absent.
-    Option { name: TextPattern, cluster: Vec<TextPattern>, optional: bool },
+    Option {
+        name: TextPattern,
+        cluster: Vec<TextPattern>,
+        optional: bool,
+        /// The word right behind it, by its place: its value, where the command's option has one.
+        value: Option<usize>,
+    },
     /// `key=value`, as `dd of=/dev/*` has it.
     KeyValue { key: String, value: ValuePattern },
 }
@@ -135,12 +144,12 @@ impl ExecPattern {
 }
 
 /// The roots below which the agent can put a program.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Writable {
     /// Directories, by name.
     pub roots: Vec<AbsPath>,
     /// What the policy's own allows of `write` cover.
-    pub patterns: Vec<PathPattern>,
+    pub patterns: PathSet,
 }
 
 impl Choice {
@@ -183,8 +192,18 @@ impl Stage {
         };
         let program = read_program(&program, anchors, stance)?;
         let mut stage = Stage { program, named: Vec::new(), words: Vec::new() };
+        let mut after_option = false;
         for token in tokens {
+            let (options, words) = (stage.named.len(), stage.words.len());
             stage.read(&token, anchors, stance)?;
+            if let Some(Named::Option { value, .. }) = stage.named.last_mut()
+                && after_option
+                && matches!(stage.words.get(words), Some(Item::Operand(_) | Item::Path(_)))
+            {
+                *value = Some(words);
+            }
+            after_option = stage.named.len() > options
+                && matches!(stage.named.last(), Some(Named::Option { .. }));
         }
         Ok(stage)
     }
@@ -210,7 +229,7 @@ impl Stage {
                 None => (token, false),
             };
             let (name, cluster) = (TextPattern::parse(name), cluster(name));
-            self.named.push(Named::Option { name, cluster, optional });
+            self.named.push(Named::Option { name, cluster, optional, value: None });
         } else if let Some((key, value)) = token.split_once('=')
             && !key.is_empty()
             && !key.contains('/')
@@ -261,7 +280,7 @@ impl ProgramPattern {
     }
 }
 
-fn base_name(text: &str) -> &str {
+pub(crate) fn base_name(text: &str) -> &str {
     text.rsplit('/').next().unwrap_or(text)
 }
 
@@ -274,11 +293,10 @@ fn could_be(word: &Word, name: &TextPattern) -> Truth {
 }
 
 /// Whether the program lies outside every root that the agent can write (policy language §11.10).
-fn trusted(program: &Program, writable: &Writable) -> Truth {
+pub(crate) fn trusted(program: &Program, writable: &Writable) -> Truth {
     let Some(file) = &program.file else { return Truth::Yes };
     let inside = |path: &AbsPath| writable.roots.iter().any(|root| path.is_within(root));
-    let covered = writable.patterns.iter().any(|pattern| pattern.matches(file).possible());
-    if covered || inside(&file.written) || file.hops.iter().any(inside) {
+    if writable.patterns.may_cover(file) || inside(&file.written) || file.hops.iter().any(inside) {
         return Truth::No;
     }
     match &file.real {

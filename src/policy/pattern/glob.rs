@@ -3,6 +3,8 @@
 //! Most patterns have no wildcard: they are kept as their text. The others are a list of
 //! components. Nothing is compiled, so many patterns cost little more than their own length.
 
+pub(crate) mod keys;
+
 use super::PatternError;
 use super::fold::{folded, lower, upper};
 use crate::model::path::AbsPath;

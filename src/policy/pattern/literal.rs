@@ -1,64 +1,62 @@
 //! What of a pattern over one text is literal: by that an index finds it.
 
-/// What a text must surely have so that a pattern can match it.
+/// The text before the first wildcard, and that after the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Literal {
-    /// It is this.
-    Whole(String),
-    /// It begins so; if that is `enough`, whatever does matches.
-    Head { text: String, enough: bool },
-    /// It ends so; if that is `enough`, whatever does matches.
-    Tail { text: String, enough: bool },
-    /// Neither of its ends is known.
-    Nothing,
+pub(crate) struct Literal {
+    /// How every text begins that matches.
+    pub(crate) head: String,
+    /// How every text ends that matches.
+    pub(crate) tail: String,
+    /// Between them stands one wildcard, for any text.
+    one_run: bool,
 }
 
 impl Literal {
-    /// The longer of both ends of a pattern with wildcards. `run` tells those that stand for any
-    /// text.
+    /// Of a pattern with wildcards; `run` tells those that stand for any text.
     pub(super) fn of<P>(
         parts: &[P],
         literal: impl Fn(&P) -> Option<char>,
         run: impl Fn(&P) -> bool,
     ) -> Literal {
-        let head: String = parts.iter().map_while(&literal).collect();
+        let head: Vec<char> = parts.iter().map_while(&literal).collect();
         let tail: Vec<char> = parts.iter().rev().map_while(&literal).collect();
-        let tail: String = tail.into_iter().rev().collect();
-        let wild = parts.len() - head.chars().count() - tail.chars().count();
-        let one_run = wild == 1 && parts.get(head.chars().count()).is_some_and(run);
-        if head.is_empty() && tail.is_empty() {
-            Literal::Nothing
-        } else if head.len() >= tail.len() {
-            Literal::Head { enough: one_run && tail.is_empty(), text: head }
-        } else {
-            Literal::Tail { enough: one_run && head.is_empty(), text: tail }
-        }
+        let wild = parts.get(head.len()..parts.len() - tail.len()).unwrap_or_default();
+        let one_run = matches!(wild, [only] if run(only));
+        let (head, tail) = (head.into_iter().collect(), tail.into_iter().rev().collect());
+        Literal { head, tail, one_run }
+    }
+
+    /// Whether every text that begins with the head matches.
+    pub(crate) fn is_head(&self) -> bool {
+        self.one_run && self.tail.is_empty()
+    }
+
+    /// Whether every text that ends in the tail matches.
+    pub(crate) fn is_tail(&self) -> bool {
+        self.one_run && self.head.is_empty()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Literal;
     use crate::policy::pattern::text::TextPattern;
 
     #[test]
-    fn the_longer_end() {
-        let head = |text: &str, enough| Literal::Head { text: text.to_owned(), enough };
-        let tail = |text: &str, enough| Literal::Tail { text: text.to_owned(), enough };
-        for (pattern, expected) in [
-            ("abc", Literal::Whole("abc".to_owned())),
-            ("", Literal::Whole(String::new())),
-            ("ab*", head("ab", true)),
-            ("ab?", head("ab", false)),
-            ("ab*?", head("ab", false)),
-            ("ab*c", head("ab", false)),
-            ("*ab", tail("ab", true)),
-            ("a*bc", tail("bc", false)),
-            ("a*b", head("a", false)),
-            ("*ab*", Literal::Nothing),
-            ("*", Literal::Nothing),
+    fn both_ends() {
+        for (pattern, head, tail, is_head, is_tail) in [
+            ("ab*", "ab", "", true, false),
+            ("ab?", "ab", "", false, false),
+            ("ab*?", "ab", "", false, false),
+            ("ab*c", "ab", "c", false, false),
+            ("*ab", "", "ab", false, true),
+            ("a*b*c", "a", "c", false, false),
+            ("*ab*", "", "", false, false),
+            ("*", "", "", true, true),
+            ("é*\\*", "é", "*", false, false),
         ] {
-            assert_eq!(TextPattern::parse(pattern).fixed(), expected, "{pattern}");
+            let ends = TextPattern::parse(pattern).ends();
+            let got = (ends.head.as_str(), ends.tail.as_str(), ends.is_head(), ends.is_tail());
+            assert_eq!(got, (head, tail, is_head, is_tail), "{pattern}");
         }
     }
 }

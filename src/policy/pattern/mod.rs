@@ -11,7 +11,7 @@ pub(crate) mod cover;
 pub mod exec;
 pub(crate) mod fold;
 mod foreign;
-mod glob;
+pub(crate) mod glob;
 pub(crate) mod literal;
 pub mod output;
 pub mod path;
@@ -27,6 +27,17 @@ pub enum Stance {
     Loosen,
     /// The match holds something back: an ask or deny, or the exception of an allow.
     Tighten,
+}
+
+impl Stance {
+    /// The stance of an exception to what is asked in this one.
+    #[must_use]
+    pub fn other(self) -> Stance {
+        match self {
+            Stance::Loosen => Stance::Tighten,
+            Stance::Tighten => Stance::Loosen,
+        }
+    }
 }
 
 /// Why a pattern cannot be read, and what to write instead.

@@ -3,6 +3,7 @@
 //! A path is looked at in lanes: as written, as it really is, and every place a link on the way
 //! led to. `allow` needs all lanes inside; `deny` fires on any. Comparison is by whole components.
 
+use super::glob::keys::Key;
 use super::glob::{self, Glob};
 use super::{Anchors, PatternError, Stance, braces, check_text, foreign};
 use crate::limits::{PATH_BYTES_MAX, PATH_DEPTH_MAX};
@@ -146,12 +147,22 @@ impl PathPattern {
         }
     }
 
-    fn covers(&self, path: &AbsPath) -> bool {
+    /// Whether one lane of a target lies inside.
+    pub(crate) fn covers(&self, path: &AbsPath) -> bool {
         let text = path.as_str();
-        // Names with trailing dots or blanks are the same file on some file systems: for denies.
-        let trimmed = text.trim_end_matches(['.', ' ']);
-        let also = self.stance == Stance::Tighten && trimmed.len() < text.len();
-        self.choices().iter().any(|choice| choice.name(text) || (also && choice.name(trimmed)))
+        let also = trimmed(text).filter(|_| self.stance == Stance::Tighten);
+        let mut names = self.choices().iter();
+        names.any(|choice| choice.name(text) || also.is_some_and(|text| choice.name(text)))
+    }
+
+    /// In which stance it is asked.
+    pub(crate) fn stance(&self) -> Stance {
+        self.stance
+    }
+
+    /// For each of what its braces stand for: what finds it, and its fixed part. None for `**`.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (Vec<Key>, Option<&AbsPath>)> {
+        self.choices().iter().map(|choice| (choice.glob.keys(choice.below), choice.fixed.as_ref()))
     }
 
     /// The pattern reaches below, and the whole tree lies inside it.
@@ -199,6 +210,13 @@ fn has_room_below(path: &AbsPath) -> bool {
     let text = path.as_str();
     text.len() + 2 * TREE_LEVELS <= PATH_BYTES_MAX
         && path.components().count() + TREE_LEVELS <= PATH_DEPTH_MAX
+}
+
+/// The path without trailing dots and blanks, if it has any: the same file on some file systems, so
+/// that denies look at both.
+pub(crate) fn trimmed(path: &str) -> Option<&str> {
+    let trimmed = path.trim_end_matches(['.', ' ']);
+    (trimmed.len() < path.len()).then_some(trimmed)
 }
 
 impl Choice {

@@ -59,14 +59,13 @@ impl TextPattern {
         }
     }
 
-    /// What of it an index can look up.
-    pub(crate) fn fixed(&self) -> Literal {
-        match &self.shape {
-            Shape::Plain(text) => Literal::Whole(text.to_string()),
-            Shape::Wild(parts) => {
-                Literal::of(parts, |part| part.literal(), |part| *part == Part::Run)
-            }
-        }
+    /// What is literal at its ends, for an index; of a text without wildcards, nothing.
+    pub(crate) fn ends(&self) -> Literal {
+        let parts = match &self.shape {
+            Shape::Plain(_) => &[][..],
+            Shape::Wild(parts) => parts,
+        };
+        Literal::of(parts, |part| part.literal(), |part| *part == Part::Run)
     }
 
     /// Whether `text` is one of the texts it stands for.

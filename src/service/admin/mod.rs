@@ -9,7 +9,7 @@ mod protocol;
 mod server;
 
 pub use client::ask;
-pub use label::{Change, LabelChange, Labels};
+pub use label::{Change, LabelChange};
 pub use protocol::{
     Audit, Connections, Health, Layer, Policy, Reload, Reloaded, Reply, Request, Status,
 };

@@ -69,6 +69,8 @@ pub struct Policy {
     pub layers: Vec<Layer>,
     /// Layers that did not fit here.
     pub layers_more: usize,
+    /// Files whose signatures were not checked.
+    pub unsigned: Vec<String>,
 }
 
 /// One layer of a policy.

@@ -3,11 +3,10 @@
 //! One connection, one request, one answer. Whoever may not speak, says something unreadable, or
 //! is slow, is told so and recorded, and the server goes on.
 
-use super::label::{self, Labels};
 use super::protocol::{
     Audit, Connections, Health, Layer, Policy, Reload, Reloaded, Reply, Request, Status,
 };
-use crate::gate::Gate;
+use crate::gate::{Bound, Gate};
 use crate::limits::{
     ADMIN_CONNECTIONS_MAX, ADMIN_LAYERS_MAX, ADMIN_LINE_BYTES_MAX, ADMIN_NAME_BYTES_MAX,
     ADMIN_TIMEOUT,
@@ -32,7 +31,6 @@ pub(in crate::service) struct Server {
     hook: Arc<HookServer>,
     /// The hook socket, and which one it was when it was made.
     hook_socket: (PathBuf, Option<(u64, u64)>),
-    labels: Option<Arc<dyn Labels>>,
     allow_uid: Vec<u32>,
     started: Instant,
     places: Arc<Semaphore>,
@@ -50,7 +48,6 @@ impl Server {
         gate: Arc<Gate>,
         reloads: Reloads,
         (hook, hook_socket): (Arc<HookServer>, PathBuf),
-        labels: Option<Arc<dyn Labels>>,
         allow_uid: Vec<u32>,
     ) -> Arc<Server> {
         let made = identity(&hook_socket);
@@ -59,7 +56,6 @@ impl Server {
             reloads,
             hook,
             hook_socket: (hook_socket, made),
-            labels,
             allow_uid,
             started: Instant::now(),
             places: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
@@ -116,12 +112,10 @@ impl Server {
                 Ok(attempt) => Reply::Reload(reload(&attempt)),
                 Err(why) => Reply::Error(why),
             },
-            Ok(Request::Label(change)) => {
-                match label::make(&self.gate, self.labels.as_deref(), &change, uid).await {
-                    Ok(()) => Reply::Label(change),
-                    Err(why) => Reply::Error(why),
-                }
-            }
+            Ok(Request::Label(change)) => match self.gate.label(change.wished(uid)).await {
+                Ok(()) => Reply::Label(change),
+                Err(why) => Reply::Error(why),
+            },
             Err(why) => {
                 self.bad_input(&why, uid).await;
                 Reply::Error(why)
@@ -149,6 +143,7 @@ impl Server {
                 loaded_at: format!("{:.3}", standing.loaded_at),
                 layers: layers.iter().take(ADMIN_LAYERS_MAX).map(layer).collect(),
                 layers_more: layers.len().saturating_sub(ADMIN_LAYERS_MAX),
+                unsigned: notices(&bound).collect(),
             },
             reload: standing.last.as_ref().map(reload),
             audit: Audit {
@@ -179,8 +174,9 @@ impl Server {
             }
             Outcome::Loaded | Outcome::Unchanged => None,
         };
-        let warnings = self.reloads.standing().last.and_then(refused);
-        Health { ready: problems.is_empty(), problems, warnings: warnings.into_iter().collect() }
+        let mut warnings: Vec<String> = notices(&self.gate.in_force()).collect();
+        warnings.extend(self.reloads.standing().last.and_then(refused));
+        Health { ready: problems.is_empty(), problems, warnings }
     }
 
     async fn bad_input(&self, why: &str, uid: u32) {
@@ -214,6 +210,11 @@ async fn read_line(stream: &mut UnixStream) -> Result<Vec<u8>, String> {
             return Err("the request is cut short".to_owned());
         }
     }
+}
+
+/// Signatures that were not checked.
+fn notices(bound: &Bound) -> impl Iterator<Item = String> {
+    bound.policy.notices.iter().take(ADMIN_LAYERS_MAX).map(|notice| name(notice))
 }
 
 fn reload(attempt: &Attempt) -> Reload {

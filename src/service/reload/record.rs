@@ -36,6 +36,9 @@ pub(in crate::service) fn loaded(
         ("rules", rules.into()),
         ("files", files),
     ];
+    if !bound.policy.notices.is_empty() {
+        details.push(("unsigned", bound.policy.notices.iter().map(String::as_str).collect()));
+    }
     if let Some(before) = before {
         details.push(("before", before.name.as_str().into()));
         details.push(("before_sha256", before.sha256.as_str().into()));

@@ -32,6 +32,7 @@ impl Bench {
             policy: PolicyFiles {
                 files: vec![file.clone()],
                 org: PathBuf::new(),
+                poll_seconds: 0,
                 ..PolicyFiles::default()
             },
             ..super::super::config::Config::default()
@@ -48,7 +49,7 @@ impl Bench {
         let gate = Gate::new(bound, redactor.clone(), journal);
         let started_with = (&sources[..], protected);
         let (reloader, reloads) =
-            Reloader::new(Arc::clone(&gate), (places, own), started_with, redactor, 0);
+            Reloader::new(Arc::clone(&gate), (places, own), started_with, redactor, &config.policy);
         Bench { reloader, reloads, gate, scratch }
     }
 

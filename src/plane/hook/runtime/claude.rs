@@ -1,6 +1,6 @@
 //! Claude Code, and the Agent SDK, which runs it (payloads and answers as of 2.1.330).
 
-use super::{Event, EventError, cwd, denial, no_opinion, principal};
+use super::{Event, EventError, denial, no_opinion, path, principal};
 use crate::gate::permit::{Passage, Permit, Terms};
 use crate::model::call::{CallId, Phase, ToolCall, ToolName};
 use crate::model::decision::Obligation;
@@ -39,7 +39,8 @@ pub(super) fn read(
     let tool = text("tool_name").ok_or(EventError::Field("tool_name"))?;
     let permission_mode = text("permission_mode");
     let tool_use_id = text("tool_use_id");
-    let cwd = cwd(&body);
+    let cwd = path(&body, "cwd");
+    let transcript = path(&body, "transcript_path");
     let duration_ms = body.get("duration_ms").and_then(Json::as_u64);
     let mut take =
         |key: &'static str| body.get_mut(key).map(Json::take).ok_or(EventError::Field(key));
@@ -61,6 +62,7 @@ pub(super) fn read(
         tool_use_id,
         cwd,
         permission_mode,
+        transcript,
         attended,
     })))
 }

@@ -155,6 +155,6 @@ fn principal(runtime: Runtime, body: &Json, uid: u32) -> Result<Principal, Event
     })
 }
 
-fn cwd(body: &Json) -> Option<AbsPath> {
-    body.get("cwd").and_then(Json::as_str).and_then(|text| AbsPath::parse(text).ok())
+fn path(body: &Json, key: &str) -> Option<AbsPath> {
+    body.get(key).and_then(Json::as_str).and_then(|text| AbsPath::parse(text).ok())
 }

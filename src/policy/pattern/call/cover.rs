@@ -5,7 +5,7 @@ use crate::policy::pattern::cover::Cover;
 use crate::policy::pattern::text::TextPattern;
 
 impl Cover for CallPattern {
-    fn covers(&self, other: &CallPattern) -> bool {
+    fn covers_all_of(&self, other: &CallPattern) -> bool {
         if self.everything || other.everything {
             // What is not known is covered by `**` alone.
             return self.everything;

@@ -1,6 +1,6 @@
 //! Whether one connect pattern covers another.
 
-use super::{ConnectPattern, HostPattern, Port, Shape, Web, reached, unmapped};
+use super::{ConnectPattern, HostPattern, Port, Service, Shape, Web, reached, unmapped};
 use crate::model::host::{Host, Name};
 use crate::model::url::default_port;
 use crate::policy::pattern::Stance;
@@ -9,14 +9,14 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 
 impl Cover for ConnectPattern {
-    fn covers(&self, other: &ConnectPattern) -> bool {
+    fn covers_all_of(&self, other: &ConnectPattern) -> bool {
         if self.stance == Stance::Loosen && other.stance == Stance::Tighten {
             return matches!(self.shape, Shape::Every);
         }
         let stances = (self.stance, other.stance);
         match (&self.shape, &other.shape) {
             (Shape::Every, _) => true,
-            (Shape::Unix(wide), Shape::Unix(narrow)) => wide.covers(narrow),
+            (Shape::Unix(wide), Shape::Unix(narrow)) => wide.covers_all_of(narrow),
             (Shape::Addresses(wide), Shape::Addresses(narrow)) => {
                 narrow.iter().all(|net| wide.iter().any(|wide| wide.contains(net)))
             }
@@ -96,11 +96,6 @@ fn below(apex: &str) -> String {
 impl Web {
     fn covers(&self, other: &Web, (stance, narrow): (Stance, Stance)) -> bool {
         let method = self.method.is_none() || self.method == other.method;
-        let scheme = match (&self.scheme, &other.scheme) {
-            (None, _) => true,
-            (Some(wide), Some(narrow)) => super::same_scheme(wide, narrow),
-            (Some(_), None) => false,
-        };
         let path = match (&self.path, &other.path) {
             (None, _) => true,
             (Some(_), None) => false,
@@ -111,29 +106,8 @@ impl Web {
                 path.literal().is_some_and(plain) && wide.covers(path)
             }
         };
-        method && scheme && path && self.host.covers(&other.host) && self.ports_cover(other, narrow)
-    }
-
-    /// Where no port is stated, it is that of the scheme, or one of the web's two.
-    fn ports_cover(&self, other: &Web, narrow: Stance) -> bool {
-        let stated = |web: &Web| match web.scheme.as_deref() {
-            Some(scheme) => default_port(scheme).into_iter().collect(),
-            None => vec![80, 443],
-        };
-        match (&self.port, &other.port) {
-            (Port::Any, _) => true,
-            (_, Port::Any) => false,
-            (Port::Exact(wide), Port::Exact(port)) => wide == port,
-            // A deny is sure of its scheme's own port where none is known.
-            (Port::Exact(wide), Port::OfScheme) => {
-                narrow == Stance::Loosen && stated(other) == [*wide]
-            }
-            (Port::OfScheme, Port::Exact(port)) => stated(self).contains(port),
-            (Port::OfScheme, Port::OfScheme) => {
-                let ports = stated(self);
-                stated(other).iter().all(|port| ports.contains(port))
-            }
-        }
+        let service = self.service.covers(&other.service, narrow);
+        method && path && service && self.host.covers(&other.host)
     }
 
     /// Whether it is one address that these networks hold.
@@ -151,10 +125,42 @@ impl Web {
     /// Whether it is any host on any port, whatever is asked of it.
     fn is_any(&self) -> bool {
         self.host == HostPattern::Any
-            && self.port == Port::Any
-            && self.scheme.is_none()
+            && self.service == Service { scheme: None, port: Port::Any }
             && self.method.is_none()
             && self.path.is_none()
+    }
+}
+
+impl Service {
+    fn covers(&self, other: &Service, narrow: Stance) -> bool {
+        let scheme = match (&self.scheme, &other.scheme) {
+            (None, _) => true,
+            (Some(wide), Some(narrow)) => super::same_scheme(wide, narrow),
+            (Some(_), None) => false,
+        };
+        scheme && self.ports_cover(other, narrow)
+    }
+
+    /// Where no port is stated, it is that of the scheme, or one of the web's two.
+    fn ports_cover(&self, other: &Service, narrow: Stance) -> bool {
+        let stated = |service: &Service| match service.scheme.as_deref() {
+            Some(scheme) => default_port(scheme).into_iter().collect(),
+            None => vec![80, 443],
+        };
+        match (&self.port, &other.port) {
+            (Port::Any, _) => true,
+            (_, Port::Any) => false,
+            (Port::Exact(wide), Port::Exact(port)) => wide == port,
+            // A deny is sure of its scheme's own port where none is known.
+            (Port::Exact(wide), Port::OfScheme) => {
+                narrow == Stance::Loosen && stated(other) == [*wide]
+            }
+            (Port::OfScheme, Port::Exact(port)) => stated(self).contains(port),
+            (Port::OfScheme, Port::OfScheme) => {
+                let ports = stated(self);
+                stated(other).iter().all(|port| ports.contains(port))
+            }
+        }
     }
 }
 

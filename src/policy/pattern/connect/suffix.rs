@@ -57,7 +57,7 @@ impl ConnectPattern {
     pub(crate) fn request(&self) -> Option<Request<'_>> {
         let Shape::Web(web) = &self.shape else { return None };
         let (has_method, has_path) = (web.method.is_some(), web.path.is_some());
-        Some(Request { scheme: web.scheme.as_deref(), has_method, has_path })
+        Some(Request { scheme: web.service.scheme.as_deref(), has_method, has_path })
     }
 }
 

@@ -58,8 +58,8 @@ fn pair<P: Cover + std::fmt::Debug, T: std::fmt::Debug>(
         let (Ok(a), Ok(b)) = (parse(wide, stance), parse(narrow, other)) else { return Ok(0) };
         let itself = wide == narrow && stance == other;
         // What stands where beside a `key=value` is not looked into.
-        prop_assert!(!itself || a.covers(&b) || wide.contains('='), "{wide} itself");
-        if !a.covers(&b) {
+        prop_assert!(!itself || a.covers_all_of(&b) || wide.contains('='), "{wide} itself");
+        if !a.covers_all_of(&b) {
             continue;
         }
         covered += 1;
@@ -174,8 +174,8 @@ struct Anywhere {
 }
 
 impl Cover for Anywhere {
-    fn covers(&self, other: &Anywhere) -> bool {
-        self.unbound.covers(&other.unbound)
+    fn covers_all_of(&self, other: &Anywhere) -> bool {
+        self.unbound.covers_all_of(&other.unbound)
     }
 
     fn needs(&self) -> Vec<String> {
@@ -303,7 +303,7 @@ fn command() -> impl Strategy<Value = Command> {
 #[test]
 fn what_is_covered_matches_commands() {
     let cases = (vec(exec_pattern(), 4), vec((command(), vec(command(), 0..2)), 12));
-    let writable = Writable { roots: vec![AbsPath::parse("/a").unwrap()], patterns: Vec::new() };
+    let writable = Writable { roots: vec![AbsPath::parse("/a").unwrap()], ..Writable::default() };
     law(&cases, |(patterns, commands)| {
         let anchors = anchors();
         let parse = |text: &str, stance| ExecPattern::parse(text, &anchors, stance);
@@ -434,7 +434,7 @@ fn what_must_be_seen() {
         ("**", "/", [true, true, true]),
     ] {
         let all = [(Tighten, Loosen), (Tighten, Tighten), (Loosen, Loosen)];
-        let found = all.map(|(a, b)| paths(wide, a).covers(&paths(narrow, b)));
+        let found = all.map(|(a, b)| paths(wide, a).covers_all_of(&paths(narrow, b)));
         assert_eq!(found, expected, "{wide} over {narrow}");
     }
     let commands = |text: &str, stance| ExecPattern::parse(text, &anchors, stance).unwrap();
@@ -453,7 +453,7 @@ fn what_must_be_seen() {
         ("**", "git status", [true, true, true]),
     ] {
         let all = [(Tighten, Loosen), (Tighten, Tighten), (Loosen, Loosen)];
-        let found = all.map(|(a, b)| commands(wide, a).covers(&commands(narrow, b)));
+        let found = all.map(|(a, b)| commands(wide, a).covers_all_of(&commands(narrow, b)));
         assert_eq!(found, expected, "{wide} over {narrow}");
     }
     let hosts = |text: &str, stance| ConnectPattern::parse(text, &anchors, stance).unwrap();
@@ -469,7 +469,7 @@ fn what_must_be_seen() {
         ("10.0.0.0/8", "http://10.0.0.1", [true, false, true]),
     ] {
         let all = [(Tighten, Loosen), (Tighten, Tighten), (Loosen, Loosen)];
-        let found = all.map(|(a, b)| hosts(wide, a).covers(&hosts(narrow, b)));
+        let found = all.map(|(a, b)| hosts(wide, a).covers_all_of(&hosts(narrow, b)));
         assert_eq!(found, expected, "{wide} over {narrow}");
     }
 }

@@ -21,7 +21,106 @@ pub(super) fn matches(named: &[Named], words: &[Item], command: &Command, stance
     if options == Truth::No {
         return Truth::No;
     }
-    options.and(operands(words, command, &used, stance))
+    let mut values = Places::default();
+    let Some(fits) = values_named(named, words, command, stance, &mut values) else {
+        return options.and(operands(words, &values, command, &used, stance));
+    };
+    let answer = fits.and(operands(words, &values, command, &used, stance));
+    // What tightens takes either reading of the pattern's word.
+    options.and(match stance {
+        Stance::Tighten => answer.or(operands(words, &Places::default(), command, &used, stance)),
+        Stance::Loosen => answer,
+    })
+}
+
+/// `-m pytest`: where the command's option has a value, the pattern's next word is that value and
+/// no operand. How the values fit, if there are such, and which words of the pattern they are.
+fn values_named(
+    named: &[Named],
+    words: &[Item],
+    command: &Command,
+    stance: Stance,
+    values: &mut Places,
+) -> Option<Truth> {
+    let mut answer: Option<Truth> = None;
+    for item in named {
+        let Named::Option { name, value: Some(place), .. } = item else { continue };
+        let Some(word) = words.get(*place) else { continue };
+        let mut fits: Option<Truth> = None;
+        for arg in &command.args {
+            let Role::Option { spellings, value: Some(value), .. } = &arg.role else { continue };
+            if !spellings.iter().any(|spelling| name.matches(spelling)) {
+                continue;
+            }
+            let one = word_matches(word, value, arg.path.as_ref(), stance);
+            fits = Some(match (fits, stance) {
+                (None, _) => one,
+                (Some(others), Stance::Tighten) => others.or(one),
+                (Some(others), Stance::Loosen) => others.and(one),
+            });
+        }
+        if let Some(fits) = fits {
+            values.add(*place);
+            answer = Some(answer.map_or(fits, |others| others.and(fits)));
+        }
+    }
+    answer
+}
+
+/// What patterns come to that ask for no option and no more than a first operand: what is seen of
+/// a command once for all of them.
+pub(crate) struct Seen {
+    /// Of one that ends in `...`.
+    pub(crate) open: Truth,
+    /// How many operands there are, if they surely are operands: what an exact pattern must name.
+    pub(crate) operands: Option<usize>,
+    /// Of an exact pattern that names all operands.
+    pub(crate) exact: Truth,
+}
+
+impl Seen {
+    /// What is seen of the command's arguments; whether its program is the one is another thing.
+    pub(crate) fn of(command: &Command, stance: Stance) -> Seen {
+        let none = Places::default();
+        let (mut covered, mut settled, mut count) = (Truth::Yes, true, 0);
+        each_operand(command, &none, |operand| {
+            covered = covered.and(covered_by_rest(&operand, stance));
+            settled &= !stays_put(&operand, stance, command.program.known);
+            count += 1;
+        });
+        Seen {
+            open: covered.and(options_left(command, &none, true, stance)),
+            operands: settled.then_some(count),
+            exact: options_left(command, &none, false, stance),
+        }
+    }
+}
+
+/// The first operand of a command.
+pub(crate) enum First<'a> {
+    /// There is none.
+    Nothing,
+    /// This.
+    Known(&'a str),
+    /// One of these.
+    OneOf(&'a [String]),
+    /// It is not known, or may be the value of an option before it.
+    Unsettled,
+}
+
+impl<'a> First<'a> {
+    pub(crate) fn of(command: &'a Command) -> First<'a> {
+        let mut first = None;
+        each_operand(command, &Places::default(), |operand| {
+            first.get_or_insert(match &operand.arg.word {
+                _ if operand.may_be_value => First::Unsettled,
+                Word::Known(text) => First::Known(text),
+                Word::OneOf(texts) => First::OneOf(texts),
+                Word::Unknown(_) => First::Unsettled,
+            });
+        });
+        first.unwrap_or(First::Nothing)
+    }
 }
 
 /// A set of arguments by their place.
@@ -59,7 +158,7 @@ fn options_named(named: &[Named], command: &Command, used: &mut Places) -> Truth
             Named::KeyValue { key, value } => {
                 answer = answer.and(find_value(key, value, command, used));
             }
-            Named::Option { name, cluster, optional } => {
+            Named::Option { name, cluster, optional, .. } => {
                 let found = find_options(name, command, used)
                     || (!cluster.is_empty()
                         && cluster.iter().all(|letter| find_options(letter, command, used)));
@@ -168,17 +267,49 @@ struct Operand<'a> {
     may_be_value: bool,
 }
 
-/// Matches the operands in order, less the `key=value`s that the pattern names. After an option
-/// that no table knows, the next word may be its value.
-fn operands(wanted: &[Item], command: &Command, used: &Places, stance: Stance) -> Truth {
-    let mut reach = Reach::start(wanted);
+/// Matches the operands in order; `values` are words of the pattern that are no operands.
+fn operands(
+    wanted: &[Item],
+    values: &Places,
+    command: &Command,
+    used: &Places,
+    stance: Stance,
+) -> Truth {
+    let wanted = Wanted { words: wanted, values };
+    let mut reach = Reach::start(&wanted);
+    each_operand(command, used, |operand| {
+        reach.step(&wanted, &operand, stance, command.program.known);
+    });
+    reach.at(wanted.words.len())
+}
+
+/// The words of a pattern, and which of them are values of options here.
+struct Wanted<'a> {
+    words: &'a [Item],
+    values: &'a Places,
+}
+
+impl Wanted<'_> {
+    /// The word there, unless it is a value.
+    fn at(&self, place: usize) -> Option<&Item> {
+        self.words.get(place).filter(|_| !self.values.contains(place))
+    }
+
+    /// Whether the word there may stand for no operand.
+    fn may_be_none(&self, place: usize) -> bool {
+        self.values.contains(place) || matches!(self.words.get(place), Some(Item::Rest))
+    }
+}
+
+/// The operands in order, less those that the pattern names as `key=value`. After an option that no
+/// table knows, the next word may be its value.
+fn each_operand<'a>(command: &'a Command, used: &Places, mut each: impl FnMut(Operand<'a>)) {
     let mut after_unknown = false;
     for (index, arg) in command.args.iter().enumerate() {
         match &arg.role {
             Role::Operand if used.contains(index) => after_unknown = false,
             Role::Operand => {
-                let operand = Operand { arg, may_be_value: after_unknown };
-                reach.step(wanted, &operand, stance, command.program.known);
+                each(Operand { arg, may_be_value: after_unknown });
                 after_unknown = false;
             }
             Role::Option { class, value, .. } => {
@@ -187,7 +318,6 @@ fn operands(wanted: &[Item], command: &Command, used: &Places, stance: Stance) -
             Role::EndOfOptions => after_unknown = false,
         }
     }
-    reach.at(wanted.len())
 }
 
 /// For each place in the pattern, how surely the operands read so far can stand there.
@@ -200,8 +330,8 @@ struct Reach {
 impl Reach {
     const FEW: usize = 16;
 
-    fn start(wanted: &[Item]) -> Reach {
-        let places = wanted.len() + 1;
+    fn start(wanted: &Wanted<'_>) -> Reach {
+        let places = wanted.words.len() + 1;
         let many = if places > Reach::FEW { vec![Truth::No; places] } else { Vec::new() };
         let mut reach = Reach { few: [Truth::No; Reach::FEW], many };
         reach.set(0, Truth::Yes);
@@ -222,28 +352,34 @@ impl Reach {
     }
 
     /// Reads one operand. From the last place down, so that each sees what was before.
-    fn step(&mut self, wanted: &[Item], operand: &Operand<'_>, stance: Stance, known: bool) {
+    fn step(&mut self, wanted: &Wanted<'_>, operand: &Operand<'_>, stance: Stance, known: bool) {
         let stays = stays_put(operand, stance, known);
-        for place in (0..=wanted.len()).rev() {
+        for place in (0..=wanted.words.len()).rev() {
             let here = self.at(place);
             let mut next = if stays { here.doubted() } else { Truth::No };
-            if here.possible() && matches!(wanted.get(place), Some(Item::Rest)) {
+            if here.possible() && matches!(wanted.at(place), Some(Item::Rest)) {
                 next = next.or(here.and(covered_by_rest(operand, stance)));
             }
             let before = place.checked_sub(1);
-            let before = before.and_then(|at| Some((self.at(at), wanted.get(at)?)));
+            let before = before.and_then(|at| Some((self.at(at), wanted.at(at)?)));
             if let Some((from, item)) = before.filter(|(from, _)| from.possible()) {
-                next = next.or(from.and(operand_matches(item, operand.arg, stance)));
+                next = next.or(from.and(word_matches(
+                    item,
+                    &operand.arg.word,
+                    operand.arg.path.as_ref(),
+                    stance,
+                )));
             }
             self.set(place, next);
         }
         self.skip_rests(wanted);
     }
 
-    /// `...` may stand for nothing: whoever stands before one also stands after it.
-    fn skip_rests(&mut self, wanted: &[Item]) {
-        for (place, item) in wanted.iter().enumerate() {
-            if matches!(item, Item::Rest) {
+    /// `...` may stand for nothing, and a value stands for no operand: whoever stands before one
+    /// also stands after it.
+    fn skip_rests(&mut self, wanted: &Wanted<'_>) {
+        for place in 0..wanted.words.len() {
+            if wanted.may_be_none(place) {
                 self.set(place + 1, self.at(place + 1).or(self.at(place)));
             }
         }
@@ -274,9 +410,9 @@ fn covered_by_rest(operand: &Operand<'_>, stance: Stance) -> Truth {
     }
 }
 
-fn operand_matches(item: &Item, arg: &Arg, stance: Stance) -> Truth {
+fn word_matches(item: &Item, word: &Word, path: Option<&PathTarget>, stance: Stance) -> Truth {
     match item {
-        Item::Operand(pattern) => match &arg.word {
+        Item::Operand(pattern) => match word {
             Word::Known(text) => Truth::from(pattern.matches(text)),
             Word::OneOf(texts) => {
                 let mut hits = texts.iter().map(|text| pattern.matches(text));
@@ -290,7 +426,7 @@ fn operand_matches(item: &Item, arg: &Arg, stance: Stance) -> Truth {
                 if possible { Truth::Maybe } else { Truth::No }
             }
         },
-        Item::Path(pattern) => match (&arg.path, &arg.word) {
+        Item::Path(pattern) => match (path, word) {
             (Some(path), _) => pattern.matches(path),
             (None, Word::Unknown(_) | Word::OneOf(_)) => Truth::Maybe,
             (None, Word::Known(_)) => Truth::No,

@@ -12,7 +12,7 @@ use crate::policy::pattern::text::TextPattern;
 const OPENING: &str = " ";
 
 impl Cover for ExecPattern {
-    fn covers(&self, other: &ExecPattern) -> bool {
+    fn covers_all_of(&self, other: &ExecPattern) -> bool {
         if self.everything || other.everything {
             return self.everything;
         }
@@ -79,21 +79,48 @@ impl Stage {
             && (stance == Stance::Tighten || other.named.iter().all(known))
     }
 
+    /// Whether the words cover those of `other`, whichever of them a command takes as the values of
+    /// the options before them.
     fn words_cover(&self, other: &Stage, stance: Stance) -> bool {
-        let is_rest = |item: &Item| matches!(item, Item::Rest);
-        // Under an allow, `...` does not surely stand for what may be an option.
-        let absorbs = |item: &Item| match (item, stance) {
-            (_, Stance::Tighten) | (Item::Rest | Item::Path(_), Stance::Loosen) => true,
-            (Item::Operand(text), Stance::Loosen) => {
-                text.head().chars().next().is_some_and(|first| first != '-')
+        let values: Vec<usize> = other.named.iter().filter_map(Named::value).collect();
+        // The value of an option here must be that of the same option there.
+        let mut pairs = Vec::new();
+        for named in self.named.iter().filter(|named| named.value().is_some()) {
+            let pair = other.named.iter().find(|narrow| self.has_value_of(named, narrow, other));
+            match (named.value(), pair.and_then(Named::value)) {
+                (Some(own), Some(value)) => pairs.push((own, value)),
+                _ => return false,
             }
+        }
+        if values.len() > VALUES_MAX {
+            return false;
+        }
+        (0..1_u32 << values.len()).all(|taken| {
+            let is_taken = |place: usize| {
+                let mut all = values.iter().enumerate();
+                all.any(|(bit, value)| *value == place && taken & (1 << bit) != 0)
+            };
+            let narrow: Vec<&Item> = left(&other.words, is_taken);
+            let own_taken =
+                |place: usize| pairs.iter().any(|(own, value)| *own == place && is_taken(*value));
+            let wide: Vec<&Item> = left(&self.words, own_taken);
+            words_cover(&wide, &narrow, stance)
+        })
+    }
+
+    /// Whether `named` and `narrow` are the same option, and its value here covers the one there.
+    fn has_value_of(&self, named: &Named, narrow: &Named, other: &Stage) -> bool {
+        let (Named::Option { name, .. }, Named::Option { name: same, .. }) = (named, narrow) else {
+            return false;
         };
-        let takes = |wide: &Item, narrow: &Item| match (wide, narrow) {
-            (Item::Operand(wide), Item::Operand(narrow)) => wide.covers(narrow),
-            (Item::Path(wide), Item::Path(narrow)) => wide.covers(narrow),
-            (Item::Operand(_) | Item::Path(_) | Item::Rest, _) => false,
+        let word = |stage: &Stage, named: &Named| {
+            named.value().and_then(|place| stage.words.get(place)).cloned()
         };
-        sequence(&self.words, &other.words, is_rest, absorbs, takes)
+        name == same
+            && match (word(self, named), word(other, narrow)) {
+                (Some(wide), Some(narrow)) => wide.takes(&narrow),
+                _ => false,
+            }
     }
 
     /// How it opens, each time with one more operand, and then the operands and options that can
@@ -124,18 +151,59 @@ impl Stage {
     }
 }
 
+/// More options with values than this are not looked into.
+const VALUES_MAX: usize = 4;
+
+/// The words that are not taken.
+fn left(words: &[Item], is_taken: impl Fn(usize) -> bool) -> Vec<&Item> {
+    words.iter().enumerate().filter(|(place, _)| !is_taken(*place)).map(|(_, word)| word).collect()
+}
+
+fn words_cover(wide: &[&Item], narrow: &[&Item], stance: Stance) -> bool {
+    // Under an allow, `...` does not surely stand for what may be an option.
+    let absorbs = |item: &&Item| match (item, stance) {
+        (_, Stance::Tighten) | (Item::Rest | Item::Path(_), Stance::Loosen) => true,
+        (Item::Operand(text), Stance::Loosen) => {
+            text.head().chars().next().is_some_and(|first| first != '-')
+        }
+    };
+    let is_rest = |item: &&Item| matches!(item, Item::Rest);
+    sequence(wide, narrow, is_rest, absorbs, |wide, narrow| wide.takes(narrow))
+}
+
+impl Item {
+    /// Whether this one word stands for all that `other` does.
+    fn takes(&self, other: &Item) -> bool {
+        match (self, other) {
+            (Item::Operand(wide), Item::Operand(narrow)) => wide.covers(narrow),
+            (Item::Path(wide), Item::Path(narrow)) => wide.covers_all_of(narrow),
+            (Item::Operand(_) | Item::Path(_) | Item::Rest, _) => false,
+        }
+    }
+}
+
 impl ProgramPattern {
     fn covers(&self, other: &ProgramPattern) -> bool {
         match (self, other) {
             (ProgramPattern::Any, _) => true,
             (ProgramPattern::Name(wide), ProgramPattern::Name(narrow)) => wide.covers(narrow),
-            (ProgramPattern::File(wide), ProgramPattern::File(narrow)) => wide.covers(narrow),
+            (ProgramPattern::File(wide), ProgramPattern::File(narrow)) => {
+                wide.covers_all_of(narrow)
+            }
             (ProgramPattern::Name(_) | ProgramPattern::File(_), _) => false,
         }
     }
 }
 
 impl Named {
+    /// The word behind an option, which may be its value.
+    fn value(&self) -> Option<usize> {
+        match self {
+            Named::Option { value, .. } => *value,
+            Named::KeyValue { .. } => None,
+        }
+    }
+
     /// Whether this is there wherever `other` is.
     fn is_shown_by(&self, other: &Named) -> bool {
         !matches!(other, Named::Option { optional: true, .. }) && self.names_all_of(other)
@@ -159,7 +227,7 @@ impl Named {
 impl ValuePattern {
     fn covers(&self, other: &ValuePattern) -> bool {
         match (self, other) {
-            (ValuePattern::Path(wide), ValuePattern::Path(narrow)) => wide.covers(narrow),
+            (ValuePattern::Path(wide), ValuePattern::Path(narrow)) => wide.covers_all_of(narrow),
             (ValuePattern::Text(wide), ValuePattern::Text(narrow)) => wide.covers(narrow),
             (ValuePattern::Path(_) | ValuePattern::Text(_), _) => false,
         }

@@ -2,7 +2,8 @@ use super::*;
 use crate::model::access::{Arg, OptionClass, Role};
 use crate::model::path::PathTarget;
 
-/// A command written as text; `-x` is a plain option, `-x!` a hazardous one, `-x~` a harmless one.
+/// A command written as text; `-x` is a plain option, `-x!` a hazardous one, `-x~` a harmless one,
+/// and `-x:v` one with the value `v`.
 fn command(text: &str, known: bool) -> Command {
     let mut words = text.split(' ');
     let program = words.next().unwrap();
@@ -18,7 +19,11 @@ fn command(text: &str, known: bool) -> Command {
         let role = match bare {
             "--" => Role::EndOfOptions,
             _ if bare.starts_with('-') => {
-                Role::Option { spellings: vec![bare.to_owned()], value: None, class }
+                let (name, value) = match bare.split_once(':') {
+                    Some((name, value)) => (name, Some(Word::known(value))),
+                    None => (bare, None),
+                };
+                Role::Option { spellings: vec![name.to_owned()], value, class }
             }
             _ => Role::Operand,
         };
@@ -36,8 +41,8 @@ fn command(text: &str, known: bool) -> Command {
 
 fn ask(pattern: &str, command: &Command, feeders: &[&Command]) -> [Truth; 2] {
     let anchors = Anchors::frozen(None);
-    let writable =
-        Writable { roots: vec![anchors.workspace.clone(), anchors.tmp.clone()], patterns: vec![] };
+    let roots = vec![anchors.workspace.clone(), anchors.tmp.clone()];
+    let writable = Writable { roots, ..Writable::default() };
     [Stance::Loosen, Stance::Tighten].map(|stance| {
         let pattern = ExecPattern::parse(pattern, &anchors, stance).unwrap();
         pattern.matches(command, || feeders.iter().copied(), &writable)
@@ -76,6 +81,16 @@ fn tokens_and_options() {
         ("./ci/build.sh ...", "/work/ci/build.sh x", Yes, Yes),
         ("a ... b", "a x y b", Yes, Yes),
         ("a ... b", "a x y", No, No),
+        // A word of the pattern behind an option that has a value is that value.
+        ("python3 -m pytest ...", "python3 -m:pytest -q tests", Yes, Yes),
+        ("python3 -m pytest ...", "python3 -m:evil pytest", No, Yes),
+        ("python3 -m pytest ...", "python3 -m:evil x", No, No),
+        ("python3 -m pytest ...", "python3 -m:pytest -m:evil", No, Yes),
+        ("curl -X POST ...", "curl https://a.example -X:POST", Yes, Yes),
+        ("curl -X POST ...", "curl -X:GET https://a.example", No, No),
+        ("head -n? 5 f", "head 5 f", Yes, Yes),
+        ("head -n? 5 f", "head -n:5 f", Yes, Yes),
+        ("head -n? 5 f", "head -n:6 f", No, No),
     ] {
         assert_eq!(ask(pattern, &command(text, true), &[]), [loosen, tighten], "{pattern} {text}");
     }

@@ -5,7 +5,7 @@ use crate::policy::pattern::Stance;
 use crate::policy::pattern::cover::Cover;
 
 impl Cover for PathPattern {
-    fn covers(&self, other: &PathPattern) -> bool {
+    fn covers_all_of(&self, other: &PathPattern) -> bool {
         let (wide, narrow) = match (&self.shape, &other.shape) {
             (Shape::Every, _) => return true,
             (Shape::AnyOf(_), Shape::Every) => return false,

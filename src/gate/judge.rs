@@ -1,0 +1,95 @@
+//! One call judged, on a thread that may block: gathered without a lock, then decided under the
+//! lock of its user, where what it changes of its session is done at once.
+
+use super::{Bound, Gate};
+use crate::engine::decide;
+use crate::facts::{Place, gather};
+use crate::model::call::{Phase, ToolCall};
+use crate::model::decision::{Decision, PolicyId};
+use crate::model::json::Json;
+use crate::model::session::Session;
+use crate::model::time::Moment;
+use crate::policy::Policy;
+use crate::redact::json_bytes;
+use crate::session::{Asked, Finding, Held, Outcome};
+use crate::world::World;
+use std::time::Instant;
+
+/// A call that was judged, until its record is written.
+#[derive(Debug)]
+pub(super) struct Judged {
+    /// The call; nothing if judging it failed.
+    pub(super) call: Option<ToolCall>,
+    /// What was decided.
+    pub(super) decision: Decision,
+    /// What the record says of the state.
+    pub(super) state: Option<Json>,
+    /// What does not agree.
+    pub(super) findings: Vec<Finding>,
+    /// What was taken for it.
+    pub(super) held: Held,
+}
+
+impl Judged {
+    /// A call that could not be judged.
+    pub(super) fn failed(why: &str, policy: &PolicyId) -> Judged {
+        let decision = Decision::refusal(why.to_owned(), policy.clone());
+        let (state, findings, held) = (None, Vec::new(), Held::default());
+        Judged { call: None, decision, state, findings, held }
+    }
+}
+
+/// Why a call is refused that takes too long.
+pub(super) const TOO_LATE: &str = "the call could not be judged in time";
+
+/// The moment, by the clock of the machine.
+pub(super) fn now() -> Moment {
+    Moment(jiff::Timestamp::now().as_microsecond())
+}
+
+/// Judges one call. What is decided after `deadline` nobody waits for any more, so it lets nothing
+/// through and changes nothing.
+pub(super) fn judge(
+    gate: &Gate,
+    call: ToolCall,
+    world: &dyn World,
+    Bound { policy, anchors }: &Bound,
+    deadline: Instant,
+) -> Judged {
+    let place = Place { world, workspace: &anchors.workspace, tmp: &anchors.tmp };
+    let mut facts = gather(call, &policy.tools, &place);
+    let now = now();
+    if !policy.keeps_state() {
+        facts.session = Session { now, ..Session::default() };
+        let decision = decide(policy, &facts, &gate.redactor);
+        let (state, findings, held) = (None, Vec::new(), Held::default());
+        return Judged { call: Some(facts.call), decision, state, findings, held };
+    }
+    let output_bytes = match &facts.call.phase {
+        Phase::Pre => None,
+        Phase::Post { output, .. } => u64::try_from(json_bytes(output)).ok(),
+    };
+    let reads = output_bytes.is_none() && counts_transcripts(policy);
+    let transcript = reads.then(|| gate.store.read_transcript(&facts.call, world));
+    let asked = Asked::of(&facts.call, transcript);
+    let judged = |session| {
+        if Instant::now() > deadline {
+            return Decision::refusal(TOO_LATE.to_owned(), policy.id.clone());
+        }
+        facts.session = session;
+        decide(policy, &facts, &gate.redactor)
+    };
+    let Outcome { decision, state, findings, held } = match output_bytes {
+        None => gate.store.admit(&asked, policy, now, judged),
+        Some(bytes) => gate.store.finish(&asked, bytes, policy, now, judged),
+    };
+    Judged { call: Some(facts.call), decision, state, findings, held }
+}
+
+/// Whether some budget asks for what only a transcript tells.
+fn counts_transcripts(policy: &Policy) -> bool {
+    policy.budgets.iter().any(|budget| {
+        let terms = &budget.terms;
+        terms.turns.is_some() || terms.cost_usd.is_some() || terms.models.is_some()
+    })
+}

@@ -1,0 +1,38 @@
+//! What is remembered of sessions, over restarts: built again at the start, written down whole now
+//! and then.
+
+use crate::gate::Gate;
+use crate::limits::SNAPSHOT_CHECK;
+use crate::policy::Policy;
+use crate::redact::Redactor;
+use crate::session::{RebuildError, Store};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What the log of a directory tells of sessions.
+///
+/// # Errors
+/// If it does not tell, and the policy asks for it. A policy that does not is served; should one
+/// that does come into force later, nothing is let through.
+pub(super) fn of(dir: &Path, policy: &Policy, redactor: &Redactor) -> Result<Store, RebuildError> {
+    match Store::rebuild(dir, redactor.clone()) {
+        Ok(store) => Ok(store),
+        Err(error) if policy.keeps_state() => Err(error),
+        Err(error) => {
+            tracing::warn!(%error, "no policy that remembers sessions can come into force");
+            Ok(Store::lost(redactor.clone(), error.to_string()))
+        }
+    }
+}
+
+/// Writes all of it down whenever enough has changed, so that the next start is a short one.
+pub(super) async fn keep_written(gate: Arc<Gate>) {
+    loop {
+        tokio::time::sleep(SNAPSHOT_CHECK).await;
+        if gate.wants_snapshot()
+            && let Err(why) = gate.remember().await
+        {
+            tracing::error!(%why, "what sessions did could not be written down");
+        }
+    }
+}
