@@ -3,8 +3,10 @@
 use super::Subject;
 use super::entries::{Entry, written};
 use super::overlap::word;
+use crate::model::access::Verb;
 use crate::model::effect::Effect;
 use crate::policy::diagnostic::{Edit, Fix};
+use crate::policy::document::{CallText, Expect};
 use crate::policy::pattern::Stance;
 use crate::policy::pattern::cover::Cover;
 
@@ -31,6 +33,7 @@ pub(super) fn advise(
         by.file == entry.file
             && !by.is_of_grid()
             && entry.has_verbs_of(by)
+            && entry.is_unconditional()
             && !stands_for_all_of(entry, by, subject)
     };
     let mut excepted: Vec<&Entry<'_>> = with.iter().filter(certain).copied().collect();
@@ -54,14 +57,38 @@ pub(super) fn advise(
     } else {
         let more = by.verbs.iter().filter(|verb| !entry.verbs.contains(verb));
         let more: Vec<&str> = more.map(|verb| verb.as_str()).collect();
-        let too = match more.is_empty() {
-            true => String::new(),
-            false => format!("; it then holds for {} too", more.join(" and ")),
-        };
+        let mut too = String::new();
+        if !more.is_empty() {
+            too.push_str(&format!("; it then holds for {} too", more.join(" and ")));
+        }
+        if !entry.is_unconditional() {
+            too.push_str("; conditions do not come along");
+        }
         format!("{win}; move the exception into the {stricter}: {unless}{too}")
     };
+    let is_certain = is_certain && !may_contradict(by, &texts);
     let edit = insert(entry.source.unwrap_or_default(), by, &list).filter(|_| is_certain);
     (help, edit.map(|edit| Fix { words: format!("write `{unless}`"), edits: vec![edit] }))
+}
+
+/// Whether some example of the rule may be one of a call that would then be excepted: a policy whose
+/// examples fail does not load.
+fn may_contradict(by: &Entry<'_>, exceptions: &[String]) -> bool {
+    let is_path = matches!(by.verbs.first(), Some(Verb::Read | Verb::Write));
+    let names: Vec<&str> = exceptions
+        .iter()
+        .map(|text| text.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
+        .collect();
+    let is_plain = is_path && !names.iter().any(|name| name.contains(['*', '?', '[', '{', '\\']));
+    by.rule.examples.iter().filter(|example| example.value.expect != Expect::Skip).any(|example| {
+        let text = match &example.value.call {
+            CallText::Bash(text) | CallText::Bare(_, text) | CallText::Output(text) => text.clone(),
+            CallText::Tool(name, arguments) => format!("{name} {arguments}"),
+        };
+        // What a wildcard of the shell stands for is not looked up.
+        let is_literal = !text.contains(['*', '?', '[', '{', '$']);
+        !is_plain || !is_literal || names.iter().any(|name| text.contains(name))
+    })
 }
 
 /// Whether an exception for `entry` would leave nothing of the rule that holds it back.

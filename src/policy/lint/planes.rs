@@ -15,6 +15,8 @@ enum Plane {
     Hook,
     Mcp,
     Egress,
+    /// The proxy where it reads what is encrypted.
+    Interception,
     Launch,
 }
 
@@ -53,11 +55,11 @@ const SEEN_BY: &[(Asked, &[Plane])] = &[
     (Asked::Host, &[Plane::Hook, Plane::Mcp, Plane::Egress]),
     // Of WebFetch, curl and wget; of a request that the proxy forwards.
     (Asked::Method(Carrier::Clear), &[Plane::Hook, Plane::Egress]),
-    (Asked::Method(Carrier::Sealed), &[Plane::Hook]),
+    (Asked::Method(Carrier::Sealed), &[Plane::Hook, Plane::Interception]),
     (Asked::Method(Carrier::Opaque), &[]),
     // Of every URL that a tool is given.
     (Asked::UrlPath(Carrier::Clear), &[Plane::Hook, Plane::Mcp, Plane::Egress]),
-    (Asked::UrlPath(Carrier::Sealed), &[Plane::Hook, Plane::Mcp]),
+    (Asked::UrlPath(Carrier::Sealed), &[Plane::Hook, Plane::Mcp, Plane::Interception]),
     (Asked::UrlPath(Carrier::Opaque), &[]),
 ];
 
@@ -172,6 +174,7 @@ impl Plane {
             Plane::Hook => "hook",
             Plane::Mcp => "mcp",
             Plane::Egress => "egress",
+            Plane::Interception => "egress with interception",
             Plane::Launch => "launch",
         }
     }
