@@ -73,6 +73,9 @@ pub const DIAGNOSTICS_MAX: usize = 200;
 pub const SHOWN_CHARS_MAX: usize = 1_000;
 /// How far apart, in bytes, two places of one mistake may lie to be shown in one excerpt.
 pub const EXCERPT_BYTES_MAX: usize = 64 * 1024;
+/// How many pairs of patterns the lints compare: a tenth of a second. Ten thousand rules need
+/// fewer, since only those are compared that share a word.
+pub const LINT_COMPARISONS_MAX: usize = 200_000;
 /// How often `--fix` reads a file again after a round of fixes: a fix may bring out another.
 pub const FIX_ROUNDS_MAX: usize = 64;
 /// Calls of one session that `policy eval` keeps open until their `post` lines come; beyond it the

@@ -11,8 +11,9 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use toolgate::author::check::{Checked, check, workspace_in};
+use toolgate::author::check::{Checked, check_and_lint, workspace_in};
 use toolgate::author::fix::fix;
+use toolgate::model::time::Moment;
 use toolgate::policy::builtin::Protected;
 use toolgate::policy::diagnostic::codes::{CODES, code};
 use toolgate::policy::diagnostic::{ascii, human, json, sarif};
@@ -58,7 +59,10 @@ fn sources(case: &str) -> Vec<Source> {
 fn diagnostics(sources: &[Source]) -> Vec<Diagnostic> {
     let redactor = Redactor::shipped().unwrap();
     let anchors = Anchors::frozen(workspace_in(sources));
-    let Checked { diagnostics, .. } = check(sources, &anchors, &Protected::default(), &redactor);
+    // 2026-06-01, so that what has ended then has ended.
+    let now = Some(Moment(1_780_272_000 * Moment::SECOND));
+    let protected = Protected::default();
+    let Checked { diagnostics, .. } = check_and_lint(sources, &anchors, &protected, &redactor, now);
     diagnostics
 }
 

@@ -84,6 +84,55 @@ fn check_ends_as_the_page_says() {
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
 }
 
+/// Loads, with a warning that has a fix, and a note.
+const POOR: &str = "\
+schema = 1
+
+[policy]
+name    = \"poor\"
+default = \"defer\"
+
+[read]
+allow = [\"/srv/.env.example\"] # the template
+
+[connect]
+allow = [\"GET https://docs.example/**\"]
+
+[[rule]]
+id    = \"no-dotenv\"
+deny  = \"read\"
+match = [\"**/.env*\"] # wherever
+";
+
+#[test]
+fn lints_are_told_as_asked_for_and_never_change_the_exit_code() {
+    let there = directory(&[("poor.toml", POOR)]);
+    for (lints, warning, note) in [
+        (&[][..], true, false),
+        (&["--lints", "all"], true, true),
+        (&["--lints", "warnings"], true, false),
+        (&["--lints", "none"], false, false),
+    ] {
+        for format in ["human", "json", "sarif"] {
+            let fixed = ["check", "--format", format, "poor.toml"];
+            let output = toolgate(there.path(), &[&fixed, lints].concat(), "");
+            assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+            // SARIF's rules have every code; its results name theirs.
+            let told = |code: &str| match format {
+                "sarif" => shown(&output).contains(&format!("\"ruleId\": \"{code}\"")),
+                _ => shown(&output).contains(code),
+            };
+            assert_eq!((told("P021"), told("P043")), (warning, note), "{}", shown(&output));
+        }
+    }
+    let output = toolgate(there.path(), &["check", "--fix", "--lints", "none", "poor.toml"], "");
+    assert_eq!((output.status.code(), text(&there, "poor.toml").as_str()), (Some(0), POOR));
+    let output = toolgate(there.path(), &["check", "--fix", "poor.toml"], "");
+    assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
+    let mended = "# wherever\nunless = [\"**/.env.example\"]\n";
+    assert_eq!(text(&there, "poor.toml"), POOR.replace("# wherever\n", mended));
+}
+
 #[test]
 fn programs_get_one_document_on_standard_output() {
     let there = directory(&[("good.toml", GOOD), ("bad.toml", BAD)]);

@@ -1,9 +1,11 @@
 //! Any text: reading it as a policy ends, in a policy or in an error at least; whatever it has to
-//! say can be shown, and holds no character that steers a terminal; and a layout of it is its own.
+//! say, lints among it, can be shown, and holds no character that steers a terminal; and a layout
+//! of it is its own.
 
 use toolgate::author::format::{FormatError, format};
 use toolgate::policy::builtin::Protected;
 use toolgate::policy::diagnostic::{ascii, json, sarif};
+use toolgate::policy::lint::lint;
 use toolgate::policy::pattern::Anchors;
 use toolgate::policy::{Severity, Source, compile};
 
@@ -15,7 +17,10 @@ pub fn hold(bytes: &[u8]) {
     let compiled = compile(&sources, &Anchors::frozen(None), &Protected::default());
     let errors = compiled.diagnostics.iter().filter(|found| found.severity == Severity::Error);
     assert_eq!(compiled.policy.is_none(), errors.count() > 0);
-    for found in &compiled.diagnostics {
+    let lints = lint(&sources, &compiled, None);
+    assert!(lints.iter().all(|found| found.severity < Severity::Error));
+    let all = [compiled.diagnostics, lints].concat();
+    for found in &all {
         assert!(!found.message.is_empty());
         for colour in [false, true] {
             let shown = found.render(text, colour);
@@ -23,10 +28,7 @@ pub fn hold(bytes: &[u8]) {
             assert!(colour || !shown.contains(|c: char| c.is_control() && c != '\n'));
         }
     }
-    for told in [
-        json::diagnostics(&compiled.diagnostics, &sources),
-        sarif::log(&compiled.diagnostics, &sources, &[]),
-    ] {
+    for told in [json::diagnostics(&all, &sources), sarif::log(&all, &sources, &[])] {
         let shown = ascii(&told.to_string()).into_owned();
         assert!(!shown.contains(char::is_control));
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), told);

@@ -1,7 +1,9 @@
 //! Reading a policy for use: compile it, run its examples and tests, and yield it only if all hold.
 
+use super::lint::lint;
 use super::run::{Ran, RunKind, RunOutcome, run, stated_workspace};
 use crate::model::path::AbsPath;
+use crate::model::time::Moment;
 use crate::policy::builtin::{PACKS, Protected, pack};
 use crate::policy::compile::Compiled;
 use crate::policy::diagnostic::{Diagnostic, Severity};
@@ -44,9 +46,37 @@ pub fn check(
     protected: &Protected,
     redactor: &Redactor,
 ) -> Checked {
+    read(sources, anchors, protected, redactor).0
+}
+
+/// The same with all that the author should look at; whether the policy loads is as before. `now`
+/// is asked for what has ended.
+#[must_use]
+pub fn check_and_lint(
+    sources: &[Source],
+    anchors: &Anchors,
+    protected: &Protected,
+    redactor: &Redactor,
+    now: Option<Moment>,
+) -> Checked {
+    let (mut checked, frozen) = read(sources, anchors, protected, redactor);
+    if let Some((frozen, anchors)) = frozen {
+        let found = lint(sources, &frozen, &anchors, redactor, &checked.ran, now);
+        checked.diagnostics.extend(found);
+    }
+    checked
+}
+
+/// What came of it, and the policy in the frozen world if it can be read.
+fn read(
+    sources: &[Source],
+    anchors: &Anchors,
+    protected: &Protected,
+    redactor: &Redactor,
+) -> (Checked, Option<(Compiled, Anchors)>) {
     let Compiled { policy, documents, mut diagnostics, .. } = compile(sources, anchors, protected);
     if policy.is_none() {
-        return Checked { policy, diagnostics, ran: Vec::new() };
+        return (Checked { policy, diagnostics, ran: Vec::new() }, None);
     }
     let frozen_anchors = Anchors::frozen(stated_workspace(&documents));
     let frozen = compile(sources, &frozen_anchors, &Protected::default());
@@ -57,8 +87,9 @@ pub fn check(
     diagnostics.extend(failed);
     if frozen.policy.is_none() {
         diagnostics.extend(frozen.diagnostics);
+        return (Checked { policy: None, diagnostics, ran }, None);
     }
-    Checked { policy: policy.filter(|_| sound), diagnostics, ran }
+    (Checked { policy: policy.filter(|_| sound), diagnostics, ran }, Some((frozen, frozen_anchors)))
 }
 
 /// An example or test that did not come out as it says, as a mistake.

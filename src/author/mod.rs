@@ -8,6 +8,7 @@ pub mod explain;
 pub mod fix;
 pub mod format;
 pub mod line;
+mod lint;
 pub mod report;
 pub mod rewrite;
 pub mod run;

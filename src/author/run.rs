@@ -135,11 +135,12 @@ fn examples(frozen: &Compiled, bench: &Bench<'_>) -> Vec<Ran> {
     ran
 }
 
+/// The frozen world in which one policy is asked.
 #[derive(Clone, Copy)]
-struct Bench<'a> {
-    policy: &'a Policy,
-    anchors: &'a Anchors,
-    redactor: &'a Redactor,
+pub(super) struct Bench<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) anchors: &'a Anchors,
+    pub(super) redactor: &'a Redactor,
 }
 
 impl Bench<'_> {
@@ -202,7 +203,7 @@ impl Bench<'_> {
     }
 
     /// The strongest that the rule says of any access, or of what came back.
-    fn said(&self, rule: &Rule, facts: &Facts) -> Truth {
+    pub(super) fn said(&self, rule: &Rule, facts: &Facts) -> Truth {
         let of_access = |access| answer(rule, access, facts, &self.policy.writable);
         let said = facts.accesses.iter().map(of_access).max().unwrap_or(Truth::No);
         match &facts.call.phase {
@@ -211,7 +212,7 @@ impl Bench<'_> {
         }
     }
 
-    fn facts(&self, call: &CallText, setting: &Setting) -> Facts {
+    pub(super) fn facts(&self, call: &CallText, setting: &Setting) -> Facts {
         let workspace = &self.anchors.workspace;
         let at = |text: &At<String>| workspace.join(&text.value).ok();
         let there: Vec<AbsPath> = setting.files.iter().filter_map(at).collect();

@@ -15,6 +15,7 @@ pub mod document;
 pub mod index;
 pub mod keys;
 pub mod label;
+pub mod lint;
 pub mod pattern;
 mod read;
 pub mod rule;

@@ -2,9 +2,10 @@
 //! `--fix` for those that have one answer.
 
 use super::{Outcome, readable};
-use crate::author::check::{Checked, check, workspace_in};
+use crate::author::check::{Checked, check, check_and_lint, workspace_in};
 use crate::author::fix::{Done, fix};
 use crate::author::rewrite::rewrite;
+use crate::model::time::Moment;
 use crate::policy::builtin::Protected;
 use crate::policy::diagnostic::{ascii, human, json, sarif, seen};
 use crate::policy::pattern::Anchors;
@@ -22,6 +23,9 @@ pub(in crate::cli) struct Arguments {
     /// How the mistakes are told
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Which lints are told; none of them ever changes the exit code
+    #[arg(long, value_enum, default_value_t = Lints::Warnings)]
+    lints: Lints,
     /// Mend what has one answer; comments and layout stay
     #[arg(long, requires = "files")]
     fix: bool,
@@ -37,6 +41,26 @@ enum Format {
     Sarif,
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Lints {
+    /// None
+    None,
+    /// What the author should look at
+    Warnings,
+    /// Also what is only worth knowing
+    All,
+}
+
+impl Lints {
+    /// The least that is told of a policy that loads.
+    fn least(self) -> Severity {
+        match self {
+            Lints::None | Lints::Warnings => Severity::Warning,
+            Lints::All => Severity::Note,
+        }
+    }
+}
+
 /// All that was found.
 struct Found {
     sources: Vec<Source>,
@@ -50,10 +74,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let (mut sources, unreadable) = read(&arguments.files);
     let whole = unreadable.is_empty();
     let fixed = match arguments.fix {
-        true => mend(&mut sources, &arguments.files, &redactor, whole)?,
+        true => mend(&mut sources, arguments, &redactor, whole)?,
         false => Vec::new(),
     };
-    let checked = examine(&sources, &redactor, whole);
+    let checked = examine(&sources, &redactor, whole, arguments.lints);
     let found = Found { sources, checked, unreadable, fixed };
     match arguments.format {
         Format::Human => tell(&found),
@@ -90,11 +114,17 @@ fn read(files: &[PathBuf]) -> (Vec<Source>, Vec<sarif::Unreadable>) {
 
 /// Checks the files together. Where one is missing the others are read and no more: what their
 /// tests claim is claimed of all of them.
-fn examine(sources: &[Source], redactor: &Redactor, whole: bool) -> Checked {
+fn examine(sources: &[Source], redactor: &Redactor, whole: bool, lints: Lints) -> Checked {
     let anchors = Anchors::frozen(workspace_in(sources));
     let protected = Protected::default();
     if whole {
-        return check(sources, &anchors, &protected, redactor);
+        if let Lints::None = lints {
+            return check(sources, &anchors, &protected, redactor);
+        }
+        let now = Moment(jiff::Timestamp::now().as_microsecond());
+        let mut checked = check_and_lint(sources, &anchors, &protected, redactor, Some(now));
+        checked.diagnostics.retain(|found| found.severity >= lints.least());
+        return checked;
     }
     let diagnostics = compile(sources, &anchors, &protected).diagnostics;
     Checked { policy: None, diagnostics, ran: Vec::new() }
@@ -103,14 +133,15 @@ fn examine(sources: &[Source], redactor: &Redactor, whole: bool) -> Checked {
 /// Mends what has one answer, in the files themselves.
 fn mend(
     sources: &mut Vec<Source>,
-    files: &[PathBuf],
+    arguments: &Arguments,
     redactor: &Redactor,
     whole: bool,
 ) -> Result<Vec<Done>, String> {
+    let Arguments { files, lints, .. } = arguments;
     if files.iter().any(|file| file == Path::new("-")) {
         return Err("standard input cannot be fixed: name the file".to_owned());
     }
-    let fixed = fix(sources, &|sources| examine(sources, redactor, whole).diagnostics);
+    let fixed = fix(sources, &|sources| examine(sources, redactor, whole, *lints).diagnostics);
     for (index, (old, new)) in sources.iter().zip(&fixed.sources).enumerate() {
         let again = sources.iter().take(index).any(|source| source.name == old.name);
         if old.text != new.text && !again {

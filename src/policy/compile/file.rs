@@ -18,7 +18,9 @@ use crate::policy::pattern::connect::ConnectPattern;
 use crate::policy::pattern::exec::ExecPattern;
 use crate::policy::pattern::path::PathPattern;
 use crate::policy::pattern::{Anchors, Stance};
-use crate::policy::rule::{LayerKind, Limit, Marks, Origin, Power, Rule, Says, Scope, Targets};
+use crate::policy::rule::{
+    self, LayerKind, Limit, Marks, Origin, Power, Rule, Says, Scope, Targets,
+};
 use crate::policy::written::{WrittenPattern, WrittenRule};
 use std::collections::BTreeMap;
 
@@ -315,7 +317,17 @@ impl<'a> Compiler<'a> {
             count => format!(", and {count} more of this file"),
         };
         let message = format!("the allow `{}` is ignored{more}", first.id.value);
-        let help = "the layer above lets this one only tighten";
+        let help = match document.header.default {
+            Some(rule::Default::Defer) => "the layer above lets this one only tighten",
+            Some(rule::Default::Ask) => {
+                "the layer above lets this one only tighten, and its `default` asks about all \
+                 that it does not deny: write `default = \"defer\"` if only its rules are meant"
+            }
+            Some(rule::Default::Deny) | None => {
+                "the layer above lets this one only tighten, and its `default` denies all that \
+                 it does not ask about: write `default = \"defer\"` if only its rules are meant"
+            }
+        };
         self.warning("P032", &first.id, message, help);
         part.rules.retain(|rule| rule.says != Says::Effect(Effect::Allow));
         self.writable.clear();

@@ -65,12 +65,9 @@ impl Compiler<'_> {
             let read = match &at.value {
                 PatternText::Text(name) if name == "$keys" => Ok(OutputPattern::Keys),
                 PatternText::Text(name) if name == "**" => Ok(OutputPattern::Everything),
-                PatternText::Text(_) => Err(PatternError {
-                    message: "an output pattern is `$keys`, `**` or `{ regex = \"...\" }`"
-                        .to_owned(),
-                    help: None,
-                    fix: None,
-                }),
+                PatternText::Text(_) => Err(PatternError::new(
+                    "an output pattern is `$keys`, `**` or `{ regex = \"...\" }`",
+                )),
                 PatternText::Regex(regex) => OutputPattern::regex(regex),
             };
             match read {
@@ -115,7 +112,8 @@ impl Compiler<'_> {
                     (Ok(pattern), _) => patterns.push(pattern),
                     (Err(error), None) => self.pattern_error(at, &error),
                     (Err(error), Some((file, span))) => {
-                        let found = Diagnostic::error("P009", file, span.clone(), error.message);
+                        let code = error.code.unwrap_or("P009");
+                        let found = Diagnostic::error(code, file, span.clone(), error.message);
                         self.diagnostics.push(found);
                     }
                 }
@@ -187,7 +185,8 @@ impl Compiler<'_> {
 
     fn pattern_error(&mut self, at: &At<PatternText>, error: &PatternError) {
         let message = error.message.clone();
-        let mut found = Diagnostic::error("P009", self.name, at.span.clone(), message);
+        let code = error.code.unwrap_or("P009");
+        let mut found = Diagnostic::error(code, self.name, at.span.clone(), message);
         found.help.clone_from(&error.help);
         if let (Some((of, with)), PatternText::Text(text)) = (&error.fix, &at.value)
             && of == text

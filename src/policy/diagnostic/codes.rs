@@ -27,6 +27,10 @@ const fn error(code: &'static str, title: &'static str, what: &'static str) -> C
     Code { code, severity: Severity::Error, title, what }
 }
 
+const fn note(code: &'static str, title: &'static str, what: &'static str) -> Code {
+    Code { code, severity: Severity::Note, title, what }
+}
+
 /// Every code, in order.
 pub const CODES: &[Code] = &[
     error(
@@ -156,6 +160,67 @@ pub const CODES: &[Code] = &[
         "The file states another layer than the directory it lies in has, or its `[layers]` speaks \
          of a layer that is not below its own: only a layer above says what a layer may do.",
     ),
+    warning(
+        "P021",
+        "a rule that can never take effect",
+        "One rule of the same layer or of one above holds back every call that this one matches, \
+         and the strictest wins, wherever it stands. An exception stands in the `unless` of the \
+         rule it excepts; `--fix` moves it there if both stand in one file and speak of the same \
+         verbs.",
+    ),
+    warning(
+        "P022",
+        "an entry that adds nothing",
+        "Another entry of the same effect and layer covers all that this one matches. Remove it; \
+         or narrow the wider one, if that is the mistake. Rules with a reason, a limit, a mark or \
+         examples of their own are not told, nor what a pack covers.",
+    ),
+    warning(
+        "P023",
+        "no near miss",
+        "The rule has examples, and all of them match: none shows where it ends. Add a call that \
+         nearly matches and must not, with `expect = \"skip\"`.",
+    ),
+    warning(
+        "P024",
+        "an allow of whatever is run",
+        "The allow lets an interpreter, a shell or a package runner run whatever it is given, and \
+         what that does is not judged. It is told only where the layer's default is not `defer`, \
+         and of no rule that says `why`: there the choice is made knowingly.",
+    ),
+    warning(
+        "P025",
+        "a label that nothing sets, or nothing reads",
+        "A rule asks for a label, or takes one away, that no rule of any layer marks and no \
+         `[labels] external` declares; or an example or a test sets one that no rule asks for, \
+         and so tests less than it says.",
+    ),
+    warning(
+        "P026",
+        "a list that is never used",
+        "No rule, claim or list of the file names the list. An entry of `[let.open]` that adds to \
+         a list of a layer above is used there.",
+    ),
+    warning(
+        "P027",
+        "a rule that no plane can enforce",
+        "No plane ever sees what the rule asks for: the method or path of an ssh connection, or a \
+         builtin of the shell (`cd`, `kill`), which is no command of its own. What a builtin \
+         redirects is judged by the rules on paths.",
+    ),
+    warning(
+        "P028",
+        "a rule that has ended",
+        "The date of its `until` is past, so the rule says nothing any more; the policy still \
+         loads.",
+    ),
+    warning(
+        "P029",
+        "allows, and no tool that may use them",
+        "The layer allows what tools do and no tool, so every call is held back by the default. \
+         `[call] allow = [\"$transparent\"]` says: the known tools may run, their paths, commands \
+         and hosts decide.",
+    ),
     error(
         "P030",
         "an example that does not hold",
@@ -173,7 +238,7 @@ pub const CODES: &[Code] = &[
         "P032",
         "an allow that is ignored",
         "The layer above lets this one only tighten, so its allows do not count. Its asks and \
-         denies do.",
+         denies do, and its `default` where that is not `defer`.",
     ),
     warning(
         "P033",
@@ -186,6 +251,64 @@ pub const CODES: &[Code] = &[
         "a signature that is not checked",
         "The file names `signers`, and this version cannot check a signature: `serve` takes the \
          file only with `--unsigned-ok`.",
+    ),
+    note(
+        "P035",
+        "a claim that is not proved",
+        "The test claims something of every target of a verb, and this version cannot prove it. \
+         It is not counted as one that holds.",
+    ),
+    error(
+        "P036",
+        "a wildcard below a public suffix",
+        "The pattern lets through every host below a name where a registry gives names to anybody \
+         (`*.com`, `**.co.uk`), by the list of publicsuffix.org. An ask or a deny may speak of \
+         them.",
+    ),
+    warning(
+        "P037",
+        "a pattern of another language",
+        "In other tools `git push:*` and `git push *` stand for `git push` with whatever follows. \
+         Here the first is part of a word, and the second exactly one argument: write `git push \
+         ...`.",
+    ),
+    warning(
+        "P038",
+        "a rule that contradicts itself",
+        "The rule's `unless` excepts all that it matches, so it never speaks.",
+    ),
+    warning(
+        "P039",
+        "a wildcard below a shared name",
+        "A company gives names below this one to anybody who asks (`*.github.io`), by the private \
+         part of the list of publicsuffix.org. Name the hosts that are meant.",
+    ),
+    note(
+        "P040",
+        "an exception that no example tries",
+        "The rule has an `unless`, and no example is skipped because of it.",
+    ),
+    note(
+        "P041",
+        "an allow broader than its examples",
+        "The allow has a wildcard, and its examples try one target of all that it stands for.",
+    ),
+    note(
+        "P042",
+        "a label that no rule reads",
+        "A rule marks the label and none asks for it. It is told in the log, and decides nothing.",
+    ),
+    note(
+        "P043",
+        "which planes see a request",
+        "The pattern asks for a method or a path, and only these planes see it. To another it is \
+         no allow, and of an ask or a deny a maybe.",
+    ),
+    note(
+        "P044",
+        "not all was compared",
+        "There are so many rules alike that not each was held against each: P021 and P022 may be \
+         missing some.",
     ),
 ];
 

@@ -37,6 +37,7 @@ pub fn render<'a>(
     colour: bool,
 ) -> String {
     let level = match found.severity {
+        Severity::Note => Level::NOTE,
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };

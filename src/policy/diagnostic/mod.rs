@@ -23,6 +23,8 @@ pub use seen::{ascii, seen};
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// Worth knowing; told only where all is asked for.
+    Note,
     /// The policy loads; its author should look.
     Warning,
     /// The policy does not load.
@@ -34,6 +36,7 @@ impl Severity {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Severity::Note => "note",
             Severity::Warning => "warning",
             Severity::Error => "error",
         }
@@ -136,6 +139,13 @@ impl Diagnostic {
     pub fn warning(code: &'static str, file: &str, span: Range<usize>, message: String) -> Self {
         let error = Diagnostic::error(code, file, span, message);
         Diagnostic { severity: Severity::Warning, ..error }
+    }
+
+    /// A note at `span` of `file`.
+    #[must_use]
+    pub fn note(code: &'static str, file: &str, span: Range<usize>, message: String) -> Self {
+        let error = Diagnostic::error(code, file, span, message);
+        Diagnostic { severity: Severity::Note, ..error }
     }
 
     /// The same with help.

@@ -6,6 +6,8 @@ use crate::model::call::ToolName;
 use crate::model::truth::Truth;
 use crate::policy::builtin::{OTHER_TOOLS, TRANSPARENT};
 
+mod cover;
+
 /// A compiled tool pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallPattern {

@@ -2,13 +2,16 @@
 
 use super::path::PathPattern;
 use super::text::TextPattern;
-use super::{Anchors, PatternError, Stance, check_text};
+use super::{Anchors, PatternError, Stance, check_text, foreign};
 use crate::model::host::{Host, Name, parse_port};
 use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
 use crate::model::url::{Destination, Network, default_port};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
+
+mod cover;
+pub(crate) mod suffix;
 
 /// A compiled connect pattern.
 #[derive(Debug, Clone)]
@@ -89,6 +92,7 @@ impl ConnectPattern {
         stance: Stance,
     ) -> Result<ConnectPattern, PatternError> {
         check_text(text)?;
+        foreign::host(text)?;
         let shape = if text == "**" {
             Shape::Every
         } else if let Some(path) = text.strip_prefix("unix:") {
@@ -98,7 +102,11 @@ impl ConnectPattern {
         } else {
             Shape::Web(Box::new(Web::parse(text)?))
         };
-        Ok(ConnectPattern { stance, shape })
+        let pattern = ConnectPattern { stance, shape };
+        if stance == Stance::Loosen {
+            suffix::check(&pattern, text)?;
+        }
+        Ok(pattern)
     }
 
     /// The socket that lies there, held back.

@@ -7,7 +7,7 @@
 
 use super::path::PathPattern;
 use super::text::TextPattern;
-use super::{Anchors, PatternError, Stance, braces, check_text};
+use super::{Anchors, PatternError, Stance, braces, check_text, foreign};
 use crate::model::access::{Command, Program};
 use crate::model::path::{AbsPath, Real};
 use crate::model::truth::Truth;
@@ -15,8 +15,11 @@ use crate::model::word::Word;
 use crate::policy::index::PathSet;
 
 mod args;
+mod cover;
 pub(crate) mod keys;
 mod shape;
+
+pub(crate) use cover::Opening;
 
 /// A compiled exec pattern.
 #[derive(Debug, Clone)]
@@ -95,6 +98,7 @@ impl ExecPattern {
     ) -> Result<ExecPattern, PatternError> {
         // Blanks between tokens may be tabs and line ends.
         check_text(&text.replace(['\t', '\n', '\r'], " "))?;
+        foreign::command(text)?;
         let everything = text.trim() == "**";
         let choices = match everything {
             true => Vec::new(),

@@ -9,6 +9,8 @@ use super::PatternError;
 use super::fold::{folded, lower, upper};
 use crate::model::path::AbsPath;
 
+mod cover;
+
 /// A root that stands for any directory.
 pub(super) const ANYWHERE: &str = "**";
 /// A name that no one would choose: what covers it covers any name.

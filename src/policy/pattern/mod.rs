@@ -7,8 +7,10 @@
 pub mod braces;
 pub mod call;
 pub mod connect;
+pub(crate) mod cover;
 pub mod exec;
 pub(crate) mod fold;
+mod foreign;
 pub(crate) mod glob;
 pub(crate) mod literal;
 pub mod output;
@@ -41,6 +43,8 @@ impl Stance {
 /// Why a pattern cannot be read, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PatternError {
+    /// The code it is told by, if it has one of its own.
+    pub code: Option<&'static str>,
     /// What is wrong.
     pub message: String,
     /// What to do.
@@ -52,11 +56,16 @@ pub struct PatternError {
 
 impl PatternError {
     pub(crate) fn new(message: impl Into<String>) -> PatternError {
-        PatternError { message: message.into(), help: None, fix: None }
+        PatternError { code: None, message: message.into(), help: None, fix: None }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> PatternError {
         self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn code(mut self, code: &'static str) -> PatternError {
+        self.code = Some(code);
         self
     }
 

@@ -5,11 +5,13 @@
 
 use super::glob::keys::Key;
 use super::glob::{self, Glob};
-use super::{Anchors, PatternError, Stance, braces, check_text};
+use super::{Anchors, PatternError, Stance, braces, check_text, foreign};
 use crate::limits::{PATH_BYTES_MAX, PATH_DEPTH_MAX};
 use crate::model::path::{AbsPath, Extent, PathTarget, Real};
 use crate::model::truth::Truth;
 use crate::policy::diagnostic::surely_meant;
+
+mod cover;
 
 /// A compiled path pattern, bound to the places its names stand for and to a stance.
 #[derive(Debug, Clone)]
@@ -60,6 +62,7 @@ impl PathPattern {
         stance: Stance,
     ) -> Result<PathPattern, PatternError> {
         check_text(text)?;
+        foreign::path(text)?;
         if text == "**" {
             return Ok(PathPattern { stance, shape: Shape::Every });
         }

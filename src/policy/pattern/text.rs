@@ -5,6 +5,8 @@
 
 use super::literal::Literal;
 
+mod cover;
+
 /// Literal characters, `*` for any run and `?` for any one; `\` escapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextPattern {
