@@ -200,17 +200,17 @@ impl Walker<'_> {
         args
     }
 
+    /// Where a word leads if it is a path. A rule may name any operand by its path (policy language
+    /// §11.15), so one of which no table says what it is counts as well.
     fn arg_path(&self, item: &Item, directory: Option<&AbsPath>) -> Option<PathTarget> {
         let word = match &item.arg.role {
             Role::Operand => &item.arg.word,
             Role::Option { value: Some(value), .. } => value,
             Role::Option { value: None, .. } | Role::EndOfOptions => return None,
         };
-        if !super::operands::is_path(item.kind) {
-            return None;
-        }
         let text = word.as_known()?;
-        if super::operands::is_no_access(text) {
+        let is_url = !super::operands::is_path(item.kind) && text.contains("://");
+        if text.is_empty() || is_url || super::operands::is_no_access(text) {
             return None;
         }
         paths::target(text, directory, self.place).ok()
