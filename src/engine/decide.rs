@@ -110,7 +110,7 @@ fn rule_with<L: Listener>(policy: &Policy, facts: &Facts, listener: &mut L) -> R
     // A call in which nothing could be judged is none that can be let through.
     ruling.attended_verdict = attended.filter(|_| sure_of_any).unwrap_or(Verdict::Deny);
     ruling.limit(policy, facts);
-    if limits::spent(policy, facts).is_some() {
+    if !policy.budgets.is_empty() && limits::spent(policy, facts).is_some() {
         ruling.hold_back(Verdict::Deny, Overridden::Budget);
     }
     ruling.verdict = match facts.call.attended {
@@ -123,6 +123,9 @@ fn rule_with<L: Listener>(policy: &Policy, facts: &Facts, listener: &mut L) -> R
 impl Ruling {
     /// `over` is an effect of its own, so that no other allow can void it (policy language §11.22).
     fn limit(&mut self, policy: &Policy, facts: &Facts) {
+        if self.taken.is_empty() {
+            return;
+        }
         let over = self.taken.draws(policy, facts).filter(|draw| draw.over.is_some());
         // The strictest is told; of two, the one that stands first in the policy.
         let Some(draw) = over.max_by_key(|draw| (draw.over, std::cmp::Reverse(draw.limit))) else {

@@ -9,7 +9,7 @@ use super::limits::Taken;
 use crate::model::access::{Access, Certainty, Target, Verb};
 use crate::model::effect::{Effect, Verdict};
 use crate::model::truth::Truth;
-use crate::policy::index::{Effects, Entry, Probe, Rules, Visit};
+use crate::policy::index::{Effects, Entry, Lane, Probe, Rules, Visit};
 use crate::policy::rule::{Layer, LayerKind, Policy, Power, Rule};
 
 /// Hears what the rules answer while a call is judged. The decision alone hears nothing: `()`.
@@ -128,7 +128,16 @@ pub(super) fn judge<L: Listener>(
     taken: &mut Taken,
     listener: &mut L,
 ) -> Concluded {
-    let probe = Probe::of(&access.target, context.writable);
+    let mut lane;
+    let lane = match Lane::path_of(&access.target) {
+        None => None,
+        Some(path) => {
+            lane = Lane::default();
+            lane.cut(path.as_str());
+            Some(&lane)
+        }
+    };
+    let probe = Probe::of(&access.target, context.writable, lane);
     let asking = Asking { access, probe: &probe, context };
     let floor = asking.hear(&policy.floor, None, taken, listener);
     let mut verdict = floor.any().then(|| floor.conclude(access, Verdict::Defer)).flatten();
@@ -188,6 +197,9 @@ impl Asking<'_> {
         };
         rules.find(self.probe, &mut hearing);
         let Hearing { mut heard, taken, mut answers, .. } = hearing;
+        if !L::LISTENS {
+            return heard;
+        }
         // A rule may have been found by several of its patterns: it says what the strongest says.
         answers.sort_by_key(|(place, _)| *place);
         answers.dedup_by(|(place, asked), (kept, so_far)| {

@@ -17,7 +17,7 @@ const FEW: usize = 4;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Taken {
     /// The access in hand, so that no rule counts it twice.
-    access: usize,
+    access: u32,
     few: [Option<Count>; FEW],
     more: Vec<Count>,
 }
@@ -25,10 +25,10 @@ pub(super) struct Taken {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Count {
     /// The limit's place in the policy.
-    limit: usize,
+    limit: u32,
     times: u32,
+    last: u32,
     strongest: Truth,
-    last: usize,
 }
 
 /// One limit that a call draws on.
@@ -43,14 +43,21 @@ pub(super) struct Draw {
 }
 
 impl Taken {
+    /// Whether no limit counts anything.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self.few, [None, ..])
+    }
+
     /// The next access of the call is judged.
     pub(super) fn next_access(&mut self) {
-        self.access += 1;
+        // There are as many as a call may have, which is fewer.
+        self.access = self.access.saturating_add(1);
     }
 
     /// Notes that a rule matched the access in hand, if the rule has a limit.
     pub(super) fn note(&mut self, rule: &Rule, truth: Truth) {
         let Some(limit) = rule.limit.filter(|_| truth.possible() && !rule.shadow) else { return };
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let mut known = self.few.iter_mut().flatten().chain(&mut self.more);
         if let Some(count) = known.find(|count| count.limit == limit) {
             count.times = count.times.saturating_add(u32::from(count.last != self.access));
@@ -72,11 +79,14 @@ impl Taken {
         facts: &'a Facts,
     ) -> impl Iterator<Item = Draw> + 'a {
         let counts = self.few.iter().flatten().chain(&self.more);
-        counts.filter_map(|count| Some(draw(count, policy.limits.get(count.limit)?, facts)))
+        counts.filter_map(|count| {
+            let limit = usize::try_from(count.limit).ok()?;
+            Some(draw(count, limit, policy.limits.get(limit)?, facts))
+        })
     }
 }
 
-fn draw(count: &Count, limit: &Limit, facts: &Facts) -> Draw {
+fn draw(count: &Count, place: usize, limit: &Limit, facts: &Facts) -> Draw {
     let amount = match &limit.terms.sum {
         None => Some(f64::from(count.times)),
         Some(argument) => {
@@ -84,7 +94,7 @@ fn draw(count: &Count, limit: &Limit, facts: &Facts) -> Draw {
             value.filter(|amount| amount.is_finite() && *amount >= 0.0)
         }
     };
-    let used = facts.session.used.get(count.limit).copied();
+    let used = facts.session.used.get(place).copied();
     let enough = match (used, amount) {
         (Some(used), Some(amount)) => used + amount <= limit.terms.max,
         // Not known is used up.
@@ -94,7 +104,7 @@ fn draw(count: &Count, limit: &Limit, facts: &Facts) -> Draw {
         Truth::Yes => limit.terms.over,
         Truth::Maybe | Truth::No => Effect::Ask,
     };
-    Draw { limit: count.limit, amount, over: (!enough).then_some(over) }
+    Draw { limit: place, amount, over: (!enough).then_some(over) }
 }
 
 /// The first budget that is spent, and which part of it.

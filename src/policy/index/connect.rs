@@ -11,7 +11,7 @@ use super::table::{Hash, Table};
 use crate::model::host::{Host, Name};
 use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
-use crate::model::url::{Destination, Network};
+use crate::model::url::Network;
 use crate::policy::pattern::Stance;
 use crate::policy::pattern::connect::{
     ConnectPattern, HostPattern, Key, Service, reached, unmapped,
@@ -59,38 +59,25 @@ struct Addresses {
     hosts: Table<Slot>,
 }
 
-/// A destination, cut once for all layers.
-pub(super) enum Target<'a> {
-    Network(&'a Network),
-    Unix(path::Target<'a>),
-}
-
-impl<'a> Target<'a> {
-    pub(super) fn of(destination: &'a Destination) -> Target<'a> {
-        match destination {
-            Destination::Network(network) => Target::Network(network),
-            Destination::Unix(path) => Target::Unix(path::Target::of(path)),
-        }
-    }
-}
-
 impl Connect {
-    /// Hands out what may match a destination. `covers` asks one socket's pattern about one lane.
-    pub(super) fn find<V: Visit>(
+    /// Hands out what may match a socket. `covers` asks one pattern about one lane.
+    pub(super) fn find_socket<V: Visit>(
         &self,
-        target: &Target<'_>,
+        path: &path::Target<'_>,
         rules: usize,
         covers: impl Fn(&Entry, &AbsPath) -> bool,
         visitor: &mut V,
     ) {
+        self.entries.visit_all(&self.every, Truth::Yes, visitor);
+        self.sockets.find(path, rules, covers, visitor);
+    }
+
+    /// Hands out what may match a destination on the network.
+    pub(super) fn find<V: Visit>(&self, to: &Network, visitor: &mut V) {
         if self.blind.is_empty() {
             return;
         }
         self.entries.visit_all(&self.every, Truth::Yes, visitor);
-        let to = match target {
-            Target::Unix(path) => return self.sockets.find(path, rules, covers, visitor),
-            Target::Network(to) => *to,
-        };
         self.entries.visit(&self.any, |facet| self.truth(facet, to), visitor);
         match &to.host {
             Host::Name(name) => self.name(name.as_str(), to, visitor),
@@ -110,16 +97,16 @@ impl Connect {
             return;
         }
         let truth = |facet| self.truth(facet, to);
-        let mut left = name;
-        loop {
-            let key = left.as_bytes();
-            if let Some(names) = self.names.get(Hash::of(key), |other| other == key) {
-                let itself = left.len() == name.len();
+        let whole = name.as_bytes();
+        let mut left = Some(whole);
+        while let Some(name) = left {
+            if let Some(names) = self.names.get(Hash::of(name), |key| key == name) {
+                let itself = name.len() == whole.len();
                 let slot = if itself { &names.itself } else { &names.below };
                 self.entries.visit(slot, truth, visitor);
             }
-            let Some((_, above)) = left.split_once('.') else { return };
-            left = above;
+            let dot = name.iter().position(|byte| *byte == b'.');
+            left = dot.and_then(|at| name.get(at + 1..));
         }
     }
 

@@ -6,6 +6,7 @@
 //! asked. Where the command's own program or first operand is not known, all are asked that it
 //! could be: all of the verb, or all of the program.
 
+use super::lane::Lane;
 use super::path::{self, Paths};
 use super::slot::{Entries, Entry, Facet, Filed, Owner, Piles, Slot, Visit, ends, table};
 use super::table::{END_BYTES_MAX, Ends, Hash, Table};
@@ -47,18 +48,22 @@ struct Programs {
 pub(super) struct Target<'a> {
     command: &'a Command,
     file: Option<path::Target<'a>>,
-    /// By stance.
-    seen: [Seen; 2],
+    seen: Seen<'a>,
     /// Whether an allow may believe the program.
     trusted: Truth,
 }
 
 impl<'a> Target<'a> {
-    pub(super) fn of(command: &'a Command, writable: &Writable) -> Target<'a> {
+    pub(super) fn of(
+        command: &'a Command,
+        writable: &Writable,
+        lane: Option<&'a Lane<'a>>,
+    ) -> Target<'a> {
+        let file = command.program.file.as_ref().zip(lane);
         Target {
             command,
-            file: command.program.file.as_ref().map(path::Target::of),
-            seen: [Stance::Loosen, Stance::Tighten].map(|stance| Seen::of(command, stance)),
+            file: file.map(|(file, lane)| path::Target::of(file, lane)),
+            seen: Seen::of(command),
             trusted: trusted(&command.program, writable),
         }
     }
@@ -66,28 +71,35 @@ impl<'a> Target<'a> {
     /// What patterns of this facet come to if their key is the command's: its program and, if they
     /// name one, its first operand. `single` says that each of these can be one thing only.
     fn truth(&self, facet: Facet, single: bool) -> Option<Truth> {
-        let (stance, form) = (facet / 3, facet % 3);
-        let [loosen, tighten] = &self.seen;
-        let seen = if stance == 0 { loosen } else { tighten };
+        let Seen { open, exact, operands: [loosen, tighten], .. } = self.seen;
+        let (tightens, form) = (facet >= TIGHTEN, facet % TIGHTEN);
+        let (open, exact, operands) = match tightens {
+            true => (Truth::Yes, Truth::Yes, tighten),
+            false => (open, exact, loosen),
+        };
         let truth = match form {
-            0 => seen.open,
-            count if seen.operands? == usize::from(count) - 1 => seen.exact,
+            0 => open,
+            // Exact with no operand, or with one.
+            _ if operands? == usize::from(form - 1) => exact,
             _ => Truth::No,
         };
-        match stance {
-            0 if !single => None,
-            0 if self.command.doubts.is_empty() => Some(truth.and(self.trusted)),
-            0 => Some(truth.and(self.trusted).doubted()),
-            _ => Some(truth),
+        match (tightens, single) {
+            (true, _) => Some(truth),
+            (false, false) => None,
+            (false, true) if self.command.doubts.is_empty() => Some(truth.and(self.trusted)),
+            (false, true) => Some(truth.and(self.trusted).doubted()),
         }
     }
 }
+
+/// The first facet of those that tighten.
+const TIGHTEN: Facet = 3;
 
 /// By stance: open, exact, exact with a first operand.
 fn facet(stance: Stance, form: Form, operand: bool) -> Facet {
     let stance = match stance {
         Stance::Loosen => 0,
-        Stance::Tighten => 3,
+        Stance::Tighten => TIGHTEN,
     };
     match form {
         Form::Open => stance,
@@ -151,7 +163,7 @@ impl Exec {
                 self.entries.visit(slot, |facet| target.truth(facet, single), visitor);
             }
         };
-        match First::of(target.command) {
+        match target.seen.first {
             First::Nothing => {}
             First::Known(operand) => one(operand, single),
             First::OneOf(operands) => operands.iter().for_each(|operand| one(operand, false)),

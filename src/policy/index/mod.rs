@@ -10,7 +10,7 @@
 //!   combined beforehand, the others are asked one by one. So it is with denies of paths where a
 //!   path's links cannot be followed.
 //! - A tree is looked up path by path, and asks each rule at most once. Trees, and paths of more
-//!   than 24 components, are the only targets that a lookup allocates for.
+//!   than 16 components, are the only targets that a lookup allocates for.
 //! - A rule with many exceptions has an index of them.
 //!
 //! The engine asks here, and `engine/oracle.rs` never does: the two are held equal.
@@ -33,9 +33,11 @@ use crate::model::call::ToolName;
 use crate::model::effect::Effect;
 use crate::model::path::{AbsPath, PathTarget};
 use crate::model::truth::Truth;
+use crate::model::url::{Destination, Network};
 use slot::Owner;
 
 pub use cost::Cost;
+pub use lane::Lane;
 pub use slot::{Effects, Entry, Visit};
 
 /// Exceptions of a rule that are asked one by one; more have an index.
@@ -68,27 +70,35 @@ struct Index {
 /// A target, cut into what an index is asked for: once for all layers.
 pub struct Probe<'a>(Kind<'a>);
 
-#[expect(clippy::large_enum_variant, reason = "it lies on the stack of one decision")]
 enum Kind<'a> {
     Read(path::Target<'a>),
     Write(path::Target<'a>),
     Exec(exec::Target<'a>),
-    Connect(connect::Target<'a>),
+    Network(&'a Network),
+    Socket(path::Target<'a>),
     Call(&'a ToolName),
     Unknown(Verb),
 }
 
 impl<'a> Probe<'a> {
-    /// Of a target. `writable` are the roots below which no program is trusted.
+    /// Of a target, whose path is cut already if it has one ([`Lane::path_of`]): it counts as not
+    /// known else. `writable` are the roots below which no program is trusted.
+    #[inline]
     #[must_use]
-    pub fn of(target: &'a Target, writable: &Writable) -> Probe<'a> {
-        Probe(match target {
-            Target::Read(path) => Kind::Read(path::Target::of(path)),
-            Target::Write(path) => Kind::Write(path::Target::of(path)),
-            Target::Exec(command) => Kind::Exec(exec::Target::of(command, writable)),
-            Target::Connect(to) => Kind::Connect(connect::Target::of(to)),
-            Target::Call(tool) => Kind::Call(tool),
-            Target::Unknown { verb, .. } => Kind::Unknown(*verb),
+    pub fn of(target: &'a Target, writable: &Writable, lane: Option<&'a Lane<'a>>) -> Probe<'a> {
+        Probe(match (target, lane) {
+            (Target::Read(path), Some(lane)) => Kind::Read(path::Target::of(path, lane)),
+            (Target::Write(path), Some(lane)) => Kind::Write(path::Target::of(path, lane)),
+            (Target::Exec(command), _) if command.program.file.is_none() || lane.is_some() => {
+                Kind::Exec(exec::Target::of(command, writable, lane))
+            }
+            (Target::Connect(Destination::Network(to)), _) => Kind::Network(to),
+            (Target::Connect(Destination::Unix(path)), Some(lane)) => {
+                Kind::Socket(path::Target::of(path, lane))
+            }
+            (Target::Call(tool), _) => Kind::Call(tool),
+            (Target::Unknown { .. } | Target::Read(_) | Target::Write(_) | Target::Exec(_), _)
+            | (Target::Connect(Destination::Unix(_)), None) => Kind::Unknown(target.verb()),
         })
     }
 }
@@ -287,7 +297,8 @@ impl Index {
             Kind::Read(path) => self.read.find(path, rules, covers, visitor),
             Kind::Write(path) => self.write.find(path, rules, covers, visitor),
             Kind::Exec(command) => self.exec.find(command, visitor),
-            Kind::Connect(to) => self.connect.find(to, rules, covers, visitor),
+            Kind::Network(to) => self.connect.find(to, visitor),
+            Kind::Socket(path) => self.connect.find_socket(path, rules, covers, visitor),
             Kind::Call(tool) => self.call.find(tool, visitor),
             Kind::Unknown(Verb::Read) => self.read.find_unknown(visitor),
             Kind::Unknown(Verb::Write) => self.write.find_unknown(visitor),
@@ -333,7 +344,9 @@ impl PathSet {
             |entry: &Entry, lane: &AbsPath| pattern(entry).is_some_and(|it| it.covers(lane));
         let matches = |entry: &Entry| pattern(entry).map_or(Truth::No, |it| it.matches(target));
         let mut any = Any { truth: Truth::No, matches };
-        self.paths.find(&path::Target::of(target), 1, covers, &mut any);
+        let mut lane = Lane::default();
+        lane.cut(target.written.as_str());
+        self.paths.find(&path::Target::of(target, &lane), 1, covers, &mut any);
         any.truth.possible()
     }
 }

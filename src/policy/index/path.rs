@@ -59,17 +59,19 @@ struct Pair {
 /// A path target and its written lane, cut once for all layers.
 pub(super) struct Target<'a> {
     target: &'a PathTarget,
-    written: Lane<'a>,
+    written: &'a Lane<'a>,
     /// All its lanes are one, and nothing lies below.
     single: bool,
 }
 
 impl<'a> Target<'a> {
-    pub(super) fn of(target: &'a PathTarget) -> Target<'a> {
+    /// The target, its written path cut.
+    #[inline]
+    pub(super) fn of(target: &'a PathTarget, written: &'a Lane<'a>) -> Target<'a> {
         let single = matches!(&target.real, Real::At(real) if *real == target.written)
             && target.hops.is_empty()
             && target.extent == Extent::Itself;
-        Target { target, written: Lane::of(target.written.as_str()), single }
+        Target { target, written, single }
     }
 }
 
@@ -92,7 +94,7 @@ impl Paths {
         let Half { every, .. } = &self.loosen;
         self.entries.visit_all(every, Truth::Yes, visitor);
         let truth = target.single.then_some(Truth::Yes);
-        self.loosen.lane(&target.written, false, |slot| {
+        self.loosen.lane(target.written, false, |slot| {
             self.entries.visit(slot, |_| truth, visitor);
         });
     }
@@ -119,7 +121,7 @@ impl Paths {
         let mut lane = |cut: &Lane<'_>, path: &AbsPath| {
             self.tighten_lane(cut, path, &mut seen, covers, visitor);
             if let Some(shorter) = trimmed(path.as_str()) {
-                self.tighten_lane(&Lane::of(shorter), path, &mut seen, covers, visitor);
+                self.tighten_lane(&cut_of(shorter), path, &mut seen, covers, visitor);
             }
         };
         lane(written, &target.written);
@@ -134,8 +136,10 @@ impl Paths {
             Extent::Below(paths) => paths,
             Extent::Itself | Extent::BelowUnknown(_) => &[],
         };
+        let mut other = Lane::default();
         for path in real.into_iter().chain(&target.hops).chain(below) {
-            lane(&Lane::of(path.as_str()), path);
+            other.cut(path.as_str());
+            lane(&other, path);
         }
         if real.is_none() {
             self.entries.visit_all(&half.blind, Truth::Maybe, visitor);
@@ -194,11 +198,11 @@ impl Paths {
                 Real::At(_) | Real::Unknown(_) => None,
             };
             for path in real.into_iter().chain(&path.hops) {
-                lane(&Lane::of(path.as_str()));
+                lane(&cut_of(path.as_str()));
             }
             for path in std::iter::once(&path.written).chain(real).chain(&path.hops) {
                 if let Some(shorter) = trimmed(path.as_str()) {
-                    lane(&Lane::of(shorter));
+                    lane(&cut_of(shorter));
                 }
             }
         }
@@ -262,7 +266,7 @@ impl Half {
         if self.is_empty() {
             return;
         }
-        let ends = !(self.extensions.is_empty() && self.heads.is_empty() && self.tails.is_empty());
+        let ends = !(self.heads.is_empty() && self.tails.is_empty());
         for step in lane.steps() {
             let at_end = lane.ends_at(step);
             let mut one = |pair: &Pair| found(if at_end { &pair.at_end } else { &pair.before_end });
@@ -274,24 +278,36 @@ impl Half {
             if let Some(pair) = self.names.get(step.name_hash(fold), name) {
                 one(pair);
             }
-            if ends && fold {
-                with_folded(lane.component(step), |text| self.ends(text, one));
-            } else if ends {
-                self.ends(lane.component(step).as_bytes(), one);
+            if !self.extensions.is_empty()
+                && let Some(extension) = lane.extension(step)
+            {
+                match fold && !step.is_folded {
+                    true => with_folded(str::from_utf8(extension).unwrap_or_default(), |folded| {
+                        self.extension(folded, &mut one);
+                    }),
+                    false => self.extension(extension, &mut one),
+                }
+            }
+            if ends {
+                let component = lane.component(step);
+                match fold && !step.is_folded {
+                    true => with_folded(component, |folded| self.ends(folded, &mut one)),
+                    false => self.ends(component.as_bytes(), &mut one),
+                }
             }
         }
         found(&self.rest);
     }
 
-    fn ends(&self, component: &[u8], mut one: impl FnMut(&Pair)) {
-        if !self.extensions.is_empty()
-            && let Some(extension) = extension(component)
-            && let Some(pair) = self.extensions.get(Hash::of(extension), |key| key == extension)
-        {
+    fn extension(&self, extension: &[u8], one: &mut impl FnMut(&Pair)) {
+        if let Some(pair) = self.extensions.get(Hash::of(extension), |key| key == extension) {
             one(pair);
         }
-        self.heads.each(component, &mut one);
-        self.tails.each(component, &mut one);
+    }
+
+    fn ends(&self, component: &[u8], one: &mut impl FnMut(&Pair)) {
+        self.heads.each(component, &mut *one);
+        self.tails.each(component, one);
     }
 
     /// What has its fixed part strictly below this directory.
@@ -326,10 +342,10 @@ impl Half {
     }
 }
 
-/// What follows the last dot.
-fn extension(component: &[u8]) -> Option<&[u8]> {
-    let dot = component.iter().rposition(|byte| *byte == b'.')?;
-    component.get(dot + 1..)
+fn cut_of(text: &str) -> Lane<'_> {
+    let mut lane = Lane::default();
+    lane.cut(text);
+    lane
 }
 
 /// Collects path patterns.

@@ -14,36 +14,65 @@ pub(super) struct Hash(u64);
 
 static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one("toolgate"));
 
-/// Odd numbers without a pattern: the first digits of pi.
+/// Odd numbers without a pattern: digits of pi.
 const BY_WORD: u64 = 0x2437_14fa_d2e3_1a7f;
-const BY_TAIL: u64 = 0x13c6_ef37_2fe9_4f83;
+const BY_LENGTH: u64 = 0x13c6_ef37_2fe9_4f83;
 const BY_PART: u64 = 0xa458_fea3_f493_3d7f;
+
+/// Hashes a text in words of eight bytes, the last of which may be shorter.
+#[derive(Clone, Copy)]
+pub(super) struct Hasher(u64);
+
+impl Hasher {
+    pub(super) fn new() -> Hasher {
+        Hasher(*SEED)
+    }
+
+    /// Takes eight bytes, the first the lowest.
+    #[inline]
+    pub(super) fn word(&mut self, word: u64) {
+        self.0 = mixed(self.0 ^ word, BY_WORD);
+    }
+
+    /// Takes the last bytes, which are fewer than eight, above them zeros; and the length of all.
+    #[inline]
+    pub(super) fn end(self, word: u64, length: usize) -> Hash {
+        let length = (length as u64).wrapping_mul(BY_LENGTH);
+        Hash(mixed(self.0 ^ word, BY_LENGTH ^ length))
+    }
+}
 
 impl Hash {
     /// The hash of a text.
+    #[inline]
     pub(super) fn of(text: &[u8]) -> Hash {
-        let (words, tail) = text.as_chunks::<8>();
-        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        let mut hash = *SEED ^ length;
-        for word in words {
-            hash = mixed(hash ^ u64::from_le_bytes(*word), BY_WORD);
-        }
-        let last = tail.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte));
-        Hash(mixed(hash ^ last, BY_TAIL))
+        let mut hasher = Hasher::new();
+        let (words, rest) = text.as_chunks::<8>();
+        words.iter().for_each(|word| hasher.word(u64::from_le_bytes(*word)));
+        hasher.end(word_of(rest), text.len())
     }
 
     /// The hash of a text that follows another one.
+    #[inline]
     pub(super) fn then(self, next: Hash) -> Hash {
         Hash(mixed(self.0 ^ next.0.rotate_left(32), BY_PART))
     }
 
     /// The part that chooses the bucket, and the part that is kept there.
+    #[inline]
     fn split(self) -> (usize, u32) {
         // Each takes its half of the bits.
         ((self.0 & u64::from(u32::MAX)) as usize, (self.0 >> 32) as u32)
     }
 }
 
+/// Up to eight bytes as a word, the first the lowest.
+#[inline]
+pub(super) fn word_of(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+}
+
+#[inline]
 fn mixed(a: u64, b: u64) -> u64 {
     let wide = u128::from(a) * u128::from(b);
     // Both halves: the lower alone would forget the upper bits of `a`.
@@ -196,7 +225,14 @@ impl<V> Ends<V> {
     }
 
     /// The values whose key this text begins with, or ends in.
-    pub(super) fn each(&self, text: &[u8], mut found: impl FnMut(&V)) {
+    #[inline]
+    pub(super) fn each(&self, text: &[u8], found: impl FnMut(&V)) {
+        if self.lengths != 0 {
+            self.each_length(text, found);
+        }
+    }
+
+    fn each_length(&self, text: &[u8], mut found: impl FnMut(&V)) {
         let byte = if self.tails { text.last() } else { text.first() };
         let Some(byte) = byte else { return };
         let (word, bit) = bit(*byte);

@@ -281,7 +281,8 @@ impl ProgramPattern {
 }
 
 pub(crate) fn base_name(text: &str) -> &str {
-    text.rsplit('/').next().unwrap_or(text)
+    let slash = text.bytes().rposition(|byte| byte == b'/');
+    slash.and_then(|at| text.get(at + 1..)).unwrap_or(text)
 }
 
 fn could_be(word: &Word, name: &TextPattern) -> Truth {

@@ -5,9 +5,12 @@ pub(crate) fn folded(c: char) -> char {
     if c.is_ascii() { c.to_ascii_lowercase() } else { lower(upper(lower(c))) }
 }
 
-/// Whether folding leaves the text as it is, as it does with most names there are.
+/// Whether folding leaves the text as it is, as it does with most names there are; false where
+/// that takes a closer look.
 pub(crate) fn is_folded(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+    // Without a way out on the way, so that many bytes are looked at at once.
+    let other = |byte: u8| !byte.is_ascii() | byte.is_ascii_uppercase();
+    !text.bytes().fold(false, |any, byte| any | other(byte))
 }
 
 pub(super) fn lower(c: char) -> char {

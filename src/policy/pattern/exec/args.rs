@@ -69,34 +69,19 @@ fn values_named(
 
 /// What patterns come to that ask for no option and no more than a first operand: what is seen of
 /// a command once for all of them.
-pub(crate) struct Seen {
-    /// Of one that ends in `...`.
+pub(crate) struct Seen<'a> {
+    /// The first operand.
+    pub(crate) first: First<'a>,
+    /// Of what loosens and ends in `...`. What tightens takes anything there.
     pub(crate) open: Truth,
-    /// How many operands there are, if they surely are operands: what an exact pattern must name.
-    pub(crate) operands: Option<usize>,
-    /// Of an exact pattern that names all operands.
+    /// Of what loosens, is exact and names all operands. What tightens takes any option.
     pub(crate) exact: Truth,
-}
-
-impl Seen {
-    /// What is seen of the command's arguments; whether its program is the one is another thing.
-    pub(crate) fn of(command: &Command, stance: Stance) -> Seen {
-        let none = Places::default();
-        let (mut covered, mut settled, mut count) = (Truth::Yes, true, 0);
-        each_operand(command, &none, |operand| {
-            covered = covered.and(covered_by_rest(&operand, stance));
-            settled &= !stays_put(&operand, stance, command.program.known);
-            count += 1;
-        });
-        Seen {
-            open: covered.and(options_left(command, &none, true, stance)),
-            operands: settled.then_some(count),
-            exact: options_left(command, &none, false, stance),
-        }
-    }
+    /// How many operands there are, if they surely are operands, by stance.
+    pub(crate) operands: [Option<usize>; 2],
 }
 
 /// The first operand of a command.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum First<'a> {
     /// There is none.
     Nothing,
@@ -108,18 +93,40 @@ pub(crate) enum First<'a> {
     Unsettled,
 }
 
-impl<'a> First<'a> {
-    pub(crate) fn of(command: &'a Command) -> First<'a> {
-        let mut first = None;
+impl<'a> Seen<'a> {
+    /// What is seen of the command's arguments; whether its program is the one is another thing.
+    pub(crate) fn of(command: &'a Command) -> Seen<'a> {
+        let known = command.program.known;
+        let (mut first, mut count) = (First::Nothing, 0);
+        let (mut open, mut exact, mut settled) = (Truth::Yes, Truth::Yes, [true; 2]);
         each_operand(command, &Places::default(), |operand| {
-            first.get_or_insert(match &operand.arg.word {
-                _ if operand.may_be_value => First::Unsettled,
-                Word::Known(text) => First::Known(text),
-                Word::OneOf(texts) => First::OneOf(texts),
-                Word::Unknown(_) => First::Unsettled,
-            });
+            if count == 0 {
+                first = First::of(&operand);
+            }
+            count += 1;
+            open = open.and(covered_by_rest(&operand, Stance::Loosen));
+            for (settled, stance) in settled.iter_mut().zip([Stance::Loosen, Stance::Tighten]) {
+                *settled &= !stays_put(&operand, stance, known);
+            }
         });
-        first.unwrap_or(First::Nothing)
+        for arg in &command.args {
+            if let Role::Option { class, .. } = &arg.role {
+                open = open.and(option_left(*class, true, known));
+                exact = exact.and(option_left(*class, false, known));
+            }
+        }
+        Seen { first, open, exact, operands: settled.map(|settled| settled.then_some(count)) }
+    }
+}
+
+impl<'a> First<'a> {
+    fn of(operand: &Operand<'a>) -> First<'a> {
+        match &operand.arg.word {
+            _ if operand.may_be_value => First::Unsettled,
+            Word::Known(text) => First::Known(text),
+            Word::OneOf(texts) => First::OneOf(texts),
+            Word::Unknown(_) => First::Unsettled,
+        }
     }
 }
 
@@ -243,22 +250,27 @@ fn options_left(command: &Command, used: &Places, open: bool, stance: Stance) ->
     }
     let mut answer = Truth::Yes;
     for (index, arg) in command.args.iter().enumerate() {
-        let Role::Option { class, .. } = &arg.role else { continue };
-        if used.contains(index) {
-            continue;
+        if let Role::Option { class, .. } = &arg.role
+            && !used.contains(index)
+        {
+            answer = answer.and(option_left(*class, open, command.program.known));
         }
-        answer = answer.and(match class {
-            OptionClass::Harmless => Truth::Yes,
-            OptionClass::Plain => Truth::from(open),
-            OptionClass::Hazardous => Truth::No,
-            OptionClass::Unknown if !open => Truth::No,
-            // A table that does not know an option cannot say that it is harmless; where there
-            // is no table, `...` stands for whatever the author meant by it.
-            OptionClass::Unknown if command.program.known => Truth::Maybe,
-            OptionClass::Unknown => Truth::Yes,
-        });
     }
     answer
+}
+
+/// The same of one option, for a match that loosens.
+fn option_left(class: OptionClass, open: bool, known: bool) -> Truth {
+    match class {
+        OptionClass::Harmless => Truth::Yes,
+        OptionClass::Plain => Truth::from(open),
+        OptionClass::Hazardous => Truth::No,
+        OptionClass::Unknown if !open => Truth::No,
+        // A table that does not know an option cannot say that it is harmless; where there
+        // is no table, `...` stands for whatever the author meant by it.
+        OptionClass::Unknown if known => Truth::Maybe,
+        OptionClass::Unknown => Truth::Yes,
+    }
 }
 
 /// One operand, and whether it could as well be the value of an option before it.
