@@ -240,7 +240,8 @@ impl Rule {
     }
 
     fn with(effect: &str, id: String, choices: &mut Choices<'_>) -> Rule {
-        let verbs: &[(&[&str], &dyn Fn(&mut Choices<'_>) -> String)] = &[
+        type Kind<'a> = (&'a [&'a str], &'a dyn Fn(&mut Choices<'_>) -> String);
+        let verbs: &[Kind<'_>] = &[
             (&["read"], &path),
             (&["write"], &path),
             (&["read", "write"], &path),
