@@ -78,6 +78,9 @@ pub const EXCERPT_BYTES_MAX: usize = 64 * 1024;
 pub const LINT_COMPARISONS_MAX: usize = 200_000;
 /// How often `--fix` reads a file again after a round of fixes: a fix may bring out another.
 pub const FIX_ROUNDS_MAX: usize = 64;
+/// Calls of one session that `policy eval` keeps open until their `post` lines come; beyond it the
+/// oldest is forgotten, and proves nothing.
+pub const EVAL_CALLS_OPEN_MAX: usize = 1_024;
 /// Patterns that one pattern's braces may expand to.
 pub const PATTERN_BRACES_MAX: usize = 1_024;
 /// Compiled size of one regular expression of a policy, in bytes.

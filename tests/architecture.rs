@@ -63,7 +63,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plane", &["gate", "limits", "model", "redact", "world"]),
     // gate: only for `Bound`, a policy with its places; nothing is let through here.
     // limits: how often a fix is tried.
-    ("author", &["engine", "facts", "gate", "limits", "model", "policy", "redact", "world"]),
+    // session: `policy eval` remembers what a sidecar would.
+    (
+        "author",
+        &["engine", "facts", "gate", "limits", "model", "policy", "redact", "session", "world"],
+    ),
     // author: a policy is in force only if its own examples and tests hold.
     // session: what is remembered is built again before anything is answered.
     (

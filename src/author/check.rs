@@ -80,7 +80,7 @@ fn read(
     }
     let frozen_anchors = Anchors::frozen(stated_workspace(&documents));
     let frozen = compile(sources, &frozen_anchors, &Protected::default());
-    let ran = run(&frozen, &frozen_anchors, redactor);
+    let ran = run(sources, &frozen, &frozen_anchors, redactor);
     let failed: Vec<Diagnostic> = ran.iter().filter_map(|ran| failure(ran, sources)).collect();
     // A policy that cannot even be read for its examples is none to trust.
     let sound = failed.is_empty() && frozen.policy.is_some();
@@ -92,7 +92,8 @@ fn read(
     (Checked { policy: policy.filter(|_| sound), diagnostics, ran }, Some((frozen, frozen_anchors)))
 }
 
-fn failure(ran: &Ran, sources: &[Source]) -> Option<Diagnostic> {
+/// An example or test that did not come out as it says, as a mistake.
+pub(super) fn failure(ran: &Ran, sources: &[Source]) -> Option<Diagnostic> {
     let RunOutcome::Failed { message, detail } = &ran.outcome else { return None };
     let code = match ran.kind {
         RunKind::Example => "P030",

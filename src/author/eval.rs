@@ -1,163 +1,169 @@
-//! The batch door: one call a line in, one decision a line out (`policy eval`, `policy explain`).
+//! The batch door: one CALL a line in, one decision a line out, in order (`policy eval`).
 //!
 //! A line that cannot be read is answered with a deny and its error, and the run goes on.
 
-use super::call::{Circumstances, facts_of};
-use crate::engine::decide;
+use super::call::facts_of;
+use super::line::{Line, id_of};
+use super::session::Sessions;
 use crate::facts::Place;
 use crate::gate::Bound;
-use crate::model::access::Verb;
-use crate::model::decision::{Decision, Obligation};
+use crate::limits::EVENT_BYTES_MAX;
+use crate::model::access::{Access, Certainty};
+use crate::model::call::Phase;
+use crate::model::decision::{Decision, Fired, Obligation};
 use crate::model::effect::Verdict;
-use crate::model::json::{self, Json};
-use crate::model::path::AbsPath;
-use crate::policy::document::CallText;
+use crate::model::facts::Facts;
+use crate::model::json::Json;
+use crate::model::time::Moment;
+use crate::policy::diagnostic::ascii;
 use crate::redact::Redactor;
 use crate::world::World;
+use serde::Serialize;
 use serde_json::json;
 
-/// The keys of one line.
-const KEYS: [&str; 19] = [
-    "id",
-    "tool_name",
-    "tool_input",
-    "cwd",
-    "session",
-    "bash",
-    "read",
-    "write",
-    "exec",
-    "connect",
-    "call",
-    "args",
-    "runtime",
-    "phase",
-    "agent",
-    "tool_response",
-    "unattended",
-    "permission_mode",
-    "note",
-];
-
-/// What one line asks for.
-struct Line {
-    id: Json,
-    call: CallText,
-    cwd: Option<AbsPath>,
-    unattended: bool,
+/// One run of `policy eval`.
+pub struct Evaluator<'a> {
+    /// The policy that is asked, and its places.
+    pub bound: &'a Bound,
+    /// The files that the calls name.
+    pub world: &'a dyn World,
+    /// What takes secrets out of outputs.
+    pub redactor: &'a Redactor,
+    /// What the lines so far left behind.
+    pub sessions: Sessions,
 }
 
-/// The answer to one line, as `design` has it: effect, reason, rules, accesses, obligations.
-#[must_use]
-pub fn answer(line: &str, bound: &Bound, world: &dyn World, redactor: &Redactor) -> Json {
-    let policy = format!("sha256:{}", bound.policy.id.sha256);
-    match read(line) {
-        Ok(line) => {
-            let decision = judge(&line, bound, world, redactor);
-            let verdict =
-                if line.unattended { decision.verdict } else { decision.attended_verdict };
-            render(line.id, verdict, &decision, &policy)
+/// The answer to one line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// One line of JSON, without its end; nothing in it is a control character.
+    pub text: String,
+    /// Whether it is a denial.
+    pub denied: bool,
+}
+
+impl Evaluator<'_> {
+    /// The answer to one line, without its end.
+    pub fn answer(&mut self, line: &[u8], now: Moment) -> Answer {
+        match Line::read(line) {
+            Ok(line) => self.judged(&line, now),
+            Err(why) => self.refused(id_of(line), &why),
         }
-        Err(error) => json!({
-            "id": json::parse(line.as_bytes()).ok().and_then(|v| v.get("id").cloned()),
-            "effect": Verdict::Deny.as_str(),
-            "reason": "the line cannot be read",
-            "rules": [], "accesses": [], "obligations": [], "policy": policy, "error": error,
-        }),
+    }
+
+    /// The answer to a line that is too long to be read.
+    #[must_use]
+    pub fn too_long(&self) -> Answer {
+        let why = format!("the line has more than {EVENT_BYTES_MAX} bytes");
+        self.refused(Json::Null, &why)
+    }
+
+    fn judged(&mut self, line: &Line, now: Moment) -> Answer {
+        let Bound { policy, anchors } = self.bound;
+        let place = Place { world: self.world, workspace: &anchors.workspace, tmp: &anchors.tmp };
+        let around = line.around(&anchors.workspace);
+        let mut facts = facts_of(&line.call, &around, &policy.tools, &place);
+        let session = line.session.as_deref();
+        let decision = self.sessions.judge(session, policy, &mut facts, self.redactor, now);
+        let effect = effect_of(line, &decision);
+        Answer::of(&Wire {
+            id: &line.id,
+            effect: effect.as_str(),
+            reason: &decision.reason,
+            rules: decision.rules.iter().map(rule).collect(),
+            accesses: accesses(&facts, &decision),
+            obligations: decision.obligations.iter().map(obligation).collect(),
+            policy: self.policy(),
+            error: None,
+        })
+    }
+
+    fn refused(&self, id: Json, why: &str) -> Answer {
+        Answer::of(&Wire {
+            id: &id,
+            effect: Verdict::Deny.as_str(),
+            reason: "the line cannot be read",
+            rules: Json::Array(Vec::new()),
+            accesses: Json::Array(Vec::new()),
+            obligations: Json::Array(Vec::new()),
+            policy: self.policy(),
+            error: Some(why),
+        })
+    }
+
+    fn policy(&self) -> String {
+        format!("sha256:{}", self.bound.policy.id.sha256)
     }
 }
 
-fn judge(line: &Line, bound: &Bound, world: &dyn World, redactor: &Redactor) -> Decision {
-    let workspace = &bound.anchors.workspace;
-    let place = Place { world, workspace, tmp: &bound.anchors.tmp };
-    let cwd = line.cwd.as_ref().unwrap_or(workspace);
-    let around = Circumstances { attended: !line.unattended, ..Circumstances::plain(cwd.clone()) };
-    let facts = facts_of(&line.call, &around, &bound.policy.tools, &place);
-    decide(&bound.policy, &facts, redactor)
+/// The effect before `unattended` is applied, unless the line says that nobody is there.
+pub(super) fn effect_of(line: &Line, decision: &Decision) -> Verdict {
+    if line.unattended { decision.verdict } else { decision.attended_verdict }
 }
 
-fn render(id: Json, verdict: Verdict, decision: &Decision, policy: &str) -> Json {
-    let rules: Vec<Json> = decision
-        .rules
-        .iter()
-        .map(|rule| {
-            json!({
-                "id": rule.id, "file": rule.file, "line": rule.line,
-                "effect": rule.effect.as_str(), "match": rule.truth.to_string(),
-            })
-        })
-        .collect();
-    let accesses: Vec<Json> = decision
-        .accesses
-        .iter()
-        .map(|judged| {
-            json!({
-                "verb": judged.access.target.verb().as_str(),
-                "target": judged.access.target.to_string(),
-                "certain": judged.access.is_certain(),
-                "verdict": judged.verdict.as_str(),
-            })
-        })
-        .collect();
-    let obligations: Vec<&str> = decision
-        .obligations
-        .iter()
-        .map(|obligation| match obligation {
-            Obligation::ReplaceOutput { .. } => "replace_output",
-            Obligation::ReplaceInput(_) => "replace_input",
-            Obligation::Mark { .. } => "mark",
-            Obligation::Unmark(_) => "unmark",
-        })
-        .collect();
+/// An answer as it is written, its keys in this order.
+#[derive(Serialize)]
+struct Wire<'a> {
+    id: &'a Json,
+    effect: &'static str,
+    reason: &'a str,
+    rules: Json,
+    accesses: Json,
+    obligations: Json,
+    policy: String,
+    error: Option<&'a str>,
+}
+
+impl Answer {
+    fn of(wire: &Wire<'_>) -> Answer {
+        // Such a value can always be written; what could not be is none that lets through.
+        let text = serde_json::to_string(wire).unwrap_or_else(|error| {
+            json!({ "effect": Verdict::Deny.as_str(), "error": error.to_string() }).to_string()
+        });
+        Answer { text: ascii(&text).into_owned(), denied: wire.effect == Verdict::Deny.as_str() }
+    }
+}
+
+fn rule(rule: &Fired) -> Json {
     json!({
-        "id": id, "effect": verdict.as_str(), "reason": decision.reason, "rules": rules,
-        "accesses": accesses, "obligations": obligations, "policy": policy, "error": null,
+        "id": rule.id, "file": rule.file, "line": rule.line,
+        "effect": rule.effect.as_str(), "match": rule.truth.to_string(), "shadow": rule.shadow,
     })
 }
 
-fn read(line: &str) -> Result<Line, String> {
-    let value = json::parse(line.as_bytes()).map_err(|error| error.to_string())?;
-    let object = value.as_object().ok_or("a call is one JSON object")?;
-    if let Some(key) = object.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        return Err(format!("`{key}` is no key of a call; the keys are: {}", KEYS.join(", ")));
-    }
-    let text = |key: &str| match object.get(key) {
-        None | Some(Json::Null) => Ok(None),
-        Some(Json::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(format!("`{key}` must be a string")),
+/// What the call would do, each with what was concluded of it; or what it did.
+fn accesses(facts: &Facts, decision: &Decision) -> Json {
+    let one = |access: &Access| {
+        json!({
+            "verb": access.target.verb().as_str(), "target": access.target.to_string(),
+            "certain": access.is_certain(),
+        })
     };
-    let cwd = text("cwd")?
-        .map(|cwd| AbsPath::parse(&cwd).map_err(|error| format!("`cwd`: {error}")))
-        .transpose()?;
-    if text("phase")?.is_some_and(|phase| phase != "pre") {
-        return Err(
-            "only calls before they run (`\"phase\": \"pre\"`) can be judged yet".to_owned()
-        );
+    if matches!(facts.call.phase, Phase::Post { .. }) {
+        // After it ran nothing of it is judged any more.
+        let is_one = |access: &&Access| !matches!(access.certainty, Certainty::Suspected(_));
+        return facts.accesses.iter().filter(is_one).map(one).collect();
     }
-    if text("runtime")?.is_some_and(|runtime| runtime != "claude") {
-        return Err("only `\"runtime\": \"claude\"` can be judged yet".to_owned());
+    let judged = decision.accesses.iter().map(|judged| {
+        let mut told = one(&judged.access);
+        if let Some(fields) = told.as_object_mut() {
+            fields.insert("verdict".to_owned(), judged.verdict.as_str().into());
+        }
+        told
+    });
+    judged.collect()
+}
+
+/// An obligation, by its kind.
+pub(super) fn obligation(obligation: &Obligation) -> Json {
+    match obligation {
+        Obligation::ReplaceOutput { output, because } => {
+            json!({ "kind": "replace_output", "because": because, "output": output })
+        }
+        Obligation::ReplaceInput(input) => json!({ "kind": "replace_input", "input": input }),
+        Obligation::Mark { label, proof } => {
+            json!({ "kind": "mark", "label": label, "proof": proof })
+        }
+        Obligation::Unmark(label) => json!({ "kind": "unmark", "label": label }),
     }
-    let empty = || Json::Object(serde_json::Map::new());
-    let short = |key: &str| -> Result<Option<CallText>, String> {
-        Ok(text(key)?.map(|text| match key {
-            "bash" => CallText::Bash(text),
-            "read" => CallText::Bare(Verb::Read, text),
-            "write" => CallText::Bare(Verb::Write, text),
-            "exec" => CallText::Bare(Verb::Exec, text),
-            "connect" => CallText::Bare(Verb::Connect, text),
-            "call" => CallText::Tool(text, object.get("args").cloned().unwrap_or_else(empty)),
-            _ => CallText::Tool(text, object.get("tool_input").cloned().unwrap_or_else(empty)),
-        }))
-    };
-    let mut found = Vec::new();
-    for key in ["tool_name", "bash", "read", "write", "exec", "connect", "call"] {
-        found.extend(short(key)?);
-    }
-    let (Some(call), true) = (found.pop(), found.is_empty()) else {
-        return Err(
-            "a call is exactly one of tool_name, bash, read, write, exec, connect, call".to_owned()
-        );
-    };
-    let unattended = object.get("unattended").and_then(Json::as_bool).unwrap_or(false);
-    Ok(Line { id: object.get("id").cloned().unwrap_or(Json::Null), call, cwd, unattended })
 }

@@ -4,8 +4,13 @@
 pub mod call;
 pub mod check;
 pub mod eval;
+pub mod explain;
 pub mod fix;
 pub mod format;
+pub mod line;
 mod lint;
+pub mod report;
 pub mod rewrite;
 pub mod run;
+pub mod session;
+pub mod show;

@@ -9,10 +9,12 @@ use crate::model::facts::Facts;
 use crate::model::json::Json;
 use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
+use crate::policy::builtin::Protected;
 use crate::policy::compile::{Compiled, let_workspace};
 use crate::policy::document::{At, CallText, Claim, Document, Example, Expect, Setting, TestText};
 use crate::policy::pattern::Anchors;
-use crate::policy::rule::{Policy, Rule};
+use crate::policy::rule::{LayerKind, Policy, Rule};
+use crate::policy::{Source, compile};
 use crate::redact::Redactor;
 use crate::world::Frozen;
 use std::ops::Range;
@@ -66,11 +68,58 @@ pub fn stated_workspace(documents: &[Document]) -> Option<AbsPath> {
     AbsPath::parse(&text.value).ok()
 }
 
-/// Runs every example and test of `frozen`, which was compiled for `anchors`.
+/// Runs every example and test of `frozen`, which `sources` were compiled to for `anchors`.
+///
+/// A test speaks of its own layer and those above it: what a layer below adds can only tighten, and
+/// must not keep the layers above from loading.
 #[must_use]
-pub fn run(frozen: &Compiled, anchors: &Anchors, redactor: &Redactor) -> Vec<Ran> {
+pub fn run(
+    sources: &[Source],
+    frozen: &Compiled,
+    anchors: &Anchors,
+    redactor: &Redactor,
+) -> Vec<Ran> {
     let Some(policy) = &frozen.policy else { return Vec::new() };
     let bench = Bench { policy, anchors, redactor };
+    let mut ran = examples(frozen, &bench);
+    for kind in LayerKind::ALL {
+        let upper = without_lower(sources, frozen, kind, anchors);
+        let policy = upper.as_ref().and_then(|upper| upper.policy.as_ref()).unwrap_or(policy);
+        let bench = Bench { policy, ..bench };
+        for (file, document) in frozen.documents.iter().enumerate() {
+            if frozen.layering.kind(file) == kind && !frozen.refused.contains(&file) {
+                ran.extend(document.tests.iter().map(|test| bench.ran(file, test)));
+            }
+        }
+    }
+    ran
+}
+
+/// The same files less those of the layers below `kind`; nothing if there are none, or no test of
+/// this layer would see the difference.
+fn without_lower(
+    sources: &[Source],
+    frozen: &Compiled,
+    kind: LayerKind,
+    anchors: &Anchors,
+) -> Option<Compiled> {
+    let of = |file: usize| frozen.layering.kind(file);
+    let tested =
+        |(file, document): (usize, &Document)| of(file) == kind && !document.tests.is_empty();
+    let lower = (0..sources.len()).any(|file| of(file) > kind);
+    if !lower || !frozen.documents.iter().enumerate().any(tested) {
+        return None;
+    }
+    let upper: Vec<Source> = sources
+        .iter()
+        .enumerate()
+        .filter(|(file, _)| of(*file) <= kind)
+        .map(|(_, source)| source.clone())
+        .collect();
+    Some(compile(&upper, anchors, &Protected::default()))
+}
+
+fn examples(frozen: &Compiled, bench: &Bench<'_>) -> Vec<Ran> {
     let mut ran = Vec::new();
     for (file, place, rule) in &frozen.exemplified {
         let texts = frozen.documents.get(*file).and_then(|document| document.rules.get(*place));
@@ -83,20 +132,11 @@ pub fn run(frozen: &Compiled, anchors: &Anchors, redactor: &Redactor) -> Vec<Ran
             outcome: bench.example(rule, &example.value),
         }));
     }
-    for (file, document) in frozen.documents.iter().enumerate() {
-        if frozen.refused.contains(&file) {
-            continue;
-        }
-        ran.extend(document.tests.iter().map(|test| {
-            let (kind, outcome) = bench.test(test);
-            let (span, name) = (test.name.span.clone(), test.name.value.clone());
-            Ran { file, span, name, kind, outcome }
-        }));
-    }
     ran
 }
 
 /// The frozen world in which one policy is asked.
+#[derive(Clone, Copy)]
 pub(super) struct Bench<'a> {
     pub(super) policy: &'a Policy,
     pub(super) anchors: &'a Anchors,
@@ -104,6 +144,12 @@ pub(super) struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    fn ran(&self, file: usize, test: &TestText) -> Ran {
+        let (kind, outcome) = self.test(test);
+        let (span, name) = (test.name.span.clone(), test.name.value.clone());
+        Ran { file, span, name, kind, outcome }
+    }
+
     fn test(&self, test: &TestText) -> (RunKind, RunOutcome) {
         let call = match &test.claim {
             Claim::Call(call) => call,
@@ -194,5 +240,44 @@ impl Bench<'_> {
             models: Default::default(),
         });
         facts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(layer: &str, body: &str) -> Source {
+        let text = format!("schema = 1\n[policy]\nname = '{layer}'\nlayer = '{layer}'\n{body}");
+        Source { name: format!("{layer}.toml"), text, layer: None }
+    }
+
+    #[test]
+    fn what_a_lower_layer_adds_fails_no_test_above_it() {
+        let reads = "[read]\nallow = ['/work/']\n";
+        let test = |expect: &str| {
+            format!("[[test]]\nname = 't'\ncall = {{ read = 'a' }}\nexpect = '{expect}'\n")
+        };
+        let none = "default = 'defer'\n[read]\ndeny = ['/work/a']\n";
+        for (org, project, held) in [
+            // The organisation's claim is of its own layer; the repository's of both.
+            (format!("{reads}{}", test("allow")), format!("{none}{}", test("deny")), [true, true]),
+            (
+                format!("{reads}{}", test("allow")),
+                format!("{none}{}", test("allow")),
+                [true, false],
+            ),
+            (format!("{reads}{}", test("deny")), none.to_owned(), [false, true]),
+        ] {
+            let sources = [file("org", &org), file("project", &project)];
+            let anchors = Anchors::frozen(None);
+            let frozen = compile(&sources, &anchors, &Protected::default());
+            let ran = run(&sources, &frozen, &anchors, &Redactor::shipped().unwrap());
+            for (place, expected) in held.iter().enumerate() {
+                let mut of_file = ran.iter().filter(|ran| ran.file == place);
+                let all = of_file.all(|ran| ran.outcome == RunOutcome::Held);
+                assert_eq!(all, *expected, "{place}: {ran:?}");
+            }
+        }
     }
 }

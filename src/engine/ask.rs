@@ -82,6 +82,18 @@ pub(super) fn ask_scope(scope: &Scope, access: &Access, context: &Context<'_>) -
     (matched, except(scope.stance, matched, excepted))
 }
 
+/// What one pattern of a rule says by itself: of its `match`, or of its `unless`.
+pub(super) fn ask_pattern(
+    scope: &Scope,
+    place: u32,
+    excepts: bool,
+    access: &Access,
+    context: &Context<'_>,
+) -> Truth {
+    let which = if excepts { Which::OneUnless(place) } else { Which::OneMatch(place) };
+    strongest(&scope.targets, which, access, context)
+}
+
 /// What a rule says of an access that its `match` names so surely.
 fn conclude(
     rule: &Rule,

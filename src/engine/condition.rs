@@ -43,6 +43,7 @@ fn holds(condition: &Condition, facts: &Facts, access: Option<&Access>) -> Truth
             None => Truth::Maybe,
         },
         Condition::Exit(test) => exit(test, facts, access),
+        Condition::Pinned => Truth::Maybe,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::model::effect::{Effect, Verdict};
 use crate::model::facts::Facts;
 use crate::model::record::CaptureLevel;
 use crate::model::truth::Truth;
-use crate::policy::rule::{Layer, LayerKind, Policy, Rule, Unattended};
+use crate::policy::rule::{LayerKind, Policy, Rule, Unattended};
 use crate::redact::Redactor;
 
 /// What the policy says of a call.
@@ -26,9 +26,21 @@ pub fn decide(policy: &Policy, facts: &Facts, redactor: &Redactor) -> Decision {
     if let Phase::Post { output, .. } = &facts.call.phase {
         return after(policy, facts, output, redactor);
     }
-    let mut teller = Teller::default();
-    let ruling = rule_with(policy, facts, &mut teller);
-    teller.decision(policy, facts, ruling)
+    decide_heard(policy, facts, ()).0
+}
+
+/// The decision on a call before it runs, told to `listener` as well while it is made; with what
+/// the call draws on limits.
+pub(super) fn decide_heard<L: Listener>(
+    policy: &Policy,
+    facts: &Facts,
+    listener: L,
+) -> (Decision, L, Vec<Draw>) {
+    let mut both = (Teller::default(), listener);
+    let ruling = rule_with(policy, facts, &mut both);
+    let draws = ruling.taken.draws(policy, facts).collect();
+    let (teller, listener) = both;
+    (teller.decision(policy, facts, ruling), listener, draws)
 }
 
 /// What a call comes to, and nothing else: the decision without its story.
@@ -198,8 +210,6 @@ impl Listener for Teller {
         self.heard.push(fired(rule, effect, asked.truth));
     }
 
-    fn layer(&mut self, _: &Layer, _: Option<Verdict>, _: bool) {}
-
     fn concluded(&mut self, access: &Access, verdict: Option<Verdict>) {
         for mut fired in self.heard.drain(..) {
             fired.verb = Some(access.target.verb());
@@ -298,7 +308,7 @@ fn telling(verb: Option<Verb>) -> u8 {
 }
 
 /// Nobody is there: an ask is a deny, and a deferral is what every layer's `unattended` says.
-fn unattended(verdict: Verdict, policy: &Policy) -> Verdict {
+pub(super) fn unattended(verdict: Verdict, policy: &Policy) -> Verdict {
     match verdict {
         Verdict::Allow => Verdict::Allow,
         Verdict::Ask | Verdict::Deny => Verdict::Deny,

@@ -4,7 +4,7 @@
 //! the order of the policy; else only what they come to is wanted, and most of them are not even
 //! looked at. Both ways are this one walk.
 
-use super::ask::{Asked, Context, ask_found, happens};
+use super::ask::{Asked, Context, ask, ask_found, happens};
 use super::limits::Taken;
 use crate::model::access::{Access, Certainty, Target, Verb};
 use crate::model::effect::{Effect, Verdict};
@@ -12,16 +12,23 @@ use crate::model::truth::Truth;
 use crate::policy::index::{Effects, Entry, Probe, Rules, Visit};
 use crate::policy::rule::{Layer, LayerKind, Policy, Power, Rule};
 
-/// Hears what every rule answers that does not say no. The decision alone hears nothing: `()`.
+/// Hears what the rules answer while a call is judged. The decision alone hears nothing: `()`.
 pub(super) trait Listener {
     /// Whether it wants to hear at all.
     const LISTENS: bool = true;
+    /// Whether it hears the rules that say no as well: then every rule is asked of every access,
+    /// besides those that the index found.
+    const EVERY: bool = false;
 
+    /// A rule was asked of an access; only where every rule is heard.
+    fn asked(&mut self, _: &Rule, _: &Access, _: Asked) {}
     /// A rule that decides answered yes or maybe to the access in hand.
     fn answered(&mut self, rule: &Rule, layer: Option<LayerKind>, effect: Effect, asked: Asked);
-    /// A layer came to this; nothing if the access turned out to be none.
-    fn layer(&mut self, layer: &Layer, verdict: Option<Verdict>, spoke: bool);
-    /// The layers together came to this.
+    /// The floor has been asked of the access in hand; the layers follow.
+    fn floor(&mut self, _: Option<Verdict>) {}
+    /// A layer came to this.
+    fn layer(&mut self, _: &OfLayer<'_>) {}
+    /// The layers together came to this; nothing if the access turned out to be none.
     fn concluded(&mut self, access: &Access, verdict: Option<Verdict>);
 }
 
@@ -29,8 +36,79 @@ impl Listener for () {
     const LISTENS: bool = false;
 
     fn answered(&mut self, _: &Rule, _: Option<LayerKind>, _: Effect, _: Asked) {}
-    fn layer(&mut self, _: &Layer, _: Option<Verdict>, _: bool) {}
     fn concluded(&mut self, _: &Access, _: Option<Verdict>) {}
+}
+
+impl<A: Listener, B: Listener> Listener for (A, B) {
+    const LISTENS: bool = A::LISTENS || B::LISTENS;
+    const EVERY: bool = A::EVERY || B::EVERY;
+
+    fn asked(&mut self, rule: &Rule, access: &Access, asked: Asked) {
+        self.0.asked(rule, access, asked);
+        self.1.asked(rule, access, asked);
+    }
+
+    fn answered(&mut self, rule: &Rule, layer: Option<LayerKind>, effect: Effect, asked: Asked) {
+        self.0.answered(rule, layer, effect, asked);
+        self.1.answered(rule, layer, effect, asked);
+    }
+
+    fn floor(&mut self, verdict: Option<Verdict>) {
+        self.0.floor(verdict);
+        self.1.floor(verdict);
+    }
+
+    fn layer(&mut self, told: &OfLayer<'_>) {
+        self.0.layer(told);
+        self.1.layer(told);
+    }
+
+    fn concluded(&mut self, access: &Access, verdict: Option<Verdict>) {
+        self.0.concluded(access, verdict);
+        self.1.concluded(access, verdict);
+    }
+}
+
+/// What one layer came to for one access, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfLayer<'a> {
+    pub(super) layer: &'a Layer,
+    /// What stands where no rule speaks.
+    pub(super) fallback: Fallback,
+    /// What the verdict starts from.
+    pub(super) base: Base,
+    /// Some ask or deny says maybe, which adds an ask to the base.
+    pub(super) doubted: bool,
+    /// What its own rules come to; nothing if the access turned out to be none.
+    pub(super) alone: Option<Verdict>,
+    /// The same, less an allow where a layer above has spoken and this one only fills.
+    pub(super) verdict: Option<Verdict>,
+    /// Whether a layer below may not fill any more.
+    pub(super) spoke: bool,
+}
+
+/// What the verdict of a layer on one access starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// The strictest effect among the rules that say yes.
+    Rule(Effect),
+    /// No rule says yes, an allow says maybe, and what stands else is a deny: then it is an ask.
+    MaybeAllowed,
+    /// No rule says yes: what stands else.
+    Fallback,
+    /// The text merely names it; only a doubtful ask or deny makes it an access (§11.13).
+    Suspicion,
+}
+
+/// What an access comes to in a layer of which no rule speaks of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// `default`
+    Default,
+    /// `opaque`, for a tool that nothing describes to the layer.
+    Opaque,
+    /// A wrapper needs only what it runs to be allowed (policy language §11.9).
+    Wrapper,
 }
 
 /// What was concluded of one access.
@@ -55,17 +133,21 @@ pub(super) fn judge<L: Listener>(
     let floor = asking.hear(&policy.floor, None, taken, listener);
     let mut verdict = floor.any().then(|| floor.conclude(access, Verdict::Defer)).flatten();
     let by_floor = verdict == Some(Verdict::Deny);
+    listener.floor(verdict);
     let mut spoken = false;
     for layer in &policy.layers {
         let heard = asking.hear(&layer.rules, Some(layer.kind), taken, listener);
-        let default = default_of(policy, layer, access, context);
-        let mut own = heard.conclude(access, default);
+        let fallback = fallback(policy, layer, access, context);
+        let default = fallback.verdict(layer);
+        let alone = heard.conclude(access, default);
+        let mut own = alone;
         // A layer that fills may allow only what no layer above has spoken on.
         if layer.power == Power::Fill && spoken && own == Some(Verdict::Allow) {
             own = Some(Verdict::Defer);
         }
         let spoke = heard.spoke(default);
-        listener.layer(layer, own, spoke);
+        let (base, doubted) = (heard.base(access, default), heard.doubted);
+        listener.layer(&OfLayer { layer, fallback, base, doubted, alone, verdict: own, spoke });
         spoken |= spoke;
         verdict = match (verdict, own) {
             (Some(so_far), Some(next)) => Some(so_far.stricter_layer(next)),
@@ -123,7 +205,24 @@ impl Asking<'_> {
                 listener.answered(rule, layer, effect, asked);
             }
         }
+        if L::EVERY {
+            self.every(rules, layer, listener);
+        }
         heard
+    }
+}
+
+impl Asking<'_> {
+    /// Tells what each rule of a layer answers, whatever it is.
+    fn every<L: Listener>(&self, rules: &Rules, layer: Option<LayerKind>, listener: &mut L) {
+        for rule in rules {
+            let asked = ask(rule, self.access, self.context);
+            // As above: there the floor says nothing that is not sure.
+            let unsure = layer.is_none() && self.access.target.verb() == Verb::Exec;
+            if !(unsure && asked.truth != Truth::Yes) {
+                listener.asked(rule, self.access, asked);
+            }
+        }
     }
 }
 
@@ -217,15 +316,22 @@ impl Heard {
     /// adds an ask. A maybe never replaces the default, so a new deny never turns a refusal into
     /// a question.
     fn conclude(self, access: &Access, default: Verdict) -> Option<Verdict> {
-        if matches!(access.certainty, Certainty::Suspected(_)) {
-            return self.doubted.then_some(Verdict::Ask);
-        }
-        let base = match self.yes {
-            Some(effect) => Verdict::from(effect),
-            None if default == Verdict::Deny && self.maybe_allow => Verdict::Ask,
-            None => default,
+        let base = match self.base(access, default) {
+            Base::Suspicion => return self.doubted.then_some(Verdict::Ask),
+            Base::Rule(effect) => Verdict::from(effect),
+            Base::MaybeAllowed => Verdict::Ask,
+            Base::Fallback => default,
         };
         Some(if self.doubted { base.stricter_access(Verdict::Ask) } else { base })
+    }
+
+    fn base(self, access: &Access, default: Verdict) -> Base {
+        match (&access.certainty, self.yes) {
+            (Certainty::Suspected(_), _) => Base::Suspicion,
+            (_, Some(effect)) => Base::Rule(effect),
+            (_, None) if default == Verdict::Deny && self.maybe_allow => Base::MaybeAllowed,
+            (_, None) => Base::Fallback,
+        }
     }
 
     /// Whether the layer has an opinion that one below may not fill over (policy language §11.2).
@@ -235,20 +341,29 @@ impl Heard {
     }
 }
 
-/// What this layer says of an access that no rule of it speaks of.
-fn default_of(policy: &Policy, layer: &Layer, access: &Access, context: &Context<'_>) -> Verdict {
+impl Fallback {
+    pub(super) fn verdict(self, layer: &Layer) -> Verdict {
+        match self {
+            Fallback::Default => layer.default.verdict(),
+            Fallback::Opaque => layer.opaque.verdict(),
+            Fallback::Wrapper => Verdict::Allow,
+        }
+    }
+}
+
+/// What stands in this layer for an access that no rule of it speaks of.
+fn fallback(policy: &Policy, layer: &Layer, access: &Access, context: &Context<'_>) -> Fallback {
     match &access.target {
-        // A wrapper needs only what it runs to be allowed (policy language §11.9).
-        Target::Exec(command) if command.transparent => Verdict::Allow,
+        Target::Exec(command) if command.transparent => Fallback::Wrapper,
         // A row of a lower layer describes the tool to that layer alone.
         Target::Call(tool) if !context.facts.described && !policy.describes(tool, layer.kind) => {
-            layer.opaque.verdict()
+            Fallback::Opaque
         }
         Target::Read(_)
         | Target::Write(_)
         | Target::Exec(_)
         | Target::Connect(_)
         | Target::Call(_)
-        | Target::Unknown { .. } => layer.default.verdict(),
+        | Target::Unknown { .. } => Fallback::Default,
     }
 }

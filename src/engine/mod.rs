@@ -2,11 +2,13 @@
 //!
 //! `ask` is what one rule means; `judge` concludes for one access over the layers; `decide` for the
 //! whole call; `limits`, `marks` and `condition` are its session's part; `output` says what must be
-//! done with what came back. The strictest stands at every step, so order never matters.
+//! done with what came back; `explain` tells how all of it came about. The strictest stands at
+//! every step, so order never matters.
 
 mod ask;
 mod condition;
 mod decide;
+mod explain;
 mod judge;
 mod limits;
 mod marks;
@@ -23,6 +25,10 @@ use crate::policy::pattern::exec::Writable;
 use crate::policy::rule::Rule;
 
 pub use decide::{Ruling, decide, rule, tell};
+pub use explain::{
+    Base, Candidate, ConditionAnswer, Drawn, ExplainedAccess, ExplainedLayer, Explanation,
+    Fallback, LaneAnswer, PatternAnswer, explain,
+};
 pub use output::finds;
 pub use told::{Answer, Told};
 

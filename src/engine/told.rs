@@ -6,7 +6,7 @@ use super::judge::Listener;
 use crate::model::access::Access;
 use crate::model::effect::{Effect, Verdict};
 use crate::model::truth::Truth;
-use crate::policy::rule::{Layer, LayerKind, Rule};
+use crate::policy::rule::{LayerKind, Rule};
 
 /// What a call came to, and who said what.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,8 +65,6 @@ impl Listener for Told {
             truth: asked.truth,
         });
     }
-
-    fn layer(&mut self, _: &Layer, _: Option<Verdict>, _: bool) {}
 
     fn concluded(&mut self, _: &Access, verdict: Option<Verdict>) {
         self.accesses.push(verdict);

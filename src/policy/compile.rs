@@ -9,19 +9,20 @@ mod patterns;
 mod size;
 
 use super::builtin::{self, Protected};
+use super::canonical::{Canonical, sha256};
 use super::diagnostic::{Diagnostic, Severity, drop_echoes};
 use super::document::{self, At, Document, ToolText};
 use super::index::Rules;
 use super::pattern::Anchors;
 use super::pattern::exec::Writable;
 use super::rule::{self, Budget, Layer, LayerKind, Policy, Rule, ToolRow, Unattended};
+use super::written::WrittenRule;
 use crate::limits::DIAGNOSTICS_MAX;
 use crate::model::call::ToolName;
 use crate::model::decision::PolicyId;
 use crate::model::effect::Verdict;
 use file::{Compiler, Part};
-use layers::Layering;
-use sha2::{Digest, Sha256};
+pub use layers::Layering;
 use std::collections::BTreeMap;
 
 /// One policy file.
@@ -44,10 +45,14 @@ pub struct Compiled {
     pub documents: Vec<Document>,
     /// The rules that have examples, each with its file and its place among the file's rules.
     pub exemplified: Vec<(usize, usize, Rule)>,
-    /// The layer of each file.
-    pub kinds: Vec<LayerKind>,
     /// Files of lower layers that were refused while the layers above them stay in force.
     pub refused: Vec<usize>,
+    /// Which file is of which layer, and what each may do.
+    pub layering: Layering,
+    /// What stands in the rules of the policy once their lists are written out.
+    pub written: Vec<WrittenRule>,
+    /// The text that the policy's digest is of; empty if there is no policy.
+    pub canonical: String,
     /// Every mistake.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -65,7 +70,7 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
     let layering = Layering::of(sources, &documents, &mut diagnostics);
     let mut weighed = labels::weigh(sources, &documents, &layering);
     diagnostics.append(&mut weighed.diagnostics);
-    let (parts, labels) = {
+    let (parts, found) = {
         let mut compiler = Compiler::new(sources, &documents, &layering, &mut weighed, anchors);
         let mut parts: Vec<(usize, Part)> = Vec::new();
         for file in layering.order() {
@@ -88,17 +93,26 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
         drop_echoes(&mut diagnostics, &source.name, &source.text);
     }
     tidy(&mut diagnostics);
-    let mut exemplified = Vec::new();
-    let policy = assemble(sources, &documents, &layering, parts, anchors, &mut exemplified);
-    let policy = Policy {
-        floor: builtin::floor(protected, anchors).into(),
-        labels: labels.labels,
-        limits: labels.limits,
-        ..policy
+    let mut compiled = Compiled {
+        policy: None,
+        documents,
+        exemplified: Vec::new(),
+        refused,
+        layering,
+        written: Vec::new(),
+        canonical: String::new(),
+        diagnostics,
     };
-    let kinds = (0..sources.len()).map(|file| layering.kind(file)).collect();
-    let policy = (!failed).then_some(policy);
-    Compiled { policy, documents, exemplified, kinds, refused, diagnostics }
+    if !failed {
+        let policy = assemble(&mut compiled, parts, anchors);
+        compiled.policy = Some(Policy {
+            floor: builtin::floor(protected, anchors).into(),
+            labels: found.labels,
+            limits: found.limits,
+            ..policy
+        });
+    }
+    compiled
 }
 
 /// Errors stand before warnings where not all can be told; then by place.
@@ -109,15 +123,9 @@ fn tidy(diagnostics: &mut Vec<Diagnostic>) {
 }
 
 /// Puts the files' parts together, layer by layer.
-fn assemble(
-    sources: &[Source],
-    documents: &[Document],
-    layering: &Layering,
-    parts: Vec<(usize, Part)>,
-    anchors: &Anchors,
-    exemplified: &mut Vec<(usize, usize, Rule)>,
-) -> Policy {
-    let mut digest = Sha256::new();
+fn assemble(compiled: &mut Compiled, parts: Vec<(usize, Part)>, anchors: &Anchors) -> Policy {
+    let mut canonical = Canonical::default();
+    let Compiled { documents, exemplified, layering, written, .. } = compiled;
     let mut names = Vec::new();
     let mut policy = Policy {
         id: PolicyId { name: String::new(), sha256: String::new() },
@@ -133,13 +141,13 @@ fn assemble(
     let mut writable = Vec::new();
     let mut rules: BTreeMap<LayerKind, Vec<Rule>> = BTreeMap::new();
     for (file, part) in parts {
-        let (Some(source), Some(document)) = (sources.get(file), documents.get(file)) else {
-            continue;
-        };
+        let Some(document) = documents.get(file) else { continue };
         let kind = layering.kind(file);
-        feed(&mut digest, kind.as_str());
-        feed(&mut digest, &source.text);
-        part.packs.iter().for_each(|text| feed(&mut digest, text));
+        let power = layering.power(kind);
+        canonical.file(kind, power, document);
+        canonical.rules(kind, power, part.canonical);
+        canonical.packs(kind, power, part.packs);
+        written.extend(part.written);
         names.push(full_name(document));
         writable.extend(part.writable);
         policy.tools.extend(document.tools.iter().map(|text| tool_row(text, kind)));
@@ -152,7 +160,7 @@ fn assemble(
         policy.notices.extend(part.notices);
         exemplified.extend(part.exemplified.into_iter().map(|(place, rule)| (file, place, rule)));
         rules.entry(kind).or_default().extend(part.rules);
-        join(&mut policy.layers, document, kind, layering);
+        join(&mut policy.layers, document, kind, power);
     }
     // What a layer holds is filed once, when all of it is there.
     for layer in &mut policy.layers {
@@ -160,12 +168,13 @@ fn assemble(
     }
     let roots = vec![anchors.workspace.clone(), anchors.tmp.clone()];
     policy.writable = Writable { roots, patterns: writable.into() };
-    policy.id = PolicyId { name: names.join("+"), sha256: hex(&digest.finalize()) };
+    compiled.canonical = canonical.finish();
+    policy.id = PolicyId { name: names.join("+"), sha256: sha256(&compiled.canonical) };
     policy
 }
 
 /// A file joins the layer it belongs to; of two defaults the stricter stands.
-fn join(layers: &mut Vec<Layer>, document: &Document, kind: LayerKind, layering: &Layering) {
+fn join(layers: &mut Vec<Layer>, document: &Document, kind: LayerKind, power: rule::Power) {
     let default = document.header.default.unwrap_or(rule::Default::Deny);
     let opaque = document.header.opaque.unwrap_or(default);
     let unattended = document.header.unattended.unwrap_or(Unattended::Deny);
@@ -180,7 +189,7 @@ fn join(layers: &mut Vec<Layer>, document: &Document, kind: LayerKind, layering:
             }
         }
         None => {
-            let (power, rules) = (layering.power(kind), Rules::default());
+            let rules = Rules::default();
             layers.push(Layer { kind, power, name, default, opaque, unattended, rules });
         }
     }
@@ -201,17 +210,6 @@ fn tool_row(text: &ToolText, layer: LayerKind) -> ToolRow {
         layer,
         arguments: text.arguments.iter().map(|(verb, at)| (*verb, bare(&at.value))).collect(),
     }
-}
-
-/// Length before content, so that no two lists of texts have one digest. Where a file lies is no
-/// part of the policy.
-fn feed(digest: &mut Sha256, text: &str) {
-    digest.update((text.len() as u64).to_be_bytes());
-    digest.update(text);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn full_name(document: &Document) -> String {

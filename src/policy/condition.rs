@@ -30,6 +30,9 @@ pub enum Condition {
     PermissionMode(Test),
     /// The command's exit status, once it ran.
     Exit(Test),
+    /// The tool is the one that was pinned, which nothing checks yet: always a maybe, so that it
+    /// adds a question and never answers one.
+    Pinned,
 }
 
 /// What a value must be.

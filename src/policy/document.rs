@@ -33,8 +33,8 @@ pub struct Document {
     pub tools: Vec<ToolText>,
     /// `[budget]`
     pub budget: Option<BudgetText>,
-    /// `[mcp.NAME]`: the servers' names.
-    pub servers: Vec<At<String>>,
+    /// `[mcp.NAME]`
+    pub servers: Vec<ServerText>,
     /// `[labels] external`
     pub external: Vec<At<String>>,
 }
@@ -46,6 +46,21 @@ pub struct ToolText {
     pub name: At<String>,
     /// Each argument, as `args.path`, with the verb it stands for.
     pub arguments: Vec<(Verb, At<String>)>,
+}
+
+/// `[mcp.NAME]`, as written.
+#[derive(Debug)]
+pub struct ServerText {
+    /// The server's name.
+    pub name: At<String>,
+    /// How it is started.
+    pub command: Vec<String>,
+    /// Where it is reached.
+    pub url: Option<String>,
+    /// What of it is pinned: `lock` or `none`.
+    pub pin: Option<&'static str>,
+    /// What a change of what is pinned comes to: `deny` or `ask`.
+    pub on_change: Option<&'static str>,
 }
 
 /// `[policy]`

@@ -2,10 +2,12 @@
 //!
 //! The steps are files: `diagnostic` says what is wrong and where; `read` walks the spanned TOML
 //! by the key table in `keys`; `document` is what was written; `pattern` is one syntax per verb;
-//! `compile` binds names to places and yields the `Policy` that the engine asks; `schema` tells
-//! editors what `keys` has. Nothing here touches a file, a clock or the environment.
+//! `compile` binds names to places and yields the `Policy` that the engine asks; `written` and
+//! `canonical` are for those who read a policy, and for its digest; `schema` tells editors what
+//! `keys` has. Nothing here touches a file, a clock or the environment.
 
 pub mod builtin;
+pub mod canonical;
 pub mod compile;
 pub mod condition;
 pub mod diagnostic;
@@ -18,6 +20,7 @@ pub mod pattern;
 mod read;
 pub mod rule;
 pub mod schema;
+pub mod written;
 
 pub use compile::{Source, compile};
 pub use diagnostic::{Diagnostic, Severity};

@@ -256,6 +256,44 @@ impl Default {
     }
 }
 
+impl Targets {
+    /// How many patterns there are that name targets, and how many that except.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        match self {
+            Targets::Paths { matches, unless, .. } => (matches.len(), unless.len()),
+            Targets::Exec { matches, unless } => (matches.len(), unless.len()),
+            Targets::Connect { matches, unless } => (matches.len(), unless.len()),
+            Targets::Call { matches, unless } => (matches.len(), unless.len()),
+            Targets::Output { matches } => (matches.len(), 0),
+        }
+    }
+}
+
+impl Says {
+    /// The word in policies and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Says::Effect(effect) => effect.as_str(),
+            Says::Redact => "redact",
+            Says::Note => "note",
+        }
+    }
+}
+
+impl Power {
+    /// The word in policies and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Power::Tighten => "tighten",
+            Power::Fill => "fill",
+            Power::Full => "full",
+        }
+    }
+}
+
 impl LayerKind {
     /// All, the upper first.
     pub const ALL: [LayerKind; 3] = [LayerKind::Org, LayerKind::User, LayerKind::Project];

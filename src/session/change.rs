@@ -3,9 +3,11 @@
 //! A change says what the call met (labels, budget) and what it did. What it did is applied from
 //! here, when it happens and when the log is read again, so the two cannot disagree. Numbers count
 //! one by one for each user: records may reach the log in another order, and are put back in this.
+//! Unknown keys are errors: a newer toolgate may have written what an older one must not overlook.
 
 use super::key::{Key, SessionId, User};
 use super::transcript::Counts;
+use super::window::{self, CounterId};
 use crate::limits::{STATE_BEFORE_BYTES_MAX, STATE_BYTES_MAX};
 use crate::model::json::Json;
 use crate::model::session::{Session, Transcript};
@@ -15,6 +17,7 @@ use std::collections::BTreeSet;
 
 /// What one call met and did, or what an operator did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Change {
     /// Whose it is.
     pub(super) user: Option<u32>,
@@ -93,6 +96,7 @@ pub(super) struct Told {
 
 /// What was taken of one limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Reserved {
     /// Which count it is.
     pub(super) counter: String,
@@ -111,6 +115,7 @@ pub(super) struct Reserved {
 
 /// A part of all that is remembered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Part {
     /// Counts up with each writing.
     pub(super) snapshot: u64,
@@ -123,7 +128,7 @@ pub(super) struct Part {
 
 /// One thing that is remembered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "lowercase")]
+#[serde(tag = "is", rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum Item {
     /// A user, and the number of his last change in here.
     User { user: Option<u32>, seq: u64 },
@@ -170,8 +175,14 @@ impl Change {
         Change { user, session: session.to_string(), seq, at: now.0, ..Change::default() }
     }
 
+    /// Whose it is, if all of it can be understood.
     pub(super) fn key(&self) -> Option<Key> {
-        Some(Key { user: User(self.user), session: SessionId::parse(&self.session)? })
+        let known = |one: &Reserved| {
+            CounterId::parse(&one.counter).is_some() && window::per(&one.per).is_some()
+        };
+        let session =
+            SessionId::parse(&self.session).filter(|_| self.reserved.iter().all(known))?;
+        Some(Key { user: User(self.user), session })
     }
 
     /// The change as JSON; nothing if it is more than a record has room for.

@@ -25,6 +25,7 @@ impl Store {
         if let Some(why) = &self.lost {
             return refuse(format!("what sessions did before is not known: {why}"));
         }
+        let places = self.places(policy);
         let Key { user, session } = asked.key;
         let cell = self.cell(user);
         let mut memory = cell.lock();
@@ -37,7 +38,7 @@ impl Store {
             let state = change.to_json();
             return Outcome { state, ..refuse(why.to_owned()) };
         }
-        let view = memory.view(session, policy, now, None);
+        let view = memory.view(session, (policy, &places), now, None);
         change.before = Before::of(&view, false);
         let decision = decide(view);
         let mut findings = Vec::new();

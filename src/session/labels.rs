@@ -47,6 +47,13 @@ impl Labels {
         self.0.len() + new <= LABELS_OF_SESSION_MAX
     }
 
+    /// Adds a proof, if there is room: a taint's must stay.
+    pub(super) fn add_if_room(&mut self, label: &str) {
+        if self.0.contains(label) || self.0.len() < LABELS_OF_SESSION_MAX {
+            self.0.insert(label.to_owned());
+        }
+    }
+
     /// Takes a label away; `family:*` is every key of the family.
     pub(super) fn remove(&mut self, label: &str) {
         self.0.remove(label);

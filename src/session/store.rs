@@ -5,6 +5,7 @@ use super::key::{Key, SessionId, User};
 use super::labels::{Pending, kept_or_every_key};
 use super::transcript::{Counts, Reader};
 use super::user::{Late, Remembered};
+use super::window::Places;
 use crate::limits::{LABELS_OF_CALL_MAX, LIMITS_OF_CALL_MAX, SESSIONS_MAX, TRANSCRIPT_READERS_MAX};
 use crate::model::call::ToolCall;
 use crate::model::decision::{Decision, Obligation};
@@ -32,6 +33,8 @@ pub struct Store {
     pub(super) changes: AtomicU64,
     pub(super) snapshot: AtomicU64,
     readers: Mutex<HashMap<Key, Arc<Mutex<Reader>>>>,
+    /// Of the policy that was asked for last.
+    places: Mutex<Arc<Places>>,
     /// Why nothing is known of what was: then no policy that asks for it lets anything through.
     pub(super) lost: Option<String>,
 }
@@ -142,6 +145,7 @@ impl Store {
             changes: AtomicU64::new(0),
             snapshot: AtomicU64::new(0),
             readers: Mutex::default(),
+            places: Mutex::default(),
             lost: None,
         }
     }
@@ -181,6 +185,15 @@ impl Store {
     pub(super) fn cells(&self) -> Vec<(User, Arc<Cell>)> {
         let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
         users.iter().map(|(user, cell)| (*user, Arc::clone(cell))).collect()
+    }
+
+    /// Where the limits of a policy are.
+    pub(super) fn places(&self, policy: &Policy) -> Arc<Places> {
+        let mut places = lock(&self.places);
+        if places.policy != policy.id.sha256 {
+            *places = Arc::new(Places::in_policy(policy));
+        }
+        Arc::clone(&places)
     }
 
     /// Why nothing is known of what was, if that is so.
@@ -226,6 +239,7 @@ impl Store {
         if let Some(why) = &self.lost {
             return refuse(format!("what sessions did before is not known: {why}"));
         }
+        let places = self.places(policy);
         let Key { user, session } = asked.key;
         let cell = self.cell(user);
         let mut memory = cell.lock();
@@ -239,12 +253,12 @@ impl Store {
         let mut findings = Vec::new();
         let told = state.map(|state| state.told.clone()).unwrap_or_default();
         if let Some(Ok(read)) = &asked.transcript
-            && (read.turns < told.turns || read.cost_usd < told.cost_usd)
+            && read.is_less_than(&told)
         {
             let what = format!("{} of {} turns", read.turns, told.turns);
             findings.push(Finding { code: "transcript_rewound", what: vec![what] });
         }
-        let view = memory.view(session, policy, now, asked.transcript.as_ref());
+        let view = memory.view(session, (policy, &places), now, asked.transcript.as_ref());
         let before = Before::of(&view, !policy.budgets.is_empty());
         let mut decision = decide(view);
         let mut change = Change { before, ..Change::new(asked.key, memory.seq + 1, now) };

@@ -10,7 +10,7 @@ use crate::model::call::{CallId, Phase, ToolCall, ToolName};
 use crate::model::decision::{Decision, Obligation, Reservation};
 use crate::model::effect::Verdict;
 use crate::model::principal::{Agent, Principal, Runtime, Sender};
-use crate::model::record::{Kind, Record};
+use crate::model::record::{Durability, Kind, Record};
 use crate::model::session::Session;
 use crate::model::time::Moment;
 use crate::policy::builtin::Protected;
@@ -574,4 +574,89 @@ fn an_operator_who_takes_a_label_away_leaves_no_call_to_prove_it() {
     bench.store.label(&wish, &POLICY, NOW, |_| Ok(())).unwrap();
     bench.after("s", "1", Proven, vec![proof("approved:T1"), proof("approved:T2")]);
     assert_eq!(bench.labels("s"), ["approved:T2"]);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Before(usize, u8, Vec<Obligation>, Option<u32>),
+    After(usize, u8, Vec<Obligation>),
+    Operator(usize, bool),
+    Snapshot,
+}
+
+fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
+    use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
+    let label = prop::sample::select(vec!["a", "t:1", "t:2", "u"]);
+    let does = prop_oneof![
+        label.clone().prop_map(taint),
+        label.clone().prop_map(proof),
+        label.prop_map(unmark),
+        Just(unmark("t:*")),
+    ];
+    let does = prop::collection::vec(does, 0..3);
+    let (session, call) = (0..2_usize, 0..4_u8);
+    let amount = prop::option::of(0..100_u32);
+    let step = prop_oneof![
+        4 => (session.clone(), call.clone(), does.clone(), amount)
+            .prop_map(|(session, call, does, amount)| Step::Before(session, call, does, amount)),
+        4 => (session.clone(), call, does)
+            .prop_map(|(session, call, does)| Step::After(session, call, does)),
+        1 => (session, any::<bool>()).prop_map(|(session, add)| Step::Operator(session, add)),
+        1 => Just(Step::Snapshot),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    #[test]
+    fn whatever_happened_the_log_gives_it_back(steps in steps(), order in 0..u64::MAX) {
+        let mut bench = Bench::new();
+        let sessions = ["s0", "s1"];
+        // Records reach the log in any order, but those of a snapshot after what it holds.
+        let (mut log, mut waiting) = (Vec::new(), Vec::new());
+        let mut seed = order;
+        for step in steps {
+            match step {
+                Step::Before(session, call, does, sum) => {
+                    let call = super::tests::call(sessions[session], &call.to_string(), Proven);
+                    let asked = Asked::of(&call, None);
+                    let amounts = sum.into_iter().map(|sum| amount(f64::from(sum))).collect();
+                    let outcome =
+                        bench.store.admit(&asked, &POLICY, NOW, |_| decision(does, amounts));
+                    let _ = bench.take(outcome);
+                }
+                Step::After(session, call, does) => {
+                    let _ = bench.after(sessions[session], &call.to_string(), Proven, does);
+                }
+                Step::Operator(session, add) => {
+                    let (session, label) = (sessions[session].to_owned(), "secret".to_owned());
+                    let wish = LabelChange { session, add, label, by: 0 };
+                    let mut written = None;
+                    let _ = bench.store.label(&wish, &POLICY, NOW, |record| {
+                        written = Some(record);
+                        Ok(())
+                    });
+                    bench.written.extend(written);
+                }
+                Step::Snapshot => {
+                    log.append(&mut waiting);
+                    log.append(&mut bench.store.snapshot(NOW));
+                }
+            }
+            for record in bench.written.drain(..) {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let place = usize::try_from(seed >> 33).unwrap() % (waiting.len() + 1);
+                waiting.insert(place, record);
+            }
+        }
+        log.append(&mut waiting);
+        let written = |record| Record { durability: Durability::Written, ..record };
+        let scratch = tempfile::tempdir().unwrap();
+        write(scratch.path(), log.into_iter().map(written).collect());
+        let again = Store::rebuild(scratch.path(), REDACTOR.clone()).unwrap();
+        for session in sessions {
+            proptest::prop_assert_eq!(see(&bench.store, session), see(&again, session));
+        }
+    }
 }

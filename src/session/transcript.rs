@@ -3,8 +3,9 @@
 //! Claude Code appends one line of JSON for each block of an answer, with the answer's id, its
 //! model and what it used; a subagent's answers stand in a file of its own, below a directory
 //! beside the transcript (as of 2.1.330; recorded, not documented). Answers are counted by id, and
-//! what a list price makes of them is summed up. The agent can write these files: so counts never
-//! fall, what cannot be read counts as spent, and what is read is only counted, never shown.
+//! what a list price makes of them is summed up; where the client itself says that it was more,
+//! that counts. The agent can write these files: so counts never fall, what cannot be read counts
+//! as spent, and what is read is only counted, never shown.
 
 mod line;
 
@@ -16,6 +17,7 @@ use crate::model::doubt::Doubt;
 use crate::model::path::AbsPath;
 use crate::model::session::Transcript;
 use crate::world::{FileKind, World};
+use line::Tells;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -47,6 +49,16 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// Whether this tells of less, and not only of a sum in another order.
+    pub(super) fn is_less_than(&self, other: &Counts) -> bool {
+        self.turns < other.turns || other.cost_usd - self.cost_usd > COST_ROUNDING_USD
+    }
+}
+
+/// Two sums of the same costs differ by far less.
+const COST_ROUNDING_USD: f64 = 1e-6;
+
 impl From<Counts> for Transcript {
     fn from(counts: Counts) -> Transcript {
         let Counts { turns, cost_usd, models } = counts;
@@ -61,6 +73,8 @@ pub(super) struct Reader {
     /// What each answer cost so far, by a digest of its id.
     answers: HashMap<u64, f64>,
     models: BTreeSet<String>,
+    /// The most that the client itself said.
+    stated_usd: f64,
     hasher: RandomState,
 }
 
@@ -106,7 +120,7 @@ impl Reader {
         }
         Ok(Counts {
             turns: u64::try_from(self.answers.len()).unwrap_or(u64::MAX),
-            cost_usd: self.answers.values().sum(),
+            cost_usd: self.answers.values().sum::<f64>().max(self.stated_usd),
             models: self.models.clone(),
         })
     }
@@ -158,7 +172,14 @@ impl Reader {
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), String> {
-        let Some(answer) = line::read(line)? else { return Ok(()) };
+        let answer = match line::read(line)? {
+            Tells::Answer(answer) => answer,
+            Tells::Cost(usd) => {
+                self.stated_usd = self.stated_usd.max(usd);
+                return Ok(());
+            }
+            Tells::Nothing => return Ok(()),
+        };
         let id = self.hasher.hash_one(answer.id.as_ref());
         let cost = self.answers.entry(id).or_insert(0.0);
         // Each line of an answer tells what all of it used up to then.

@@ -6,7 +6,7 @@ use super::change::{Change, Item, Reserved, Told};
 use super::key::{SessionId, User};
 use super::labels::{Calls, Labels};
 use super::transcript::Counts;
-use super::window::{CounterId, Window, per, word};
+use super::window::{CounterId, Places, Window, per, word};
 use crate::limits::{
     COUNTERS_MAX, LABELS_OF_CALL_MAX, SESSION_IDLE, SESSIONS_OF_USER_MAX,
     TRANSCRIPT_SILENT_CALLS_MAX,
@@ -86,18 +86,26 @@ impl Remembered {
     pub(super) fn view(
         &self,
         id: SessionId,
-        policy: &Policy,
+        (policy, places): (&Policy, &Places),
         now: Moment,
         transcript: Option<&Result<Counts, String>>,
     ) -> Session {
         let state = self.sessions.get(&id);
         let labels = state.map(|state| state.labels.all().clone()).unwrap_or_default();
-        let used = |limit: &Limit| self.used(state, limit, now);
+        let mut used = vec![0.0; policy.limits.len()];
+        let of_session = state.into_iter().flat_map(|state| &state.counters);
+        for (id, window) in self.counters.iter().chain(of_session) {
+            for place in places.of(*id) {
+                if let Some(used) = used.get_mut(*place) {
+                    *used = window.used(now);
+                }
+            }
+        }
         Session {
             now,
             bits: policy.labels.bits_of(&labels),
             labels,
-            used: policy.limits.iter().map(used).collect(),
+            used,
             spent: spent(state, now, transcript),
         }
     }
@@ -107,8 +115,8 @@ impl Remembered {
             true => Some(&self.counters),
             false => state.map(|state| &state.counters),
         };
-        let Some(counters) = counters.filter(|counters| !counters.is_empty()) else { return 0.0 };
-        counters.get(&CounterId::of(limit)).map_or(0.0, |window| window.used(now))
+        let window = counters.and_then(|counters| counters.get(&CounterId::of(limit)));
+        window.map_or(0.0, |window| window.used(now))
     }
 
     /// What a call takes of a limit, as the log will have it.
@@ -174,8 +182,8 @@ impl Remembered {
             state.calls.take(label, change.seq);
         }
         change.marked.iter().for_each(|label| state.labels.add(label));
-        if prove {
-            change.proved.iter().for_each(|label| state.labels.add(label));
+        for label in change.proved.iter().filter(|_| prove) {
+            state.labels.add_if_room(label);
         }
         for one in &change.reserved {
             let counters = if one.of_user { &mut self.counters } else { &mut state.counters };
@@ -212,12 +220,8 @@ impl Remembered {
             }
             Late::Prove { session, call, since, labels } => {
                 let Some(state) = self.sessions.get_mut(&session) else { return };
-                for label in labels {
-                    if state.calls.may_prove(&label, since)
-                        && state.labels.has_room_for(std::slice::from_ref(&label))
-                    {
-                        state.labels.add(&label);
-                    }
+                for label in labels.iter().filter(|label| state.calls.may_prove(label, since)) {
+                    state.labels.add_if_room(label);
                 }
                 state.calls.end(&call);
             }

@@ -6,9 +6,10 @@
 
 use super::key::{hex, parse, short_digest};
 use crate::model::time::Moment;
+use crate::policy::Policy;
 use crate::policy::document::Per;
 use crate::policy::rule::Limit;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Which count it is: by the rule's id and by what it counts, so that it outlives a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +31,29 @@ impl CounterId {
 impl std::fmt::Display for CounterId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&hex(&self.0))
+    }
+}
+
+/// Where the limits of one policy are, by what they count: a decision looks only at those that
+/// something was counted for.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// The digest of the policy.
+    pub(super) policy: String,
+    by_counter: HashMap<CounterId, Vec<usize>>,
+}
+
+impl Places {
+    pub(super) fn in_policy(policy: &Policy) -> Places {
+        let mut by_counter: HashMap<CounterId, Vec<usize>> = HashMap::new();
+        for (place, limit) in policy.limits.iter().enumerate() {
+            by_counter.entry(CounterId::of(limit)).or_default().push(place);
+        }
+        Places { policy: policy.id.sha256.clone(), by_counter }
+    }
+
+    pub(super) fn of(&self, counter: CounterId) -> &[usize] {
+        self.by_counter.get(&counter).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

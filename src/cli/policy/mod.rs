@@ -4,11 +4,14 @@ mod check;
 mod eval;
 mod explain;
 mod fmt;
+mod show;
+mod test;
 
 use super::{Outcome, failed};
 use crate::gate::Bound;
 use crate::limits::POLICY_BYTES_MAX;
 use crate::model::path::AbsPath;
+use crate::model::time::Moment;
 use crate::policy::builtin::Protected;
 use crate::policy::{Source, schema};
 use crate::redact::Redactor;
@@ -22,10 +25,14 @@ use std::path::{Path, PathBuf};
 pub(super) enum Command {
     /// Every mistake at once; runs the examples and tests
     Check(check::Arguments),
+    /// How the examples and tests come out; for CI too
+    Test(test::Arguments),
     /// JSON lines in, one decision a line out
     Eval(eval::Arguments),
-    /// What one call would do, and what the policy says of it
+    /// What one call would do, and why the policy says what it says of it
     Explain(explain::Arguments),
+    /// The merged grid over all layers, and what its lists hold
+    Show(show::Arguments),
     /// One layout for policy files; comments stay, nothing changes its meaning
     Fmt(fmt::Arguments),
     /// The JSON Schema of policy files, for editors
@@ -35,8 +42,10 @@ pub(super) enum Command {
 pub(super) fn run(command: &Command) -> Outcome {
     let done = match command {
         Command::Check(arguments) => check::run(arguments),
+        Command::Test(arguments) => test::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Show(arguments) => show::run(arguments),
         Command::Fmt(arguments) => Ok(fmt::run(arguments)),
         Command::Schema => {
             print!("{}", schema::text());
@@ -52,25 +61,40 @@ pub(super) fn run(command: &Command) -> Outcome {
 /// Which policy is asked, and where.
 #[derive(clap::Args)]
 struct Asked {
-    /// A policy file; may be given more than once [default: the shipped policy]
+    /// A policy file, or a directory of them; may be given more than once [default: the shipped
+    /// policy]
     #[arg(long, value_name = "FILE")]
     policy: Vec<PathBuf>,
+    /// Take a policy that names signers, as `serve` is told to; no signature is checked here
+    #[arg(long)]
+    unsigned_ok: bool,
     /// The directory that $workspace stands for [default: the policy's, else the current one]
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
 }
 
+/// A policy that was read, and where it holds.
+struct Ready {
+    sources: Vec<Source>,
+    bound: Bound,
+    redactor: Redactor,
+}
+
 impl Asked {
     /// The policy as this user's own files would be judged by it.
-    fn bound(&self) -> Result<(Bound, Redactor), String> {
+    fn read(&self) -> Result<Ready, String> {
         let redactor = Redactor::shipped().map_err(|error| error.to_string())?;
         let sources = sources(&self.policy).map_err(|error| error.to_string())?;
         let files = PolicyFiles { workspace: self.workspace.clone(), ..PolicyFiles::default() };
         let anchors = anchors(&files, home(), &sources).map_err(|error| error.to_string())?;
         let bound = load(&sources, anchors, &Protected::default(), &redactor)
             .map_err(|error| error.to_string())?;
-        Ok((bound, redactor))
+        Ok(Ready { sources, bound, redactor })
     }
+}
+
+fn now() -> Moment {
+    Moment(jiff::Timestamp::now().as_microsecond())
 }
 
 fn home() -> Option<AbsPath> {

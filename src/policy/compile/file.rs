@@ -8,9 +8,10 @@ use crate::model::access::Verb;
 use crate::model::effect::Effect;
 use crate::model::path::AbsPath;
 use crate::policy::builtin;
-use crate::policy::condition::Conditions;
+use crate::policy::canonical;
+use crate::policy::condition::{Condition, Conditions};
 use crate::policy::diagnostic::{Diagnostic, Fix, Lines, did_you_mean, surely_meant};
-use crate::policy::document::{self, At, Document, Phase, RuleText};
+use crate::policy::document::{self, At, ConditionText, Document, Phase, RuleText};
 use crate::policy::label::Labels;
 use crate::policy::pattern::call::CallPattern;
 use crate::policy::pattern::connect::ConnectPattern;
@@ -20,6 +21,7 @@ use crate::policy::pattern::{Anchors, Stance};
 use crate::policy::rule::{
     self, LayerKind, Limit, Marks, Origin, Power, Rule, Says, Scope, Targets,
 };
+use crate::policy::written::{WrittenPattern, WrittenRule};
 use std::collections::BTreeMap;
 
 /// What one file comes to.
@@ -31,8 +33,12 @@ pub(super) struct Part {
     pub(super) exemplified: Vec<(usize, Rule)>,
     /// What its allows of `write` cover.
     pub(super) writable: Vec<PathPattern>,
-    /// The texts of the packs it includes.
+    /// The packs it includes, as the digest has them.
     pub(super) packs: Vec<String>,
+    /// What stands in its rules, those of its packs included.
+    pub(super) written: Vec<WrittenRule>,
+    /// Its own rules that are in force, as the digest has them.
+    pub(super) canonical: Vec<String>,
     /// What must be told whenever it comes into force.
     pub(super) notices: Vec<String>,
 }
@@ -60,6 +66,9 @@ pub(super) struct Compiler<'a> {
     lines: Lines,
     pub(super) lists: BTreeMap<&'a str, Vec<Entry<'a>>>,
     writable: Vec<PathPattern>,
+    /// The patterns of the list in hand, as they stand once written out; only where they are kept.
+    pub(super) written: Vec<WrittenPattern>,
+    pub(super) writes: bool,
 }
 
 /// One entry of a list, and where it stands if a lower layer added it.
@@ -91,6 +100,8 @@ impl<'a> Compiler<'a> {
             lines: Lines::of(""),
             lists: BTreeMap::new(),
             writable: Vec::new(),
+            written: Vec::new(),
+            writes: true,
         }
     }
 
@@ -114,13 +125,17 @@ impl<'a> Compiler<'a> {
         self.check_ids(document);
         let mut part = Part::default();
         for (place, text) in document.rules.iter().enumerate() {
-            let rule = self.rule(text);
+            let (rule, written) = self.rule(text);
+            if !self.ignores(text) {
+                part.canonical.push(canonical::rule(text, &written));
+            }
+            part.written.push(written);
             if !text.examples.is_empty() {
                 part.exemplified.push((place, rule.clone()));
             }
             part.rules.push(rule);
         }
-        part.rules.extend(document.servers.iter().map(|server| self.server(server)));
+        part.rules.extend(document.servers.iter().map(|server| self.server(&server.name)));
         self.signers(document, &mut part);
         self.ignore_allows(document, &mut part);
         part.writable = std::mem::take(&mut self.writable);
@@ -244,17 +259,24 @@ impl<'a> Compiler<'a> {
         let file = std::mem::replace(&mut self.name, &name.value);
         let (inner, found) = document::read(&name.value, text);
         self.diagnostics.extend(found);
-        let lines = std::mem::replace(&mut self.lines, Lines::of(text));
+        let own = std::mem::replace(&mut self.lines, Lines::of(text));
         // The lists of a pack are its own, and no pack has any.
         let lists = std::mem::take(&mut self.lists);
-        part.rules.extend(inner.rules.iter().map(|rule| self.rule(rule)));
+        let mut lines = Vec::new();
+        for text in &inner.rules {
+            let (rule, written) = self.rule(text);
+            lines.push(canonical::rule(text, &written));
+            part.rules.push(rule);
+            part.written.push(written);
+        }
+        part.packs.push(canonical::pack(&name.value, text, lines));
         self.lists = lists;
-        self.lines = lines;
+        self.lines = own;
         self.name = file;
-        part.packs.push(text.to_owned());
     }
 
-    /// Until its pins are enforced, a call of a named server is asked about.
+    /// Until its pins are enforced, a call of a named server is asked about: where its rules refuse
+    /// it, it stays refused.
     fn server(&mut self, server: &At<String>) -> Rule {
         let pattern = CallPattern::parse(&format!("mcp:{}/*", server.value));
         Rule {
@@ -267,7 +289,7 @@ impl<'a> Compiler<'a> {
                     unless: Vec::new(),
                 },
             },
-            when: Conditions::default(),
+            when: Conditions { rest: vec![Condition::Pinned], ..Conditions::default() },
             marks: Marks::default(),
             limit: None,
             shadow: false,
@@ -288,13 +310,7 @@ impl<'a> Compiler<'a> {
 
     /// The allows of a layer that may only tighten are ignored, and that is told.
     fn ignore_allows(&mut self, document: &Document, part: &mut Part) {
-        if self.layering.power(self.kind) != Power::Tighten {
-            return;
-        }
-        let allow = Says::Effect(Effect::Allow);
-        part.rules.retain(|rule| rule.says != allow);
-        self.writable.clear();
-        let mut ignored = document.rules.iter().filter(|rule| rule.says == allow);
+        let mut ignored = document.rules.iter().filter(|rule| self.ignores(rule));
         let Some(first) = ignored.next() else { return };
         let more = match ignored.count() {
             0 => String::new(),
@@ -313,15 +329,27 @@ impl<'a> Compiler<'a> {
             }
         };
         self.warning("P032", &first.id, message, help);
+        part.rules.retain(|rule| rule.says != Says::Effect(Effect::Allow));
+        self.writable.clear();
+    }
+
+    fn ignores(&self, rule: &RuleText) -> bool {
+        rule.says == Says::Effect(Effect::Allow) && self.layering.power(self.kind) == Power::Tighten
     }
 
     fn origin<T>(&self, at: &At<T>) -> Origin {
-        Origin { file: self.name.to_owned(), line: self.lines.line_of(at.span.start) }
+        Origin { file: self.name.to_owned(), line: self.line_of(at) }
     }
 
-    fn rule(&mut self, text: &RuleText) -> Rule {
+    pub(super) fn line_of<T>(&self, at: &At<T>) -> usize {
+        self.lines.line_of(at.span.start)
+    }
+
+    fn rule(&mut self, text: &RuleText) -> (Rule, WrittenRule) {
         let (matching, excepting) = stances(text.says);
+        self.written.clear();
         let scope = self.scope(text, matching, excepting);
+        let written = self.take_written(text, &scope);
         if text.says == Says::Effect(Effect::Allow)
             && let Targets::Paths { verbs, .. } = &scope.targets
             && verbs.contains(&Verb::Write)
@@ -330,7 +358,7 @@ impl<'a> Compiler<'a> {
             let patterns = self.quietly(|this| this.paths(&text.matches, Stance::Tighten));
             self.writable.extend(patterns);
         }
-        Rule {
+        let rule = Rule {
             id: text.id.value.clone(),
             says: text.says,
             when: self.conditions(text),
@@ -342,6 +370,23 @@ impl<'a> Compiler<'a> {
             capture: text.capture,
             why: text.why.clone(),
             origin: self.origin(&text.id),
+        };
+        (rule, written)
+    }
+
+    /// What was written out of a rule: first its `match`, one for each pattern of the scope, then
+    /// its `unless`.
+    fn take_written(&mut self, text: &RuleText, scope: &Scope) -> WrittenRule {
+        let mut matches = std::mem::take(&mut self.written);
+        let (count, _) = scope.targets.counts();
+        let unless = matches.split_off(count.min(matches.len()));
+        let condition = |one: &ConditionText| (one.key.value.clone(), one.test.value.to_string());
+        WrittenRule {
+            file: self.name.to_owned(),
+            id: text.id.value.clone(),
+            matches,
+            unless,
+            when: text.when.iter().map(condition).collect(),
         }
     }
 
@@ -382,7 +427,9 @@ impl<'a> Compiler<'a> {
     /// Compiles the same once more for another use; its mistakes are already told.
     pub(super) fn quietly<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let (told, size) = (self.diagnostics.len(), self.size);
+        let wrote = std::mem::replace(&mut self.writes, false);
         let done = work(self);
+        self.writes = wrote;
         self.diagnostics.truncate(told);
         self.size = size;
         done

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// The layers of some policy files.
 #[derive(Debug)]
-pub(super) struct Layering {
+pub struct Layering {
     /// The layer of each file.
     kinds: Vec<LayerKind>,
     powers: BTreeMap<LayerKind, Power>,
@@ -39,23 +39,29 @@ impl Layering {
         layering
     }
 
-    pub(super) fn kind(&self, file: usize) -> LayerKind {
+    /// The layer of a file.
+    #[must_use]
+    pub fn kind(&self, file: usize) -> LayerKind {
         self.kinds.get(file).copied().unwrap_or(LayerKind::Project)
     }
 
-    pub(super) fn power(&self, kind: LayerKind) -> Power {
+    /// What a layer may do.
+    #[must_use]
+    pub fn power(&self, kind: LayerKind) -> Power {
         self.powers.get(&kind).copied().unwrap_or(Power::Tighten)
     }
 
     /// The files, those of the upper layers first.
-    pub(super) fn order(&self) -> Vec<usize> {
+    #[must_use]
+    pub fn order(&self) -> Vec<usize> {
         let mut files: Vec<usize> = (0..self.kinds.len()).collect();
         files.sort_by_key(|file| self.kind(*file));
         files
     }
 
     /// What lower layers add to an open list of this file.
-    pub(super) fn additions(&self, file: usize, list: &str) -> &[(usize, At<String>)] {
+    #[must_use]
+    pub fn additions(&self, file: usize, list: &str) -> &[(usize, At<String>)] {
         let of_file = self.additions.get(file);
         of_file.and_then(|lists| lists.get(list)).map(Vec::as_slice).unwrap_or_default()
     }

@@ -11,18 +11,19 @@ use crate::policy::pattern::output::OutputPattern;
 use crate::policy::pattern::path::PathPattern;
 use crate::policy::pattern::{Anchors, PatternError, Stance};
 use crate::policy::rule::Says;
+use crate::policy::written::WrittenPattern;
 
 /// One entry of a list, written out.
-struct Written {
+struct Expanded {
     text: String,
     /// The file and place of a lower layer that added it.
     added: Option<(String, std::ops::Range<usize>)>,
 }
 
-impl Written {
-    fn of(text: &str, entry: &Entry<'_>) -> Written {
+impl Expanded {
+    fn of(text: &str, entry: &Entry<'_>) -> Expanded {
         let added = entry.added.as_ref().map(|(file, span)| ((*file).to_owned(), span.clone()));
-        Written { text: text.to_owned(), added }
+        Expanded { text: text.to_owned(), added }
     }
 }
 
@@ -73,6 +74,7 @@ impl Compiler<'_> {
                 Ok(pattern) => patterns.push(pattern),
                 Err(error) => self.pattern_error(at, &error),
             }
+            self.write(at, at.value.clone(), None, None);
         }
         patterns
     }
@@ -115,9 +117,26 @@ impl Compiler<'_> {
                         self.diagnostics.push(found);
                     }
                 }
+                let added_by = entry.added.map(|(file, _)| file);
+                let list = (entry.text != *text).then(|| text.clone());
+                self.write(at, PatternText::Text(entry.text), list, added_by);
             }
         }
         patterns
+    }
+
+    /// Keeps what stands for a pattern, for people and for the digest.
+    fn write(
+        &mut self,
+        at: &At<PatternText>,
+        text: PatternText,
+        list: Option<String>,
+        added_by: Option<String>,
+    ) {
+        if self.writes {
+            let line = self.line_of(at);
+            self.written.push(WrittenPattern { text, list, added_by, line });
+        }
     }
 
     /// `$name` alone is a list, of this file or built in; anything else is itself.
@@ -126,7 +145,7 @@ impl Compiler<'_> {
         entry: &Entry<'_>,
         depth: usize,
         steps: &mut usize,
-        into: &mut Vec<Written>,
+        into: &mut Vec<Expanded>,
     ) -> Result<(), PatternError> {
         *steps += 1;
         if *steps > LIST_ENTRIES_MAX {
@@ -138,7 +157,7 @@ impl Compiler<'_> {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         });
         let Some(name) = name.filter(|name| !matches!(*name, "workspace" | "home" | "tmp")) else {
-            into.push(Written::of(entry.text, entry));
+            into.push(Expanded::of(entry.text, entry));
             return Ok(());
         };
         if depth >= LIST_DEPTH_MAX {
@@ -149,7 +168,7 @@ impl Compiler<'_> {
             return values.iter().try_for_each(|value| self.expand(value, depth + 1, steps, into));
         }
         if let Some(values) = builtin::list(name) {
-            into.extend(values.iter().map(|text| Written::of(text, entry)));
+            into.extend(values.iter().map(|text| Expanded::of(text, entry)));
             return Ok(());
         }
         let known = self.lists.keys().copied().chain(builtin::NAMES.iter().copied());

@@ -74,3 +74,16 @@ pub struct BudgetText {
     /// Models that may be used.
     pub models: Option<Vec<String>>,
 }
+
+impl Per {
+    /// The word in policies and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Per::Minute => "min",
+            Per::Hour => "hour",
+            Per::Day => "day",
+            Per::Session => "session",
+        }
+    }
+}

@@ -83,11 +83,14 @@ impl<'a> Subject<'a> {
         policy: &'a Policy,
         now: Option<Moment>,
     ) -> Subject<'a> {
-        let all = sources.iter().zip(&compiled.documents).zip(&compiled.kinds);
+        let all = sources.iter().zip(&compiled.documents).enumerate();
         let files: Vec<File<'a>> = all
-            .enumerate()
             .filter(|(place, _)| !compiled.refused.contains(place))
-            .map(|(_, ((source, document), kind))| File { source, document, kind: *kind })
+            .map(|(place, (source, document))| File {
+                source,
+                document,
+                kind: compiled.layering.kind(place),
+            })
             .collect();
         let packs = files.iter().flat_map(|file| packs_of(file.document, file.kind)).collect();
         let stated = files.iter().find_map(|file| let_workspace(file.document));

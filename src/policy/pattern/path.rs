@@ -37,6 +37,19 @@ struct Choice {
     fixed: Option<AbsPath>,
 }
 
+/// One way of looking at the path of an access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane<'a> {
+    /// As written.
+    Written(&'a AbsPath),
+    /// As it really is.
+    Resolved(&'a Real),
+    /// A place that a link on the way led to.
+    Hop(&'a AbsPath),
+    /// What lies below it; one path there, if it decided.
+    Tree(Option<&'a AbsPath>),
+}
+
 impl PathPattern {
     /// Reads a pattern.
     ///
@@ -90,8 +103,12 @@ impl PathPattern {
         match (&self.shape, self.stance) {
             (Shape::Every, _) => Truth::Yes,
             (Shape::AnyOf(choices), _) if choices.is_empty() => Truth::No,
-            (Shape::AnyOf(_), Stance::Loosen) => self.loosens(target),
-            (Shape::AnyOf(_), Stance::Tighten) => self.tightens(target),
+            (Shape::AnyOf(_), Stance::Loosen) => {
+                self.lanes(target).fold(Truth::Yes, |all, (_, lane)| all.and(lane))
+            }
+            (Shape::AnyOf(_), Stance::Tighten) => {
+                self.lanes(target).fold(Truth::No, |any, (_, lane)| any.or(lane))
+            }
         }
     }
 
@@ -101,43 +118,48 @@ impl PathPattern {
         matches!(self.shape, Shape::Every)
     }
 
-    fn loosens(&self, target: &PathTarget) -> Truth {
-        let mut answer = Truth::from(self.covers(&target.written));
-        answer = answer.and(match &target.real {
+    /// What `matches` sums up, lane by lane: all must say yes for what loosens, and one is enough
+    /// for what tightens. (`**` looks at none.)
+    pub fn lanes<'a>(
+        &'a self,
+        target: &'a PathTarget,
+    ) -> impl Iterator<Item = (Lane<'a>, Truth)> + 'a {
+        let real = match &target.real {
             Real::At(real) => Truth::from(self.covers(real)),
             Real::Unknown(_) => Truth::Maybe,
-        });
-        for hop in &target.hops {
-            answer = answer.and(Truth::from(self.covers(hop)));
-        }
-        answer.and(match &target.extent {
-            Extent::Itself => Truth::Yes,
-            Extent::Below(paths) => {
-                Truth::from(self.covers_tree(target) || paths.iter().all(|path| self.covers(path)))
-            }
-            Extent::BelowUnknown(_) if self.covers_tree(target) => Truth::Yes,
-            Extent::BelowUnknown(_) => Truth::Maybe,
-        })
+        };
+        let first = [
+            (Lane::Written(&target.written), Truth::from(self.covers(&target.written))),
+            (Lane::Resolved(&target.real), real),
+        ];
+        let hops = target.hops.iter().map(|hop| (Lane::Hop(hop), Truth::from(self.covers(hop))));
+        first.into_iter().chain(hops).chain(self.tree(target))
     }
 
-    fn tightens(&self, target: &PathTarget) -> Truth {
-        let mut answer = Truth::from(self.covers(&target.written));
-        answer = answer.or(match &target.real {
-            Real::At(real) => Truth::from(self.covers(real)),
-            Real::Unknown(_) => Truth::Maybe,
-        });
-        for hop in &target.hops {
-            answer = answer.or(Truth::from(self.covers(hop)));
-        }
-        answer.or(match &target.extent {
-            Extent::Itself => Truth::No,
-            Extent::Below(paths) => {
-                let there = paths.iter().any(|path| self.covers(path));
-                Truth::from(there || self.fixed_part_below(target))
+    /// What lies below the target, if it reaches there: with the path that decided, if one did.
+    fn tree<'a>(&self, target: &'a PathTarget) -> Option<(Lane<'a>, Truth)> {
+        let (decided, truth) = match (&target.extent, self.stance) {
+            (Extent::Itself, _) => return None,
+            (Extent::Below(paths), Stance::Loosen) => {
+                let outside = match self.covers_tree(target) {
+                    true => None,
+                    false => paths.iter().find(|path| !self.covers(path)),
+                };
+                (outside, Truth::from(outside.is_none()))
             }
-            Extent::BelowUnknown(_) if self.fixed_part_below(target) => Truth::Yes,
-            Extent::BelowUnknown(_) => self.could_lie_below(target),
-        })
+            (Extent::Below(paths), Stance::Tighten) => {
+                let there = paths.iter().find(|path| self.covers(path));
+                (there, Truth::from(there.is_some() || self.fixed_part_below(target)))
+            }
+            (Extent::BelowUnknown(_), Stance::Loosen) => {
+                (None, if self.covers_tree(target) { Truth::Yes } else { Truth::Maybe })
+            }
+            (Extent::BelowUnknown(_), Stance::Tighten) if self.fixed_part_below(target) => {
+                (None, Truth::Yes)
+            }
+            (Extent::BelowUnknown(_), Stance::Tighten) => (None, self.could_lie_below(target)),
+        };
+        Some((Lane::Tree(decided), truth))
     }
 
     fn choices(&self) -> &[Choice] {

@@ -6,6 +6,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
+/// What a line tells.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Tells<'a> {
+    /// A part of an answer.
+    Answer(Answer<'a>),
+    /// What the client itself says that the whole session cost, side requests included.
+    Cost(f64),
+    /// Nothing that is counted.
+    Nothing,
+}
+
 /// A part of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answer<'a> {
@@ -23,6 +34,8 @@ struct Line<'a> {
     kind: Cow<'a, str>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
+    #[serde(rename = "totalCostUSD", borrow)]
+    cost: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -58,22 +71,24 @@ struct CacheCreation {
 /// What the client itself writes in a model's place, without having asked one (believed).
 const SYNTHETIC: &str = "<synthetic>";
 
-/// The part of an answer that a line holds; nothing for any other line.
+/// What a line tells.
 ///
 /// # Errors
 /// If it is no line of a transcript as it is known.
-pub(super) fn read(line: &[u8]) -> Result<Option<Answer<'_>>, String> {
+pub(super) fn read(line: &[u8]) -> Result<Tells<'_>, String> {
     let unknown = |_| "it is not of the form that is known".to_owned();
-    let Line { kind, message } = serde_json::from_slice(line).map_err(unknown)?;
-    let Some(message) = message.filter(|_| kind == "assistant") else {
-        return match kind.as_ref() {
-            "assistant" => Err("an answer in it says nothing".to_owned()),
-            _ => Ok(None),
-        };
+    let Line { kind, message, cost } = serde_json::from_slice(line).map_err(unknown)?;
+    let message = match (kind.as_ref(), message, cost) {
+        ("assistant", Some(message), _) => message,
+        ("assistant", None, _) => return Err("an answer in it says nothing".to_owned()),
+        ("cost-state", _, Some(cost)) => {
+            return serde_json::from_str(cost.get()).map(Tells::Cost).map_err(unknown);
+        }
+        _ => return Ok(Tells::Nothing),
     };
     let Message { id, model, usage } = serde_json::from_str(message.get()).map_err(unknown)?;
     if model == SYNTHETIC {
-        return Ok(None);
+        return Ok(Tells::Nothing);
     }
     let price = match usage.speed.as_deref() {
         None | Some("standard") => price(&model),
@@ -81,7 +96,7 @@ pub(super) fn read(line: &[u8]) -> Result<Option<Answer<'_>>, String> {
         Some(_) => dearest(),
     };
     let cost_usd = usage.cost(price);
-    Ok(Some(Answer { id, model: named(&model), cost_usd }))
+    Ok(Tells::Answer(Answer { id, model: named(&model), cost_usd }))
 }
 
 /// A name as it may stand in the log: the agent can write it.

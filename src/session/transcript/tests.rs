@@ -89,6 +89,17 @@ fn answers_are_counted_by_id_and_read_once() {
 }
 
 #[test]
+fn what_the_client_says_of_the_cost_counts_if_it_is_more() {
+    let mut bench = Bench::new();
+    bench.append("s.jsonl", &answer("m1", OPUS, 1_000, 0));
+    bench.append("s.jsonl", "{\"type\":\"cost-state\",\"totalCostUSD\":0.007}\n");
+    assert_eq!(bench.counts(), (1, 7));
+    bench.append("s.jsonl", "{\"type\":\"cost-state\",\"totalCostUSD\":0.003}\n");
+    bench.append("s.jsonl", &answer("m2", OPUS, 1_000, 0));
+    assert_eq!(bench.counts(), (2, 8));
+}
+
+#[test]
 fn subagents_count_too() {
     let mut bench = Bench::new();
     bench.append("s.jsonl", &answer("m1", OPUS, 1_000, 0));
@@ -134,7 +145,8 @@ fn what_is_dearer_or_unknown_costs_more() {
         let line = format!(
             r#"{{"type":"assistant","message":{{"id":"m","model":"{model}","usage":{usage}}}}}"#
         );
-        let cost = line::read(line.as_bytes()).unwrap().unwrap().cost_usd * 1000.0;
+        let Ok(Tells::Answer(answer)) = line::read(line.as_bytes()) else { panic!("{line}") };
+        let cost = answer.cost_usd * 1000.0;
         assert!((cost - thousandths).abs() < 1e-9, "{usage}: {cost}");
     }
 }
@@ -149,6 +161,7 @@ fn what_is_not_understood_is_an_error() {
         r#"{"type":"user","type":"assistant"}"#,
         r#"{"type":"assistant"}"#,
         r#"{"type":"assistant","message":{}}"#,
+        r#"{"type":"cost-state","totalCostUSD":"much"}"#,
         r#"{"type":"assistant","message":{"id":"m","model":"x"}}"#,
         r#"{"type":"assistant","message":{"id":"m","model":"x","usage":{"input_tokens":1}}}"#,
         r#"{"type":"assistant","message":{"id":"m","model":"x","usage":{"input_tokens":-1,"output_tokens":1}}}"#,
@@ -160,11 +173,12 @@ fn what_is_not_understood_is_an_error() {
         assert!(bench.read().is_err(), "{text}");
         assert!(bench.read().is_err(), "{text}, again");
     }
-    assert_eq!(line::read(br#"{"type":"x","message":7}"#), Ok(None));
+    assert_eq!(line::read(br#"{"type":"x","message":7}"#), Ok(Tells::Nothing));
     let synthetic = r#"{"type":"assistant","message":{"id":"m","model":"<synthetic>","usage":{"input_tokens":0,"output_tokens":0}}}"#;
-    assert_eq!(line::read(synthetic.as_bytes()), Ok(None));
+    assert_eq!(line::read(synthetic.as_bytes()), Ok(Tells::Nothing));
     let strange = r#"{"type":"assistant","message":{"id":"m","model":"a\nb","usage":{"input_tokens":0,"output_tokens":0}}}"#;
-    assert_eq!(line::read(strange.as_bytes()).unwrap().unwrap().model, "?");
+    let Ok(Tells::Answer(answer)) = line::read(strange.as_bytes()) else { panic!("{strange}") };
+    assert_eq!(answer.model, "?");
 }
 
 #[test]
@@ -194,4 +208,18 @@ fn only_the_agents_own_regular_files_are_read() {
     }
     let nowhere = Reported::default();
     assert!(Reader::default().read(&bench.path("s.jsonl"), &nowhere, uid).is_err());
+}
+
+/// A session of Claude Code 2.1.330 with a subagent, recorded; prompts are left out, and the
+/// client's own word for what it cost: 0.00144.
+#[test]
+fn a_recorded_session_costs_what_the_client_itself_says() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/transcripts/claude.jsonl");
+    let path = AbsPath::parse(root).unwrap();
+    let world = Same { home: None, path: None };
+    let uid = std::fs::metadata(root).unwrap().uid();
+    let counts = Reader::default().read(&path, &world, uid).unwrap();
+    assert_eq!(counts.turns, 6);
+    assert!((counts.cost_usd - 0.00144).abs() < 1e-9, "{}", counts.cost_usd);
+    assert_eq!(counts.models, BTreeSet::from([OPUS.to_owned()]));
 }

@@ -1,6 +1,6 @@
 //! Reading conditions, limits, budgets and what else concerns the state of a session.
 
-use super::super::{At, BudgetText, ConditionText, LimitText, Per, Tested};
+use super::super::{At, BudgetText, ConditionText, LimitText, Per, ServerText, Tested};
 use crate::model::effect::Effect;
 use crate::model::time::Moment;
 use crate::policy::keys;
@@ -214,32 +214,36 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// `[mcp.NAME]`: the names; what is pinned is enforced by the plane that sees the server.
-    pub(super) fn servers(&mut self, top: Table<'a>) -> Vec<At<String>> {
+    /// `[mcp.NAME]`; what is pinned is enforced by the plane that sees the server.
+    pub(super) fn servers(&mut self, top: Table<'a>) -> Vec<ServerText> {
         let Some(value) = top.get("mcp") else { return Vec::new() };
         let DeValue::Table(entries) = value.get_ref() else {
             self.wrong_type(value.span(), value.get_ref(), "a table");
             return Vec::new();
         };
-        let mut names = Vec::new();
+        let mut servers = Vec::new();
         for (key, value) in entries {
             let name: &str = key.get_ref().as_ref();
             let Some(table) = self.sub_table(value, keys::MCP, "[mcp]") else { continue };
-            if let Some(command) = table.get("command") {
-                self.texts(command);
-            }
-            let _ = self.text_at(table, "url");
-            let _ = self.word_at(table, "pin", &[("lock", ()), ("none", ())]);
-            let _ = self.word_at(table, "on_change", &[("deny", ()), ("ask", ())]);
+            let command = table.get("command").map(|value| self.texts(value)).unwrap_or_default();
+            let url = self.text_at(table, "url").map(|text| text.value);
+            let pin = self.word_at(table, "pin", &[("lock", "lock"), ("none", "none")]);
+            let on_change = self.word_at(table, "on_change", &[("deny", "deny"), ("ask", "ask")]);
             let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
             if name.is_empty() || !name.chars().all(plain) {
                 let message = format!("`{name}` is no server's name");
                 let help = "write it as the runtime has it, without `mcp:`".to_owned();
                 self.error_with_help("P006", key.span(), message, help);
             }
-            names.push(At { value: name.to_owned(), span: key.span() });
+            servers.push(ServerText {
+                name: At { value: name.to_owned(), span: key.span() },
+                command: command.into_iter().map(|word| word.value).collect(),
+                url,
+                pin,
+                on_change,
+            });
         }
-        names
+        servers
     }
 
     pub(super) fn external(&mut self, top: Table<'a>) -> Vec<At<String>> {
