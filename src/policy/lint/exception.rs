@@ -44,34 +44,38 @@ pub(super) fn advise(
     let mut texts: Vec<String> =
         excepted.iter().map(|entry| exception(entry, by, subject)).collect();
     texts.dedup();
-    let Some(quoted) = texts.iter().map(|text| quoted(text)).collect::<Option<Vec<String>>>()
-    else {
+    let Some(list) = list(&texts) else {
         return (format!("{win}; move the exception into the {stricter}"), None);
     };
-    let list = format!("[{}]", quoted.join(", "));
     let unless = format!("unless = {list}");
-    let help = if by.file != entry.file {
-        format!("{win}; only its own file can except it: {unless}")
-    } else if by.is_of_grid() {
-        format!("{win}; write the {stricter} as a [[rule]] with {unless}")
-    } else {
-        let more = by.verbs.iter().filter(|verb| !entry.verbs.contains(verb));
-        let more: Vec<&str> = more.map(|verb| verb.as_str()).collect();
-        let mut too = String::new();
-        if !more.is_empty() {
-            too.push_str(&format!("; it then holds for {} too", more.join(" and ")));
-        }
-        if !entry.is_unconditional() {
-            too.push_str("; conditions do not come along");
-        }
-        format!("{win}; move the exception into the {stricter}: {unless}{too}")
-    };
+    let help = format!("{win}; {}", place(entry, by, &unless));
     let is_certain = is_certain && !may_contradict(by, &texts);
     let edit = insert(entry.source.unwrap_or_default(), by, &list).filter(|_| is_certain);
     (help, edit.map(|edit| Fix { words: format!("write `{unless}`"), edits: vec![edit] }))
 }
 
-/// Whether some example of the rule may be one of a call that would then be excepted: a policy whose
+/// Where the exception belongs, and what else it does there.
+fn place(entry: &Entry<'_>, by: &Entry<'_>, unless: &str) -> String {
+    let stricter = word(by.effect);
+    if by.file != entry.file {
+        return format!("only its own file can except it: {unless}");
+    }
+    if by.is_of_grid() {
+        return format!("write the {stricter} as a [[rule]] with {unless}");
+    }
+    let mut words = format!("move the exception into the {stricter}: {unless}");
+    let more = by.verbs.iter().filter(|verb| !entry.verbs.contains(verb));
+    let more: Vec<&str> = more.map(|verb| verb.as_str()).collect();
+    if !more.is_empty() {
+        words.push_str(&format!("; it then holds for {} too", more.join(" and ")));
+    }
+    if !entry.is_unconditional() {
+        words.push_str("; conditions do not come along");
+    }
+    words
+}
+
+/// Whether some example of the rule may be of a call that would then be excepted: a policy whose
 /// examples fail does not load.
 fn may_contradict(by: &Entry<'_>, exceptions: &[String]) -> bool {
     let is_path = matches!(by.verbs.first(), Some(Verb::Read | Verb::Write));
@@ -126,6 +130,12 @@ fn exception(entry: &Entry<'_>, by: &Entry<'_>, subject: &Subject<'_>) -> String
         (is_held_back && is_all).then_some(text)
     };
     anywhere().unwrap_or(own)
+}
+
+/// The texts as a list in TOML; nothing if one of them would need escapes.
+fn list(texts: &[String]) -> Option<String> {
+    let all = texts.iter().map(|text| quoted(text)).collect::<Option<Vec<String>>>()?;
+    Some(format!("[{}]", all.join(", ")))
 }
 
 /// The text as TOML; nothing if it would need escapes.

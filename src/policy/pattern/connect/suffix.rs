@@ -67,3 +67,33 @@ pub(crate) struct Request<'a> {
     pub(crate) has_method: bool,
     pub(crate) has_path: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suffixes() {
+        use Suffix::{Private, Registry};
+        for (name, expected) in [
+            ("com", Some(Registry)),
+            ("co.uk", Some(Registry)),
+            ("example.com", None),
+            // Every name below it is one, and so of no one else's.
+            ("kawasaki.jp", Some(Registry)),
+            ("city.kawasaki.jp", None),
+            ("ck", Some(Registry)),
+            ("github.io", Some(Private)),
+            ("acme.github.io", None),
+            ("s3.amazonaws.com", Some(Private)),
+            ("amazonaws.com", None),
+            // What the list does not know may be a company's own.
+            ("internal", None),
+            ("example", None),
+            ("localhost", None),
+            ("рф", Some(Registry)),
+        ] {
+            assert_eq!(suffix(&Name::from_unicode(name).unwrap()), expected, "{name}");
+        }
+    }
+}
