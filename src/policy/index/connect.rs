@@ -149,7 +149,7 @@ impl Connect {
 
     /// What patterns of this facet come to if their host is the destination's.
     fn truth(&self, facet: Facet, to: &Network) -> Option<Truth> {
-        let stance = if facet % 2 == 0 { Stance::Loosen } else { Stance::Tighten };
+        let stance = if facet & 1 == 0 { Stance::Loosen } else { Stance::Tighten };
         let service = self.services.get(usize::from(facet / 2).checked_sub(1)?)?;
         Some(service.matches(to, stance))
     }
