@@ -6,6 +6,7 @@ mod file;
 mod labels;
 mod layers;
 mod patterns;
+mod price;
 mod size;
 
 use super::builtin::{self, Protected};
@@ -79,9 +80,10 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
         refused.iter().any(|file| sources.get(*file).is_some_and(|s| s.name == found.file))
     };
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error && !told(found));
-    tidy(&mut diagnostics);
     let mut exemplified = Vec::new();
     let policy = assemble(sources, &documents, &layering, parts, anchors, &mut exemplified);
+    diagnostics.extend(price::price(&policy, sources, &documents));
+    tidy(&mut diagnostics);
     let policy = Policy {
         floor: builtin::floor(protected, anchors).into(),
         labels: labels.labels,
