@@ -83,6 +83,9 @@ pub const FIX_ROUNDS_MAX: usize = 64;
 pub const EVAL_CALLS_OPEN_MAX: usize = 1_024;
 /// Patterns that one pattern's braces may expand to.
 pub const PATTERN_BRACES_MAX: usize = 1_024;
+/// Patterns of one verb that are compared one by one, because no index finds them, before their
+/// author is told what that costs. They are some microseconds then.
+pub const PATTERNS_ASKED_MAX: usize = 64;
 /// Compiled size of one regular expression of a policy, in bytes.
 pub const REGEX_BYTES_MAX: usize = 1 << 20;
 /// Lists inside lists (`$a` naming `$b` ...).

@@ -240,16 +240,14 @@ impl Rule {
     }
 
     fn with(effect: &str, id: String, choices: &mut Choices<'_>) -> Rule {
-        type Kind<'a> = (&'a [&'a str], &'a dyn Fn(&mut Choices<'_>) -> String);
-        let verbs: &[Kind<'_>] = &[
-            (&["read"], &path),
-            (&["write"], &path),
-            (&["read", "write"], &path),
-            (&["exec"], &|choices| choices.one(COMMANDS).to_owned()),
-            (&["connect"], &|choices| choices.one(HOSTS).to_owned()),
-            (&["call"], &|choices| choices.one(TOOLS).to_owned()),
-        ];
-        let (verbs, pattern) = verbs[choices.below(verbs.len())];
+        let (verbs, pattern): (&[&str], Pattern) = match choices.below(6) {
+            0 => (&["read"], path),
+            1 => (&["write"], path),
+            2 => (&["read", "write"], path),
+            3 => (&["exec"], |choices| choices.one(COMMANDS).to_owned()),
+            4 => (&["connect"], |choices| choices.one(HOSTS).to_owned()),
+            _ => (&["call"], |choices| choices.one(TOOLS).to_owned()),
+        };
         let matches = choices.some(1, 3, pattern);
         let most = if choices.once_in(10) { 24 } else { 1 };
         let unless = if choices.once_in(3) { choices.some(1, most, pattern) } else { vec![] };
@@ -288,6 +286,9 @@ impl Rule {
         Rule { text }
     }
 }
+
+/// Makes a pattern of one verb.
+type Pattern = fn(&mut Choices<'_>) -> String;
 
 fn path(choices: &mut Choices<'_>) -> String {
     if choices.once_in(12) {

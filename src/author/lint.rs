@@ -93,7 +93,7 @@ fn exception_untried(
         return None;
     }
     let message = format!("no example tries what the rule `{}` excepts", text.id.value);
-    let lint = Diagnostic::note("P040", file, first.span.clone(), message);
+    let lint = Diagnostic::note("P045", file, first.span.clone(), message);
     Some(lint.with_help("add a call that `unless` excepts, with `expect = \"skip\"`"))
 }
 

@@ -17,6 +17,7 @@ use crate::model::record::CaptureLevel;
 use crate::model::truth::Truth;
 use crate::policy::rule::{LayerKind, Policy, Rule, Unattended};
 use crate::redact::Redactor;
+use std::collections::HashMap;
 
 /// What the policy says of a call.
 ///
@@ -200,6 +201,9 @@ impl Decision {
 struct Teller {
     judged: Vec<Judged>,
     fired: Vec<Fired>,
+    /// Where each rule stands among these, by id and file: one that is not known may be spoken of
+    /// by all there are.
+    places: HashMap<(String, String), usize>,
     /// Of the access in hand, until it is concluded.
     heard: Vec<Fired>,
     capture: Option<CaptureLevel>,
@@ -216,8 +220,9 @@ impl Listener for Teller {
     fn concluded(&mut self, access: &Access, verdict: Option<Verdict>) {
         for mut fired in self.heard.drain(..) {
             fired.verb = Some(access.target.verb());
-            let same = |known: &&mut Fired| known.id == fired.id && known.file == fired.file;
-            match self.fired.iter_mut().find(same) {
+            let place = (fired.id.clone(), fired.file.clone());
+            let place = *self.places.entry(place).or_insert(self.fired.len());
+            match self.fired.get_mut(place) {
                 Some(known) => known.truth = known.truth.or(fired.truth),
                 None => self.fired.push(fired),
             }

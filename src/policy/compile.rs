@@ -6,6 +6,7 @@ mod file;
 mod labels;
 mod layers;
 mod patterns;
+mod price;
 mod size;
 
 use super::builtin::{self, Protected};
@@ -105,6 +106,9 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
     };
     if !failed {
         let policy = assemble(&mut compiled, parts, anchors);
+        let prices = price::price(&policy, sources, &compiled.documents);
+        compiled.diagnostics.extend(prices);
+        tidy(&mut compiled.diagnostics);
         compiled.policy = Some(Policy {
             floor: builtin::floor(protected, anchors).into(),
             labels: found.labels,

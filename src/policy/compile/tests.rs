@@ -141,6 +141,46 @@ fn layers_and_what_they_may_do() {
     assert_eq!(compiled.diagnostics.iter().map(|f| f.code).collect::<Vec<_>>(), ["P020"]);
 }
 
+/// The warnings of a policy with so many patterns.
+fn priced(table: &str, count: usize, pattern: impl Fn(usize) -> String) -> Vec<String> {
+    let entries: Vec<String> = (0..count).map(|nth| format!("'{}'", pattern(nth))).collect();
+    errors(&format!("{HEAD}{table}\ndeny = [{}]\n", entries.join(",")))
+}
+
+#[test]
+fn the_author_is_told_what_no_index_takes() {
+    let told = |table: &str, pattern: &dyn Fn(usize) -> String, always: bool| {
+        assert_eq!(priced(table, 64, pattern), Vec::<String>::new(), "{table}");
+        let found = priced(table, 200, pattern);
+        let words = if always { "no index finds" } else { "found by the same text" };
+        assert!(
+            matches!(found.as_slice(), [one] if one.starts_with("P040") && one.contains(words)),
+            "{table} {found:?}"
+        );
+        assert!(found.iter().all(|one| one.contains(&pattern(0)) && one.contains(" 10 µs")));
+    };
+    told("[read]", &|nth| format!("**/*a{nth}*"), true);
+    told("[write]", &|nth| format!("/srv/*/?a{nth}?"), false);
+    told("[exec]", &|nth| format!("* --x{nth} ..."), true);
+    told("[exec]", &|nth| format!("git -x{nth} ..."), false);
+    told("[connect]", &|nth| format!("https://*/{nth}"), true);
+    told("[connect]", &|nth| format!("https://a.example/{nth}"), false);
+    told("[call]", &|nth| format!("*a{nth}*"), true);
+    for (table, pattern) in [
+        ("[read]", "/srv/*/conf{n}/*.env"),
+        ("[read]", "**/*.x{n}"),
+        ("[read]", "**/{n}x*"),
+        ("[exec]", "git push{n} -f ..."),
+        ("[exec]", "tool{n}.* ..."),
+        ("[connect]", "GET https://*.a{n}.example/x"),
+        ("[connect]", "10.0.{n}.0/24"),
+        ("[call]", "mcp:a{n}/*"),
+    ] {
+        let found = priced(table, 200, |nth| pattern.replace("{n}", &nth.to_string()));
+        assert_eq!(found, Vec::<String>::new(), "{pattern}");
+    }
+}
+
 /// A text, and whether it must be refused.
 fn large() -> Vec<(&'static str, String, bool)> {
     let lists = |first: &str| {

@@ -60,8 +60,9 @@ impl<'a> Lane<'a> {
         let (mut start, mut left) = (1, text.as_bytes().get(1..));
         // Until then both hashes of a place are one.
         let mut all_folded = true;
+        let hasher = Hasher::new();
         while let Some(rest) = left {
-            let first = First::of(rest);
+            let first = First::of(rest, hasher);
             let end = start + first.length;
             all_folded &= first.is_folded;
             let folded = match first.is_folded {
@@ -152,8 +153,7 @@ const HIGHEST: u64 = EACH * 0x80;
 
 impl First {
     #[inline]
-    fn of(rest: &[u8]) -> First {
-        let mut hasher = Hasher::new();
+    fn of(rest: &[u8], mut hasher: Hasher) -> First {
         let (mut length, mut after_dot, mut others, mut left) = (0, None, 0, rest);
         loop {
             let (word, most, after) = match left.split_first_chunk::<8>() {

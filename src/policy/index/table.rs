@@ -24,6 +24,7 @@ const BY_PART: u64 = 0xa458_fea3_f493_3d7f;
 pub(super) struct Hasher(u64);
 
 impl Hasher {
+    /// Of nothing yet. It can be copied, so that one is made for many texts.
     pub(super) fn new() -> Hasher {
         Hasher(*SEED)
     }
