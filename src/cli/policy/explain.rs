@@ -1,6 +1,6 @@
 //! `toolgate policy explain`: why one call comes to what it comes to.
 
-use super::{Asked, Outcome, Ready, home, now};
+use super::{Asked, Outcome, Ready, home, is_policy, misplaced, now};
 use crate::author::explain::{
     Base, Candidate, ConditionAnswer, Drawn, Explained, ExplainedAccess, ExplainedLayer, Explainer,
     LaneAnswer, PatternAnswer, Written, fallback_key, path_of, test_of,
@@ -8,6 +8,7 @@ use crate::author::explain::{
 use crate::author::line::Line;
 use crate::author::show::date;
 use crate::cli::audit::paint_of;
+use crate::cli::out::say;
 use crate::cli::show::{Paint, colour, paint, plain};
 use crate::model::decision::Obligation;
 use crate::model::effect::Verdict;
@@ -16,10 +17,11 @@ use crate::model::session::Spent;
 use crate::model::truth::Truth;
 use crate::policy::builtin::Protected;
 use crate::policy::compile;
-use crate::policy::diagnostic::ascii;
+use crate::policy::diagnostic::{ascii, seen};
 use crate::policy::rule::{Budget, Policy};
 use crate::policy::written::{WrittenPattern, WrittenRule};
 use crate::world::Same;
+use std::path::Path;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Arguments {
@@ -27,6 +29,9 @@ pub(in crate::cli) struct Arguments {
     asked: Asked,
     /// The call as one JSON object; a text that is none is a Bash command
     call: String,
+    /// A second one is told from a policy that lacks its --policy
+    #[arg(hide = true)]
+    more: Option<String>,
     /// How it is told
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -47,6 +52,13 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
+    let given = [Some(&arguments.call), arguments.more.as_ref()];
+    if let Some(file) = given.into_iter().flatten().map(Path::new).find(|file| is_policy(file)) {
+        return Err(misplaced(file));
+    }
+    if let Some(more) = &arguments.more {
+        return Err(format!("`{}` is one argument too many; quote the call", seen(more)));
+    }
     let line = match is_object(&arguments.call) {
         true => arguments.call.clone(),
         false => serde_json::json!({ "bash": arguments.call }).to_string(),
@@ -60,8 +72,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let explainer = Explainer { bound: &bound, written, world: &world, redactor: &redactor };
     let told = explainer.explain(line, &arguments.session_label, now())?;
     match arguments.format {
-        Format::Json => println!("{}", ascii(&format!("{:#}", explainer.as_json(&told)))),
-        Format::Human => print!("{}", Screen::new(&explainer).whole(&told)),
+        Format::Json => say!("{}", ascii(&format!("{:#}", explainer.as_json(&told)))),
+        Format::Human => crate::cli::out::text(&Screen::new(&explainer).whole(&told)),
     }
     let denied = told.effect == Verdict::Deny;
     Ok(if denied && arguments.exit_code { Outcome::Findings } else { Outcome::Fine })
