@@ -522,10 +522,7 @@ fn what_failed_says_why_as_explain_would() {
         ("none.toml", &none),
     ]);
     for (files, says) in [
-        (
-            &["org.toml", "own.toml"][..],
-            "`read.deny:/work/a` is a rule of the org layer (org.toml:7)",
-        ),
+        (&["org.toml", "own.toml"][..], "the rule is of the org layer (org.toml:7)"),
         (
             &["maybe.toml"],
             "`exec.allow:git status ...` of the user layer (maybe.toml:9) says only maybe: the table of \

@@ -22,11 +22,13 @@ fn clause(story: &Explanation) -> Option<String> {
     let verdict = story.decision.attended_verdict;
     let as_strict = || story.accesses.iter().filter(|one| one.verdict == Some(verdict));
     // What a rule says tells more than what none says.
-    let mut told = as_strict().filter_map(|one| of_rule(one, verdict));
+    let reason = &story.decision.reason;
+    let mut told = as_strict().filter_map(|one| of_rule(one, verdict, reason));
     told.next().or_else(|| as_strict().find_map(|one| of_default(one, verdict)))
 }
 
-fn of_rule(one: &ExplainedAccess, verdict: Verdict) -> Option<String> {
+/// `reason` may name the rule already.
+fn of_rule(one: &ExplainedAccess, verdict: Verdict, reason: &str) -> Option<String> {
     one.layers.iter().filter(|layer| layer.verdict == Some(verdict)).find_map(|layer| {
         let enforced = || layer.candidates.iter().filter(|rule| !rule.shadow);
         let says = |rule: &&Candidate| match rule.says {
@@ -35,7 +37,9 @@ fn of_rule(one: &ExplainedAccess, verdict: Verdict) -> Option<String> {
         };
         let sure = enforced().filter(says).find(|rule| rule.truth == Truth::Yes);
         if let Some(rule) = sure {
-            return Some(format!("`{}` is a rule of the {}", rule.id, place(layer, rule)));
+            let name = format!("`{}`", rule.id);
+            let name = if reason.contains(&name) { "the rule" } else { &name };
+            return Some(format!("{name} is of the {}", place(layer, rule)));
         }
         let rule = enforced().find(|rule| rule.truth == Truth::Maybe)?;
         let doubt = one.doubts.first().map_or_else(|| of_condition(rule), ToString::to_string);
