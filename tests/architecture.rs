@@ -244,7 +244,7 @@ fn every_file_says_what_it_is_and_none_is_too_long() {
 }
 
 #[test]
-fn nothing_is_left_to_do_and_only_the_command_line_prints() {
+fn nothing_is_left_to_do_and_nothing_prints_that_panics_where_nobody_reads() {
     none(&each_file(|file| {
         let mut broken = Vec::new();
         for word in ["TODO", "FIXME", "XXX"] {
@@ -252,14 +252,9 @@ fn nothing_is_left_to_do_and_only_the_command_line_prints() {
                 broken.push(format!("holds {word}"));
             }
         }
-        let (out, err) = match file.top() {
-            "cli" => (true, true),
-            "service" => (false, true),
-            _ => (false, false),
-        };
-        let mut words = vec!["dbg!", "todo!"];
-        words.extend(["println!", "print!"].iter().filter(|_| !out));
-        words.extend(["eprintln!", "eprint!"].iter().filter(|_| !err));
+        // The command line has a writer of its own: these panic where a reader hangs up.
+        let mut words = vec!["dbg!", "todo!", "println!", "print!"];
+        words.extend(["eprintln!", "eprint!"].iter().filter(|_| file.top() != "service"));
         for word in words {
             broken.extend(file.lines_with(word).iter().map(|line| format!("line {line}: {word}")));
         }

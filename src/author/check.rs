@@ -18,6 +18,9 @@ use crate::redact::Redactor;
 pub struct Checked {
     /// The policy, bound to its real places; nothing if anything was wrong.
     pub policy: Option<Policy>,
+    /// The policy that can be read and does not do what its examples and tests say: for those who
+    /// ask why, never to be in force.
+    pub unsound: Option<Policy>,
     /// Every mistake.
     pub diagnostics: Vec<Diagnostic>,
     /// Every example and test, and how it came out.
@@ -76,7 +79,7 @@ fn read(
 ) -> (Checked, Option<(Compiled, Anchors)>) {
     let Compiled { policy, documents, mut diagnostics, .. } = compile(sources, anchors, protected);
     if policy.is_none() {
-        return (Checked { policy, diagnostics, ran: Vec::new() }, None);
+        return (Checked { policy, unsound: None, diagnostics, ran: Vec::new() }, None);
     }
     let frozen_anchors = Anchors::frozen(stated_workspace(&documents));
     let frozen = compile(sources, &frozen_anchors, &Protected::default());
@@ -87,9 +90,10 @@ fn read(
     diagnostics.extend(failed);
     if frozen.policy.is_none() {
         diagnostics.extend(frozen.diagnostics);
-        return (Checked { policy: None, diagnostics, ran }, None);
+        return (Checked { policy: None, unsound: None, diagnostics, ran }, None);
     }
-    (Checked { policy: policy.filter(|_| sound), diagnostics, ran }, Some((frozen, frozen_anchors)))
+    let (policy, unsound) = if sound { (policy, None) } else { (None, policy) };
+    (Checked { policy, unsound, diagnostics, ran }, Some((frozen, frozen_anchors)))
 }
 
 /// An example or test that did not come out as it says, as a mistake.

@@ -4,6 +4,7 @@
 use super::call::facts_of;
 use super::eval::{effect_of, obligation};
 use super::line::Line;
+use super::nearest::{Near, nearest};
 use super::session::fresh;
 use crate::engine::{decide, explain as tell};
 use crate::facts::Place;
@@ -71,7 +72,13 @@ impl<'a> Written<'a> {
     /// What stands in a rule; nothing for one that nobody wrote.
     #[must_use]
     pub fn rule(&self, candidate: &Candidate) -> Option<&'a WrittenRule> {
-        self.0.get(&(candidate.file.as_str(), candidate.id.as_str())).copied()
+        self.of_rule(&candidate.file, &candidate.id)
+    }
+
+    /// The same by file and id.
+    #[must_use]
+    pub fn of_rule(&self, file: &str, id: &str) -> Option<&'a WrittenRule> {
+        self.0.get(&(file, id)).copied()
     }
 }
 
@@ -130,6 +137,12 @@ impl Explainer<'_> {
         })
     }
 
+    /// The allows that come nearest to an access which no rule speaks of.
+    #[must_use]
+    pub fn nearest(&self, one: &ExplainedAccess) -> Vec<Near> {
+        nearest(one, &self.bound.policy, &self.written, &self.bound.anchors)
+    }
+
     fn access(&self, one: &ExplainedAccess) -> Json {
         let mut told = json!({
             "verb": one.access.target.verb().as_str(), "target": one.access.target.to_string(),
@@ -141,6 +154,7 @@ impl Explainer<'_> {
                 "candidates": self.candidates(&one.floor),
             },
             "layers": one.layers.iter().map(|layer| self.layer(layer)).collect::<Json>(),
+            "nearest": self.nearest(one).iter().map(near).collect::<Json>(),
         });
         if let (Some(path), Some(fields)) = (path_of(&one.access.target), told.as_object_mut()) {
             let real = match &path.real {
@@ -190,6 +204,10 @@ impl Explainer<'_> {
             "when": one.conditions.iter().map(|c| condition(c, rule)).collect::<Json>(),
         })
     }
+}
+
+fn near(one: &Near) -> Json {
+    json!({ "id": one.id, "file": one.file, "line": one.line, "differs": one.differs })
 }
 
 fn pattern(answer: &PatternAnswer, written: Option<&WrittenPattern>) -> Json {

@@ -16,6 +16,8 @@ pub struct Report<'a> {
     sources: &'a [Source],
     cases: Vec<Case>,
     filtered_out: usize,
+    /// What was asked for, if nothing at all has it.
+    missed: Option<String>,
     /// Whether the examples and tests were run: a file that is refused alone does not prevent it.
     loads: bool,
     /// What is wrong with the policy itself.
@@ -58,8 +60,10 @@ impl<'a> Report<'a> {
         // As they stand in the files, examples and tests alike.
         cases.sort_by_key(|case| (case.ran.file, case.ran.span.start));
         let of_policy = |found: &Diagnostic| !matches!(found.code, "P030" | "P031");
+        let missed = filter.filter(|_| cases.is_empty()).map(str::to_owned);
         Report {
             sources,
+            missed,
             filtered_out: all - cases.len(),
             loads,
             cases,
@@ -71,7 +75,15 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn holds(&self) -> bool {
         self.errors() == 0
+            && self.missed.is_none()
             && self.count(|outcome| matches!(outcome, RunOutcome::Failed { .. })) == 0
+    }
+
+    /// What was asked for and is nowhere, in words: a name that was misspelt has tested nothing.
+    #[must_use]
+    pub fn missed(&self) -> Option<String> {
+        let filter = self.missed.as_ref().filter(|_| self.loads)?;
+        Some(format!("no rule, name or text of an example or test contains `{}`", seen(filter)))
     }
 
     fn errors(&self) -> usize {

@@ -2,6 +2,7 @@
 //! whether a policy loads never depends on where (policy language §11.26).
 
 use super::call::{Circumstances, agent, facts_of};
+use super::why::why;
 use crate::engine::{answer, decide, finds};
 use crate::facts::Place;
 use crate::model::call::Phase;
@@ -164,7 +165,7 @@ impl Bench<'_> {
                     "the test `{}` expects {}, the policy says {}",
                     test.name.value, test.expect, decision.attended_verdict
                 ),
-                detail: decision.reason,
+                detail: why(self.policy, &facts, self.redactor),
             },
         };
         (RunKind::Test, outcome)

@@ -5,9 +5,9 @@ use super::show::{Paint, colour, cut, paint, plain};
 use super::{Outcome, failed};
 use crate::audit::wire::WireRecord;
 use crate::audit::{Entry, Hash, Head, State, StreamId, records, verify};
+use crate::cli::out::{self, complain, say};
 use crate::policy::pattern::text::TextPattern;
 use std::collections::VecDeque;
-use std::io::Write;
 use std::path::PathBuf;
 
 #[derive(clap::Subcommand)]
@@ -119,7 +119,7 @@ impl Directory {
     fn entries(&self) -> Result<impl Iterator<Item = Entry>, String> {
         let records = records(&self.path()?).map_err(|error| error.to_string())?;
         Ok(records.filter_map(|entry| {
-            entry.inspect_err(|bad| eprintln!("warning: {}", plain(&bad.to_string()))).ok()
+            entry.inspect_err(|bad| complain!("warning: {}", plain(&bad.to_string()))).ok()
         }))
     }
 }
@@ -156,22 +156,21 @@ fn search(query: &Query) -> Result<Outcome, String> {
     let found: Vec<Entry> =
         query.directory.entries()?.filter(|entry| fits(&entry.record)).collect();
     if query.count {
-        println!("{}", found.len());
+        say!("{}", found.len());
         return Ok(Outcome::Fine);
     }
     print(found.iter(), &query.format)
 }
 
 fn print<'a>(entries: impl Iterator<Item = &'a Entry>, format: &Format) -> Result<Outcome, String> {
-    let mut out = std::io::stdout().lock();
     let colour = colour();
     for entry in entries {
         let line = match format.format.as_str() {
             "jsonl" => entry.text.clone(),
             _ => row(&entry.record, colour),
         };
-        // A reader that has seen enough hangs up; that is no error.
-        if writeln!(out, "{line}").is_err() {
+        say!("{line}");
+        if out::is_closed() {
             break;
         }
     }
@@ -220,7 +219,7 @@ fn one(show: &Show) -> Result<Outcome, String> {
             let value: serde_json::Value =
                 serde_json::from_str(&entry.text).map_err(|error| error.to_string())?;
             let text = serde_json::to_string_pretty(&value).map_err(|error| error.to_string())?;
-            println!("{}", text.lines().map(plain).collect::<Vec<_>>().join("\n"));
+            say!("{}", text.lines().map(plain).collect::<Vec<_>>().join("\n"));
         }
     }
     match found {
@@ -235,37 +234,37 @@ fn check(arguments: &Verify) -> Result<Outcome, String> {
     let report = verify(&directory, expected.as_ref()).map_err(|error| error.to_string())?;
     let state = report.state();
     if arguments.format == "json" {
-        println!("{}", as_json(&report));
+        say!("{}", as_json(&report));
     } else {
         human(&report, &directory);
     }
     if report.records == 0 {
         // A log that was emptied looks like one that never was.
-        eprintln!("error: there is no record in `{}`", directory.display());
+        complain!("error: there is no record in `{}`", directory.display());
         return Ok(Outcome::Findings);
     }
     Ok(if state == State::Broken { Outcome::Findings } else { Outcome::Fine })
 }
 
 fn human(report: &crate::audit::Report, directory: &std::path::Path) {
-    println!("{}", directory.display());
+    say!("{}", directory.display());
     for segment in &report.segments {
-        println!("  {:<9} {:>8} records  {}", segment.state, segment.records, segment.file);
+        say!("  {:<9} {:>8} records  {}", segment.state, segment.records, segment.file);
         if let Some(bad) = &segment.first_bad {
-            println!("            line {}: {}", bad.line, bad.flaw);
+            say!("            line {}: {}", bad.line, bad.flaw);
         }
         if segment.torn_bytes > 0 {
-            println!("            {} bytes of an unfinished record at its end", segment.torn_bytes);
+            say!("            {} bytes of an unfinished record at its end", segment.torn_bytes);
         }
     }
     for gap in &report.gaps {
-        println!("  records {} to {} of stream {} are missing", gap.first, gap.last, gap.stream);
+        say!("  records {} to {} of stream {} are missing", gap.first, gap.last, gap.stream);
     }
     for flaw in &report.flaws {
-        println!("  {flaw}");
+        say!("  {flaw}");
     }
     if let Some(head) = &report.head {
-        println!("  head {}/{}/{}", head.stream, head.seq, head.hash);
+        say!("  head {}/{}/{}", head.stream, head.seq, head.hash);
     }
     let meaning = match report.state() {
         State::Sealed => "whole, and signed",
@@ -274,7 +273,7 @@ fn human(report: &crate::audit::Report, directory: &std::path::Path) {
         }
         State::Broken => "not what was written",
     };
-    println!("{}: {meaning}", report.state());
+    say!("{}: {meaning}", report.state());
 }
 
 fn as_json(report: &crate::audit::Report) -> serde_json::Value {

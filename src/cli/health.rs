@@ -3,6 +3,7 @@
 use super::ask::{Socket, refused};
 use super::show::plain;
 use super::{Outcome, failed};
+use crate::cli::out::{complain, say};
 use crate::service::admin::{Reply, Request};
 
 #[derive(clap::Args)]
@@ -21,11 +22,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Err(why) => return failed(&why),
     };
     for warning in &health.warnings {
-        eprintln!("warning: {}", plain(warning));
+        complain!("warning: {}", plain(warning));
     }
     for problem in &health.problems {
-        eprintln!("problem: {}", plain(problem));
+        complain!("problem: {}", plain(problem));
     }
-    println!("{}", if health.ready { "ready" } else { "alive, not ready" });
+    say!("{}", if health.ready { "ready" } else { "alive, not ready" });
     if arguments.ready && !health.ready { Outcome::Findings } else { Outcome::Fine }
 }

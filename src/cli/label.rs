@@ -3,6 +3,7 @@
 use super::ask::{Socket, refused};
 use super::show::plain;
 use super::{Outcome, failed};
+use crate::cli::out::say;
 use crate::service::admin::{Change, LabelChange, Reply, Request};
 
 #[derive(clap::Subcommand)]
@@ -34,8 +35,8 @@ pub(super) fn run(command: &Command) -> Outcome {
         Ok(Reply::Label(done)) => {
             let (label, session) = (plain(&done.label), plain(&done.session));
             match done.change {
-                Change::Add => println!("`{label}` is set on session `{session}`"),
-                Change::Remove => println!("`{label}` is removed from session `{session}`"),
+                Change::Add => say!("`{label}` is set on session `{session}`"),
+                Change::Remove => say!("`{label}` is removed from session `{session}`"),
             }
             Outcome::Fine
         }

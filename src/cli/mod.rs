@@ -5,6 +5,7 @@ mod audit;
 mod demo;
 mod health;
 mod label;
+mod out;
 mod policy;
 mod reload;
 mod serve;
@@ -12,6 +13,7 @@ mod show;
 mod status;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use out::complain;
 use std::process::ExitCode;
 
 /// One door between an AI agent and its tools: one policy, one evaluator, one log.
@@ -106,20 +108,25 @@ pub fn run() -> ExitCode {
         Command::Hook(Hook { runtime, socket, server_uid, deadline }) => {
             // Reached only if the arguments before `hook` hid it from `main`; never answered.
             drop((runtime, socket, server_uid, deadline));
-            eprintln!("toolgate: write `hook` as the first argument");
+            complain!("toolgate: write `hook` as the first argument");
             Outcome::Failed
         }
         Command::Completions { shell } => {
-            let mut out = std::io::stdout();
-            clap_complete::generate(shell, &mut Arguments::command(), "toolgate", &mut out);
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "toolgate", &mut script);
+            out::text(&String::from_utf8_lossy(&script));
             Outcome::Fine
         }
     };
-    outcome.into()
+    out::finish(outcome).into()
 }
 
-/// Says why a command could not run.
+/// Says why a command could not run. The mistakes of a policy are errors by their own words.
 fn failed(why: &dyn std::fmt::Display) -> Outcome {
-    eprintln!("error: {why}");
+    let why = why.to_string();
+    match why.starts_with("error[") || why.starts_with("warning[") {
+        true => complain!("{why}"),
+        false => complain!("error: {why}"),
+    }
     Outcome::Failed
 }

@@ -3,6 +3,7 @@
 use super::ask::{Socket, refused};
 use super::show::plain;
 use super::{Outcome, failed};
+use crate::cli::out::{complain, say};
 use crate::limits::RELOAD_TIMEOUT;
 use crate::service::admin::{Reloaded, Reply, Request};
 
@@ -21,13 +22,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     let policy = format!("{} sha256:{}", plain(&reload.policy), plain(&reload.sha256));
     match reload.outcome {
-        Reloaded::Loaded => println!("loaded: {policy}"),
-        Reloaded::Unchanged => println!("unchanged: {policy}"),
+        Reloaded::Loaded => say!("loaded: {policy}"),
+        Reloaded::Unchanged => say!("unchanged: {policy}"),
         Reloaded::Refused => {
             for line in reload.why.as_deref().unwrap_or_default().lines() {
-                eprintln!("{}", plain(line));
+                complain!("{}", plain(line));
             }
-            println!("refused, the old policy stays: {policy}");
+            say!("refused, the old policy stays: {policy}");
             return Outcome::Findings;
         }
     }

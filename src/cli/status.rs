@@ -3,6 +3,7 @@
 use super::ask::{Socket, refused};
 use super::show::plain;
 use super::{Outcome, failed};
+use crate::cli::out::say;
 use crate::service::admin::{Policy, Reload, Reloaded, Reply, Request, Status};
 
 #[derive(clap::Args)]
@@ -26,7 +27,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     match serde_json::to_string_pretty(&status) {
         Ok(text) => {
-            println!("{text}");
+            say!("{text}");
             Outcome::Fine
         }
         Err(error) => failed(&error),
@@ -34,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn table(status: &Status) {
-    let row = |name: &str, value: &str| println!("{name:<12} {}", plain(value));
+    let row = |name: &str, value: &str| say!("{name:<12} {}", plain(value));
     row("toolgate", &format!("{}, process {}", status.version, status.pid));
     row("running for", &format!("{} s", status.uptime_s));
     policy(&status.policy, row);

@@ -2,14 +2,15 @@
 
 use super::config::{ConfigError, PolicyFiles, absolute};
 use super::layers;
-use crate::author::check::{Checked, check, workspace_in};
+use crate::author::check::{Checked, check, errors, workspace_in};
+use crate::author::run::{Ran, RunOutcome};
 use crate::gate::Bound;
 use crate::limits::{POLICY_BYTES_MAX, RELOAD_TOLD_BYTES_MAX};
 use crate::model::path::AbsPath;
 use crate::policy::builtin::Protected;
-use crate::policy::diagnostic::human;
+use crate::policy::diagnostic::{Lines, human};
 use crate::policy::pattern::Anchors;
-use crate::policy::{Diagnostic, Severity, Source};
+use crate::policy::{Diagnostic, Source};
 use crate::redact::Redactor;
 use nix::libc::{O_NOCTTY, O_NONBLOCK};
 use sha2::{Digest, Sha256};
@@ -158,11 +159,43 @@ pub fn load(
     let Checked { policy, diagnostics, .. } = check(sources, &anchors, protected, redactor);
     match policy {
         Some(policy) => Ok(Bound { policy, anchors }),
-        None => Err(LoadError::Wrong {
-            errors: diagnostics.iter().filter(|found| found.severity == Severity::Error).count(),
-            rendered: render_within(&diagnostics, sources, RELOAD_TOLD_BYTES_MAX),
-        }),
+        None => Err(wrong(&diagnostics, sources)),
     }
+}
+
+fn wrong(diagnostics: &[Diagnostic], sources: &[Source]) -> LoadError {
+    LoadError::Wrong {
+        errors: errors(diagnostics),
+        rendered: render_within(diagnostics, sources, RELOAD_TOLD_BYTES_MAX),
+    }
+}
+
+/// A policy for those who ask it why: it is theirs too where its examples and tests do not come out
+/// as they say, each of which is told in one line. What comes of it is never enforced.
+///
+/// # Errors
+/// With every mistake in it, if it cannot be read as a policy.
+pub fn load_to_ask(
+    sources: &[Source],
+    anchors: Anchors,
+    protected: &Protected,
+    redactor: &Redactor,
+) -> Result<(Bound, Vec<String>), LoadError> {
+    let checked = check(sources, &anchors, protected, redactor);
+    let Checked { policy, unsound, diagnostics, ran } = checked;
+    let told = ran.iter().filter_map(|ran| failed(ran, sources)).collect();
+    match policy.or(unsound) {
+        Some(policy) => Ok((Bound { policy, anchors }, told)),
+        None => Err(wrong(&diagnostics, sources)),
+    }
+}
+
+/// What was expected and what came, in one line.
+fn failed(ran: &Ran, sources: &[Source]) -> Option<String> {
+    let RunOutcome::Failed { message, .. } = &ran.outcome else { return None };
+    let source = sources.get(ran.file)?;
+    let line = Lines::of(&source.text).line_of(ran.span.start);
+    Some(format!("{}:{line}: {message}", source.name))
 }
 
 /// The same for a sidecar, which takes a policy that names signers only if it is told to.

@@ -5,6 +5,7 @@ use super::session::Event;
 use crate::audit::wire::{WireDecision, WireRule};
 use crate::audit::{State, records, verify};
 use crate::cli::audit::paint_of;
+use crate::cli::out::say;
 use crate::cli::show::{Paint, colour, cut, paint, plain};
 use std::path::Path;
 use std::time::Duration;
@@ -18,26 +19,26 @@ const LINE_WIDTH: usize = 98;
 
 pub(super) fn opening() {
     let colour = colour();
-    println!("toolgate: one door between an AI agent and its tools\n");
-    println!(
+    say!("toolgate: one door between an AI agent and its tools\n");
+    say!(
         "A sidecar has started with the shipped policy, policies/default.toml. A recorded session"
     );
-    println!(
+    say!(
         "of Claude Code now asks it before every tool call. Nothing of the session is run here.\n"
     );
     let head = format!("{:>4}  {:<5}  {:<9} {:<ABOUT_WIDTH$}  rule", "", "", "tool", "call");
-    println!("{}", paint(&head, Paint::Dim, colour));
+    say!("{}", paint(&head, Paint::Dim, colour));
 }
 
 pub(super) fn say(text: &str) {
-    println!("\n      {}", paint(&format!("“{text}”"), Paint::Dim, colour()));
+    say!("\n      {}", paint(&format!("“{text}”"), Paint::Dim, colour()));
 }
 
 pub(super) fn decided(number: usize, event: &Event, decision: &WireDecision) {
     let colour = colour();
     let effect = paint(&format!("{:<5}", decision.effect), paint_of(&decision.effect), colour);
     let tool = event.tool.strip_prefix("mcp__").unwrap_or(&event.tool);
-    println!(
+    say!(
         "{number:>4}  {effect}  {:<9} {:<ABOUT_WIDTH$}  {}",
         cut(tool, 9),
         cut(&plain(&event.about), ABOUT_WIDTH),
@@ -61,7 +62,7 @@ fn talk(text: &str, hue: Paint) {
     let mut line = String::new();
     for word in plain(text).split(' ') {
         if !line.is_empty() && indent.len() + line.chars().count() + word.len() >= LINE_WIDTH {
-            println!("{indent}{}", paint(&line, hue, colour));
+            say!("{indent}{}", paint(&line, hue, colour));
             line.clear();
         }
         if !line.is_empty() {
@@ -69,7 +70,7 @@ fn talk(text: &str, hue: Paint) {
         }
         line.push_str(word);
     }
-    println!("{indent}{}", paint(&line, hue, colour));
+    say!("{indent}{}", paint(&line, hue, colour));
 }
 
 /// The rule to name: rules stand in the log with the strictest and most telling first.
@@ -88,7 +89,7 @@ pub(super) fn closing(played: &Played, audit: &Path, kept: bool) -> Result<bool,
     let colour = colour();
     let count = |effect: &str| played.decided.get(effect).copied().unwrap_or_default();
     let total: usize = played.decided.values().sum();
-    println!(
+    say!(
         "\n{total} calls: {} allowed, {} refused, {} to be asked, {} left to the runtime's own \
          prompt; outputs redacted: {}.",
         count("allow"),
@@ -97,7 +98,7 @@ pub(super) fn closing(played: &Played, audit: &Path, kept: bool) -> Result<bool,
         count("defer"),
         played.redacted,
     );
-    println!("Median answer, socket and synced log included: {}.", median(&played.took));
+    say!("Median answer, socket and synced log included: {}.", median(&played.took));
     let report = verify(audit, None).map_err(|error| error.to_string())?;
     let whole = report.state() != State::Broken;
     let leaked = leaked(audit)?;
@@ -106,7 +107,7 @@ pub(super) fn closing(played: &Played, audit: &Path, kept: bool) -> Result<bool,
         (true, count) => paint(&format!("whole, but holds {count} secrets"), Paint::Deny, colour),
         (false, _) => paint("broken", Paint::Deny, colour),
     };
-    println!("The log: {} records, each chained to the one before; {state}.", report.records);
+    say!("The log: {} records, each chained to the one before; {state}.", report.records);
     next(played, audit, kept);
     Ok(whole && leaked == 0)
 }
@@ -139,9 +140,9 @@ fn next(played: &Played, audit: &Path, kept: bool) {
             format!("{program} serve --help                 # put it before your own agent"),
         ],
     };
-    println!("\nTry next:");
+    say!("\nTry next:");
     for command in commands {
-        println!("  {command}");
+        say!("  {command}");
     }
 }
 

@@ -5,6 +5,7 @@ use super::{Outcome, readable};
 use crate::author::check::{Checked, check, check_and_lint, workspace_in};
 use crate::author::fix::{Done, fix};
 use crate::author::rewrite::rewrite;
+use crate::cli::out::{complain, say};
 use crate::model::time::Moment;
 use crate::policy::builtin::Protected;
 use crate::policy::diagnostic::{ascii, human, json, sarif, seen};
@@ -127,7 +128,7 @@ fn examine(sources: &[Source], redactor: &Redactor, whole: bool, lints: Lints) -
         return checked;
     }
     let diagnostics = compile(sources, &anchors, &protected).diagnostics;
-    Checked { policy: None, diagnostics, ran: Vec::new() }
+    Checked { policy: None, unsound: None, diagnostics, ran: Vec::new() }
 }
 
 /// Mends what has one answer, in the files themselves.
@@ -167,14 +168,14 @@ fn tell(found: &Found) {
     let Found { sources, checked, unreadable, fixed } = found;
     for done in fixed {
         let (file, words) = (seen(&done.file), seen(&done.words));
-        eprintln!("fixed[{}]: {words}\n --> {file}:{}:{}", done.code, done.line, done.column);
+        complain!("fixed[{}]: {words}\n --> {file}:{}:{}", done.code, done.line, done.column);
     }
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     if !checked.diagnostics.is_empty() {
-        eprintln!("{}", human::render_all(&checked.diagnostics, sources, colour));
+        complain!("{}", human::render_all(&checked.diagnostics, sources, colour));
     }
     for (file, why) in unreadable {
-        eprintln!("error: the policy `{}` cannot be read: {}", seen(file), seen(why));
+        complain!("error: the policy `{}` cannot be read: {}", seen(file), seen(why));
     }
     let (errors, warnings) = (found.errors(), found.count(Severity::Warning));
     match &checked.policy {
@@ -184,20 +185,20 @@ fn tell(found: &Found) {
             let warned =
                 if warnings > 0 { format!(", {warnings} warning(s)") } else { String::new() };
             let held = checked.held();
-            println!("{name}: {rules} rules, {held} examples and tests hold{warned}");
+            say!("{name}: {rules} rules, {held} examples and tests hold{warned}");
             if checked.unproved() > 0 {
-                println!("{} claims over all calls are not proved yet", checked.unproved());
+                say!("{} claims over all calls are not proved yet", checked.unproved());
             }
-            println!("sha256:{}", policy.id.sha256);
+            say!("sha256:{}", policy.id.sha256);
             if errors > 0 {
                 // The layers above stay in force without it (policy language §11.24).
-                println!("{errors} mistake(s): a file is refused, and is no part of this");
+                say!("{errors} mistake(s): a file is refused, and is no part of this");
             }
         }
         None if unreadable.is_empty() => {
-            println!("{errors} mistake(s): the policy does not load");
+            say!("{errors} mistake(s): the policy does not load");
         }
-        None => println!("{errors} mistake(s) in what can be read; no test was run"),
+        None => say!("{errors} mistake(s) in what can be read; no test was run"),
     }
 }
 
@@ -229,5 +230,5 @@ fn as_json(found: &Found) -> Value {
 }
 
 fn print(value: &Value) {
-    println!("{}", ascii(&format!("{value:#}")));
+    say!("{}", ascii(&format!("{value:#}")));
 }

@@ -3,12 +3,13 @@
 //! Each answer is on its way before the next line is waited for, so that a script may ask, read and
 //! ask again; where many lines wait, they are answered in one go.
 
-use super::{Asked, Outcome, home, now};
+use super::{Asked, Outcome, home, is_policy, misplaced, now};
 use crate::author::eval::Evaluator;
 use crate::author::session::Sessions;
+use crate::cli::out;
 use crate::limits::EVENT_BYTES_MAX;
 use crate::world::Same;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -23,6 +24,9 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
+    if let Some(file) = arguments.file.as_deref().filter(|file| is_policy(file)) {
+        return Err(misplaced(file));
+    }
     let asked = arguments.asked.read()?;
     let world = Same { home: home(), path: None };
     let input: Box<dyn Read> = match arguments.file.as_deref() {
@@ -34,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
         Some(_) | None => Box::new(std::io::stdin().lock()),
     };
     let mut input = BufReader::with_capacity(READ_BYTES, input);
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut answers = String::new();
     let mut evaluator = Evaluator {
         bound: &asked.bound,
         world: &world,
@@ -53,14 +57,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
             Next::TooLong => evaluator.too_long(),
         };
         denied |= answer.denied;
+        answers.push_str(&answer.text);
+        answers.push('\n');
         let waits = !input.buffer().contains(&b'\n');
-        let written = writeln!(out, "{}", answer.text);
-        // A reader that has seen enough hangs up; that is no error.
-        if written.and_then(|()| if waits { out.flush() } else { Ok(()) }).is_err() {
-            break;
+        if waits || answers.len() >= READ_BYTES {
+            out::text(&answers);
+            out::flush();
+            if out::is_closed() {
+                break;
+            }
+            answers.clear();
         }
     }
-    let _ = out.flush();
+    out::text(&answers);
     Ok(if denied && arguments.exit_code { Outcome::Findings } else { Outcome::Fine })
 }
 

@@ -1,25 +1,28 @@
 //! `toolgate policy explain`: why one call comes to what it comes to.
 
-use super::{Asked, Outcome, Ready, home, now};
+use super::{Asked, Outcome, Ready, home, is_policy, misplaced, now};
 use crate::author::explain::{
     Base, Candidate, ConditionAnswer, Drawn, Explained, ExplainedAccess, ExplainedLayer, Explainer,
     LaneAnswer, PatternAnswer, Written, fallback_key, path_of, test_of,
 };
+use crate::author::groups::{Group, Kind, groups};
 use crate::author::line::Line;
 use crate::author::show::date;
 use crate::cli::audit::paint_of;
+use crate::cli::out::say;
 use crate::cli::show::{Paint, colour, paint, plain};
 use crate::model::decision::Obligation;
 use crate::model::effect::Verdict;
-use crate::model::path::{Extent, Real};
+use crate::model::path::{AbsPath, Extent, Real};
 use crate::model::session::Spent;
 use crate::model::truth::Truth;
 use crate::policy::builtin::Protected;
 use crate::policy::compile;
-use crate::policy::diagnostic::ascii;
-use crate::policy::rule::{Budget, Policy};
+use crate::policy::diagnostic::{ascii, seen};
+use crate::policy::rule::{Budget, Policy, Says};
 use crate::policy::written::{WrittenPattern, WrittenRule};
 use crate::world::Same;
+use std::path::Path;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Arguments {
@@ -27,6 +30,9 @@ pub(in crate::cli) struct Arguments {
     asked: Asked,
     /// The call as one JSON object; a text that is none is a Bash command
     call: String,
+    /// A second one is told from a policy that lacks its --policy
+    #[arg(hide = true)]
+    more: Option<String>,
     /// How it is told
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -47,6 +53,13 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
+    let given = [Some(&arguments.call), arguments.more.as_ref()];
+    if let Some(file) = given.into_iter().flatten().map(Path::new).find(|file| is_policy(file)) {
+        return Err(misplaced(file));
+    }
+    if let Some(more) = &arguments.more {
+        return Err(format!("`{}` is one argument too many; quote the call", seen(more)));
+    }
     let line = match is_object(&arguments.call) {
         true => arguments.call.clone(),
         false => serde_json::json!({ "bash": arguments.call }).to_string(),
@@ -60,8 +73,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let explainer = Explainer { bound: &bound, written, world: &world, redactor: &redactor };
     let told = explainer.explain(line, &arguments.session_label, now())?;
     match arguments.format {
-        Format::Json => println!("{}", ascii(&format!("{:#}", explainer.as_json(&told)))),
-        Format::Human => print!("{}", Screen::new(&explainer).whole(&told)),
+        Format::Json => say!("{}", ascii(&format!("{:#}", explainer.as_json(&told)))),
+        Format::Human => crate::cli::out::text(&Screen::new(&explainer).whole(&told)),
     }
     let denied = told.effect == Verdict::Deny;
     Ok(if denied && arguments.exit_code { Outcome::Findings } else { Outcome::Fine })
@@ -112,9 +125,9 @@ impl<'a> Screen<'a> {
             let nobody = format!("where nobody can be asked: {}", story.unattended);
             self.line(7, &nobody);
         }
-        for (place, access) in story.accesses.iter().enumerate() {
+        for group in groups(&story.accesses) {
             self.out.push('\n');
-            self.access(place + 1, access);
+            self.group(&group, &story.accesses);
         }
         if !story.output.is_empty() {
             self.out.push_str("\noutput\n");
@@ -128,7 +141,91 @@ impl<'a> Screen<'a> {
         self.out
     }
 
-    fn access(&mut self, place: usize, one: &ExplainedAccess) {
+    fn group(&mut self, group: &Group, accesses: &[ExplainedAccess]) {
+        let all: Vec<_> = group.places.iter().filter_map(|place| accesses.get(*place)).collect();
+        let (Some(first), Some(place)) = (all.first(), group.places.first()) else { return };
+        match &group.kind {
+            Kind::Alone => self.access(place + 1, first, None),
+            Kind::Tree(root) => self.access(place + 1, first, Some((all.len() - 1, root))),
+            Kind::Unknown => self.unknown(&group.places, first, &all),
+        }
+    }
+
+    /// Accesses whose targets are not known, for one and the same reason.
+    fn unknown(&mut self, places: &[usize], first: &ExplainedAccess, all: &[&ExplainedAccess]) {
+        let mut verbs: Vec<&str> = Vec::new();
+        for verb in all.iter().map(|one| one.access.target.verb().as_str()) {
+            if !verbs.contains(&verb) {
+                verbs.push(verb);
+            }
+        }
+        let verbs = verbs.join(", ");
+        let text = format!("{}. {verbs} {}", ranges(places), first.access.target);
+        match first.verdict {
+            Some(_) => self.verdict(0, first.verdict, &text),
+            None => self.verdict(0, None, &format!("{text}: no rule speaks of it, so it is none")),
+        }
+        for doubt in &first.doubts {
+            self.line(7, &format!("not known: {doubt}"));
+        }
+        let floor = all.iter().flat_map(|one| &one.floor).collect::<Vec<_>>();
+        if !floor.is_empty() {
+            self.verdict(2, first.floor_verdict, "the floor that no policy can switch off");
+            self.heads(&floor, &verbs);
+        }
+        for (place, layer) in first.layers.iter().enumerate() {
+            self.of_layer(layer);
+            let same = all.iter().filter_map(|one| one.layers.get(place));
+            let mut rules: Vec<&Candidate> = Vec::new();
+            for rule in same.flat_map(|layer| &layer.candidates) {
+                if !rules.iter().any(|other| (&other.file, &other.id) == (&rule.file, &rule.id)) {
+                    rules.push(rule);
+                }
+            }
+            rules.sort_by_key(|rule| match rule.says {
+                Says::Effect(effect) => std::cmp::Reverse(Some(effect)),
+                Says::Redact | Says::Note => std::cmp::Reverse(None),
+            });
+            self.heads(&rules, &verbs);
+        }
+    }
+
+    /// Rules that all say maybe to what is not known: which there are is all that tells anything.
+    fn heads(&mut self, rules: &[&Candidate], verbs: &str) {
+        if rules.is_empty() {
+            return;
+        }
+        self.line(4, &format!("would be judged by every rule of {verbs}:"));
+        rules.iter().take(CANDIDATES_SHOWN).for_each(|rule| self.head(rule));
+        self.and_more(rules.len());
+    }
+
+    fn and_more(&mut self, all: usize) {
+        let more = all.saturating_sub(CANDIDATES_SHOWN);
+        if more > 0 {
+            self.line(4, &format!("and {more} more (--format json has all)"));
+        }
+    }
+
+    /// An access, and how many more of a tree there are of which the same is told.
+    fn access(&mut self, place: usize, one: &ExplainedAccess, more: Option<(usize, &AbsPath)>) {
+        self.target(place, one, more);
+        if !one.floor.is_empty() {
+            self.verdict(2, one.floor_verdict, "the floor that no policy can switch off");
+            one.floor.iter().for_each(|rule| self.candidate(rule));
+        }
+        for layer in &one.layers {
+            self.of_layer(layer);
+            layer.candidates.iter().take(CANDIDATES_SHOWN).for_each(|rule| self.candidate(rule));
+            self.and_more(layer.candidates.len());
+        }
+        for near in self.explainer.nearest(one) {
+            let place = format!("{}:{}", near.file, near.line);
+            self.line(4, &format!("nearest: `{}` ({})  {place}", near.id, near.differs));
+        }
+    }
+
+    fn target(&mut self, place: usize, one: &ExplainedAccess, more: Option<(usize, &AbsPath)>) {
         let target = &one.access.target;
         let text = format!("{place}. {} {target}", target.verb());
         match one.verdict {
@@ -151,25 +248,22 @@ impl<'a> Screen<'a> {
                 Extent::BelowUnknown(_) => self.line(7, "and what lies below it"),
             }
         }
+        if let Some((more, root)) = more {
+            self.line(7, &format!("and {more} more in {root}, of which the same is said"));
+        }
         for doubt in &one.doubts {
             self.line(7, &format!("not known: {doubt}"));
         }
-        if !one.floor.is_empty() {
-            self.verdict(2, one.floor_verdict, "the floor that no policy can switch off");
-            one.floor.iter().for_each(|rule| self.candidate(rule));
-        }
-        one.layers.iter().for_each(|layer| self.layer(layer));
     }
 
-    fn layer(&mut self, layer: &ExplainedLayer) {
+    fn of_layer(&mut self, layer: &ExplainedLayer) {
         let power = layer.power.as_str();
         let why = why(layer);
         let text = format!("{} layer ({power}), {}: {why}", layer.kind.as_str(), layer.name);
         self.verdict(2, layer.verdict, &text);
-        layer.candidates.iter().for_each(|rule| self.candidate(rule));
     }
 
-    fn candidate(&mut self, one: &Candidate) {
+    fn head(&mut self, one: &Candidate) {
         let says = one.says.as_str();
         let shadow = if one.shadow { " (shadow)" } else { "" };
         let place = match one.line {
@@ -179,6 +273,10 @@ impl<'a> Screen<'a> {
         let truth = format!("{:<5}", one.truth.to_string());
         let text = format!("{truth}  {says:<6}  {}{shadow}  {place}", one.id);
         self.line(4, &text);
+    }
+
+    fn candidate(&mut self, one: &Candidate) {
+        self.head(one);
         let rule = self.explainer.written.rule(one);
         if let Some(until) = one.lapsed {
             self.line(11, &format!("it ended by itself on {}", date(until)));
@@ -286,6 +384,25 @@ impl<'a> Screen<'a> {
 
 /// Patterns of one rule that are shown; a target that is not known is named by each of a list.
 const PATTERNS_SHOWN: usize = 4;
+
+/// Rules of one layer that are shown.
+const CANDIDATES_SHOWN: usize = 8;
+
+/// Places as they are counted by people, those that follow each other as one: `5-8, 10`.
+fn ranges(places: &[usize]) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for place in places.iter().map(|place| place + 1) {
+        match runs.last_mut() {
+            Some((_, end)) if *end + 1 == place => *end = place,
+            _ => runs.push((place, place)),
+        }
+    }
+    let run = |(from, to): &(usize, usize)| match from == to {
+        true => from.to_string(),
+        false => format!("{from}-{to}"),
+    };
+    runs.iter().map(run).collect::<Vec<_>>().join(", ")
+}
 
 fn limit(drawn: &Drawn, policy: &Policy) -> Option<String> {
     let limit = policy.limits.get(drawn.limit)?;

@@ -3,6 +3,7 @@
 use super::{Outcome, readable};
 use crate::author::format::format;
 use crate::author::rewrite::rewrite;
+use crate::cli::out::{complain, say};
 use crate::policy::Source;
 use crate::policy::diagnostic::seen;
 use std::path::{Path, PathBuf};
@@ -44,15 +45,15 @@ fn told(done: Result<Done, String>, check: bool) -> Outcome {
     match done {
         Ok(Done::Same) => Outcome::Fine,
         Ok(Done::Changed(name)) if check => {
-            println!("would change: {}", seen(&name));
+            say!("would change: {}", seen(&name));
             Outcome::Findings
         }
         Ok(Done::Changed(name)) => {
-            println!("changed: {}", seen(&name));
+            say!("changed: {}", seen(&name));
             Outcome::Fine
         }
         Err(error) => {
-            eprintln!("error: {}", seen(&error));
+            complain!("error: {}", seen(&error));
             Outcome::Failed
         }
     }
@@ -63,7 +64,7 @@ fn one(source: &Source, check: bool) -> Result<Done, String> {
     let text = format(&source.text).map_err(|error| told(&error))?;
     let changed = text != source.text;
     if source.name == "-" && !check {
-        print!("{text}");
+        crate::cli::out::text(&text);
         return Ok(Done::Same);
     }
     if changed && !check {

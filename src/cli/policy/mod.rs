@@ -7,17 +7,19 @@ mod fmt;
 mod show;
 mod test;
 
+use super::out::complain;
 use super::{Outcome, failed};
 use crate::gate::Bound;
 use crate::limits::POLICY_BYTES_MAX;
 use crate::model::path::AbsPath;
 use crate::model::time::Moment;
 use crate::policy::builtin::Protected;
+use crate::policy::diagnostic::seen;
 use crate::policy::{Source, schema};
 use crate::redact::Redactor;
 use crate::service::config::PolicyFiles;
 use crate::service::layers::named;
-use crate::service::load::{LoadError, anchors, load, sources};
+use crate::service::load::{LoadError, anchors, load_to_ask, sources};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +50,7 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Show(arguments) => show::run(arguments),
         Command::Fmt(arguments) => Ok(fmt::run(arguments)),
         Command::Schema => {
-            print!("{}", schema::text());
+            crate::cli::out::text(&schema::text());
             Ok(Outcome::Fine)
         }
     };
@@ -83,12 +85,21 @@ struct Ready {
 impl Asked {
     /// The policy as this user's own files would be judged by it.
     fn read(&self) -> Result<Ready, String> {
+        self.read_with(&[])
+    }
+
+    /// The same with files that were named besides.
+    fn read_with(&self, more: &[PathBuf]) -> Result<Ready, String> {
         let redactor = Redactor::shipped().map_err(|error| error.to_string())?;
-        let sources = sources(&self.policy).map_err(|error| error.to_string())?;
+        let named = [self.policy.as_slice(), more].concat();
+        let sources = sources(&named).map_err(|error| error.to_string())?;
         let files = PolicyFiles { workspace: self.workspace.clone(), ..PolicyFiles::default() };
         let anchors = anchors(&files, home(), &sources).map_err(|error| error.to_string())?;
-        let bound = load(&sources, anchors, &Protected::default(), &redactor)
+        let (bound, failed) = load_to_ask(&sources, anchors, &Protected::default(), &redactor)
             .map_err(|error| error.to_string())?;
+        for one in failed {
+            complain!("warning: {}", seen(&one));
+        }
         Ok(Ready { sources, bound, redactor })
     }
 }
@@ -116,4 +127,14 @@ fn readable(file: &Path) -> Result<Vec<Source>, LoadError> {
         return Err(unreadable(format!("it has more than {POLICY_BYTES_MAX} bytes")));
     }
     Ok(vec![Source { name: "-".to_owned(), text, layer: None }])
+}
+
+/// Whether somebody gave a policy where none belongs: such a file is named so, and is there.
+fn is_policy(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "toml") && path.is_file()
+}
+
+/// What is said then.
+fn misplaced(path: &Path) -> String {
+    format!("`{}` looks like a policy; give it with --policy", seen(&path.display().to_string()))
 }

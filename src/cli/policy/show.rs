@@ -4,17 +4,20 @@
 use super::{Asked, Outcome, Ready};
 use crate::author::show::{Row, Shown, ShownList, labels, limit_text, unattended};
 use crate::cli::audit::paint_of;
+use crate::cli::out;
 use crate::cli::show::{Paint, colour, paint, plain};
 use crate::policy::builtin::{Protected, pack};
 use crate::policy::canonical::sha256;
 use crate::policy::compile;
 use crate::policy::diagnostic::ascii;
-use std::io::Write;
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     asked: Asked,
+    /// The same as --policy
+    files: Vec<PathBuf>,
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -38,7 +41,7 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
-    let Ready { sources, bound, redactor } = arguments.asked.read()?;
+    let Ready { sources, bound, redactor } = arguments.asked.read_with(&arguments.files)?;
     let compiled = compile(&sources, &bound.anchors, &Protected::default());
     let policy = compiled.policy.as_ref().ok_or("the policy does not load")?;
     let shown = Shown { sources: &sources, compiled: &compiled, policy, redactor: &redactor };
@@ -54,8 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
         Format::Csv => shown.csv(),
         Format::Canonical => compiled.canonical.clone(),
     };
-    // A reader that has seen enough hangs up; that is no error.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    out::text(&text);
     Ok(Outcome::Fine)
 }
 

@@ -3,6 +3,7 @@
 use super::{Outcome, readable};
 use crate::author::check::{check, workspace_in};
 use crate::author::report::Report;
+use crate::cli::out::{complain, say};
 use crate::cli::show::colour;
 use crate::policy::builtin::Protected;
 use crate::policy::diagnostic::{ascii, human};
@@ -51,12 +52,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let report = Report::of(checked, &all, arguments.filter.as_deref());
     if arguments.format != Format::Json && !report.mistakes.is_empty() {
         let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        eprintln!("{}", human::render_all(&report.mistakes, &all, colour));
+        complain!("{}", human::render_all(&report.mistakes, &all, colour));
+    }
+    if let Some(missed) = report.missed() {
+        complain!("error: {missed}");
     }
     match arguments.format {
-        Format::Human => print!("{}", report.human(arguments.verbose, colour())),
-        Format::Json => println!("{}", ascii(&format!("{:#}", report.json()))),
-        Format::Junit => print!("{}", report.junit()),
+        Format::Human => crate::cli::out::text(&report.human(arguments.verbose, colour())),
+        Format::Json => say!("{}", ascii(&format!("{:#}", report.json()))),
+        Format::Junit => crate::cli::out::text(&report.junit()),
     }
     Ok(if report.holds() { Outcome::Fine } else { Outcome::Findings })
 }
