@@ -168,7 +168,8 @@ pub fn path(choices: &mut Choices<'_>) -> PathTarget {
                 let names = choices.some(1, 3, |choices| choices.one(NAMES));
                 written.join(&names.join("/")).unwrap()
             };
-            Extent::Below(choices.some(0, 4, below))
+            let paths = choices.some(0, 4, below);
+            if choices.once_in(2) { Extent::Below(paths) } else { Extent::Seen(paths) }
         }
         3 => Extent::BelowUnknown(doubt()),
         _ => Extent::Itself,

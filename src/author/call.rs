@@ -126,6 +126,7 @@ fn bare(verb: Verb, text: &str, cwd: &AbsPath, place: &Place<'_>) -> Vec<Access>
         Verb::Exec => {
             let mut accesses = Vec::new();
             commands::read(text, Some(cwd), place, &mut accesses);
+            paths::settle(&mut accesses);
             accesses
         }
     }

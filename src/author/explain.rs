@@ -163,7 +163,7 @@ impl Explainer<'_> {
             };
             let below = match &path.extent {
                 Extent::Itself => json!(null),
-                Extent::Below(paths) => json!(paths.len()),
+                Extent::Below(paths) | Extent::Seen(paths) => json!(paths.len()),
                 Extent::BelowUnknown(_) => json!("unknown"),
             };
             fields.insert("real".to_owned(), json!(real));

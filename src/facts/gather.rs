@@ -34,7 +34,8 @@ pub fn gather(call: ToolCall, taught: &[ToolRow], place: &Place<'_>) -> Facts {
             gatherer.argument(*verb, argument, None, None);
         }
     }
-    let accesses = gatherer.accesses;
+    let mut accesses = gatherer.accesses;
+    paths::settle(&mut accesses);
     Facts {
         described: known.is_some(),
         omittable: known.map(|tool| tool.omittable.as_slice()).unwrap_or_default(),

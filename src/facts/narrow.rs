@@ -49,7 +49,7 @@ impl Narrow {
                 all.retain(|path| self.takes(path));
                 Extent::Below(all)
             }
-            Extent::Itself | Extent::BelowUnknown(_) => extent,
+            Extent::Itself | Extent::Seen(_) | Extent::BelowUnknown(_) => extent,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::facts::Place;
 use crate::limits::TREE_ENTRIES_MAX;
+use crate::model::access::{Access, Target};
 use crate::model::doubt::Doubt;
 use crate::model::path::{AbsPath, Extent, PathError, PathTarget, Real, Route};
 use crate::world::FileKind;
@@ -66,4 +67,24 @@ pub fn below(target: &PathTarget, place: &Place<'_>) -> Extent {
         }
     }
     Extent::Below(found)
+}
+
+/// Settles how far each access of a call reaches: a tree that is only read holds what is there; one
+/// that is moved or removed besides is meant with all that could be (policy language §11.11).
+pub fn settle(accesses: &mut [Access]) {
+    let written: Vec<AbsPath> = accesses
+        .iter()
+        .filter_map(|access| match &access.target {
+            Target::Write(path) if path.extent != Extent::Itself => Some(path.written.clone()),
+            _ => None,
+        })
+        .collect();
+    for access in accesses {
+        if let Target::Read(path) = &mut access.target
+            && let Extent::Below(below) = &mut path.extent
+            && !written.contains(&path.written)
+        {
+            path.extent = Extent::Seen(std::mem::take(below));
+        }
+    }
 }

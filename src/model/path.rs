@@ -199,8 +199,11 @@ pub enum Real {
 pub enum Extent {
     /// The path itself.
     Itself,
-    /// The directory and these paths below it, which are there now.
+    /// The directory and these paths below it, which are there now. It is written, moved or
+    /// removed whole, so what a rule names below it is meant too, there or not.
     Below(Vec<AbsPath>),
+    /// The same, where the tree is only read: what is not there cannot be.
+    Seen(Vec<AbsPath>),
     /// The directory and what lies below it, which is not known.
     BelowUnknown(Doubt),
 }

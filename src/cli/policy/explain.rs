@@ -244,7 +244,9 @@ impl<'a> Screen<'a> {
             }
             match &path.extent {
                 Extent::Itself => {}
-                Extent::Below(paths) => self.line(7, &format!("and {} below it", paths.len())),
+                Extent::Below(paths) | Extent::Seen(paths) => {
+                    self.line(7, &format!("and {} below it", paths.len()))
+                }
                 Extent::BelowUnknown(_) => self.line(7, "and what lies below it"),
             }
         }

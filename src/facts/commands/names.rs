@@ -299,7 +299,7 @@ impl Walker<'_> {
         let target = paths::target(root, state.directory(), self.place).ok()?;
         let filter = Filter { only_files: true, ..filter.clone() };
         let all = match self.extent(&target, &filter) {
-            Extent::Below(all) => all,
+            Extent::Below(all) | Extent::Seen(all) => all,
             Extent::Itself => return Some(Vec::new()),
             Extent::BelowUnknown(_) => return None,
         };

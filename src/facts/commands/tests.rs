@@ -53,7 +53,7 @@ fn render(access: &Access) -> String {
         }
         Target::Read(target) | Target::Write(target) => match &target.extent {
             Extent::Itself => String::new(),
-            Extent::Below(paths) => {
+            Extent::Below(paths) | Extent::Seen(paths) => {
                 let all: Vec<&str> = paths.iter().map(AbsPath::as_str).collect();
                 format!(" > {}", all.join(" "))
             }

@@ -115,8 +115,10 @@ impl Paths {
         let Target { target, written, single } = target;
         // Of a tree's many lanes, each rule hears of one that it surely names, and of no more.
         let mut seen = match &target.extent {
-            Extent::Below(paths) if !paths.is_empty() => vec![false; rules],
-            Extent::Itself | Extent::Below(_) | Extent::BelowUnknown(_) => Vec::new(),
+            Extent::Below(paths) | Extent::Seen(paths) if !paths.is_empty() => vec![false; rules],
+            Extent::Itself | Extent::Below(_) | Extent::Seen(_) | Extent::BelowUnknown(_) => {
+                Vec::new()
+            }
         };
         let mut lane = |cut: &Lane<'_>, path: &AbsPath| {
             self.tighten_lane(cut, path, &mut seen, covers, visitor);
@@ -133,7 +135,7 @@ impl Paths {
             Real::Unknown(_) => None,
         };
         let below: &[AbsPath] = match &target.extent {
-            Extent::Below(paths) => paths,
+            Extent::Below(paths) | Extent::Seen(paths) => paths,
             Extent::Itself | Extent::BelowUnknown(_) => &[],
         };
         let mut other = Lane::default();
@@ -144,7 +146,7 @@ impl Paths {
         if real.is_none() {
             self.entries.visit_all(&half.blind, Truth::Maybe, visitor);
         }
-        if target.extent != Extent::Itself {
+        if matches!(target.extent, Extent::Below(_) | Extent::BelowUnknown(_)) {
             for root in std::iter::once(&target.written).chain(real) {
                 let mut each = Covering { path: root, seen: &mut seen, covers, visitor };
                 half.fixed_below(root).for_each(|entry| each.ask(entry, Some(Truth::Yes)));

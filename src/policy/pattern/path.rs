@@ -140,12 +140,16 @@ impl PathPattern {
     fn tree<'a>(&self, target: &'a PathTarget) -> Option<(Lane<'a>, Truth)> {
         let (decided, truth) = match (&target.extent, self.stance) {
             (Extent::Itself, _) => return None,
-            (Extent::Below(paths), Stance::Loosen) => {
+            (Extent::Below(paths) | Extent::Seen(paths), Stance::Loosen) => {
                 let outside = match self.covers_tree(target) {
                     true => None,
                     false => paths.iter().find(|path| !self.covers(path)),
                 };
                 (outside, Truth::from(outside.is_none()))
+            }
+            (Extent::Seen(paths), Stance::Tighten) => {
+                let there = paths.iter().find(|path| self.covers(path));
+                (there, Truth::from(there.is_some()))
             }
             (Extent::Below(paths), Stance::Tighten) => {
                 let there = paths.iter().find(|path| self.covers(path));
