@@ -71,8 +71,8 @@ pub(super) fn advise(
     (help, edit.map(|edit| Fix { words: format!("write `{unless}`"), edits: vec![edit] }))
 }
 
-/// Whether some example of the rule may be one of a call that would then be excepted: a policy whose
-/// examples fail does not load.
+/// Whether some example of the rule may be one of a call that would then be excepted: a policy
+/// whose examples fail does not load.
 fn may_contradict(by: &Entry<'_>, exceptions: &[String]) -> bool {
     let is_path = matches!(by.verbs.first(), Some(Verb::Read | Verb::Write));
     let names: Vec<&str> = exceptions
