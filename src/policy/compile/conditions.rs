@@ -223,8 +223,9 @@ impl Compiler<'_> {
         let ends_safely = text.shadow || text.says == Says::Effect(Effect::Allow);
         if !ends_safely {
             let message = "a rule that holds something back does not end by itself".to_owned();
-            self.error("P016", at, message, "only an allow, or a rule with `mode = \"shadow\"`, has an `until`: to try the rule \
-                        until then, add `mode = \"shadow\"`");
+            let help = "only an allow, or a rule with `mode = \"shadow\"`, has an `until`: to try \
+                        the rule until then, add `mode = \"shadow\"`";
+            self.error("P016", at, message, help);
             return None;
         }
         Some(at.value)

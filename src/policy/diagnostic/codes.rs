@@ -173,8 +173,8 @@ pub const CODES: &[Code] = &[
         "an entry that adds nothing",
         "Another entry of the same effect and layer covers all that this one matches. Remove it; \
          or narrow the wider one, if that is the mistake. Rules with a reason, a limit, a mark or \
-         examples of their own are not told, nor what a pack covers. A pack that is included twice adds nothing \
-         either.",
+         examples of their own are not told, nor what a pack covers. A pack that is included \
+         twice adds nothing either.",
     ),
     warning(
         "P023",

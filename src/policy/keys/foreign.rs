@@ -31,7 +31,7 @@ const TABLE: &[(&str, &[&str], Meant)] = &[
         "[[rule]]",
         &["label", "labels", "tag", "tags", "taint"],
         Other(
-            "write `mark` for labels that the session gets, `when = { seen = \"..\" }` for one that it has",
+            "write `mark` for labels that the session gets, `when = { seen = .. }` for one it has",
         ),
     ),
     ("[[rule]]", &["rate", "rate_limit"], Key("limit")),

@@ -52,7 +52,7 @@ fn told(file: &str, rule: &RuleText, at: &At<PatternText>) -> Option<Diagnostic>
         (format!("the `*` of this {says} is exactly one argument"), label, before.to_vec())
     } else if let Some(start) = last.strip_suffix('*').filter(|start| is_word(start)) {
         let meant: Vec<&str> = before.iter().copied().chain([start]).collect();
-        let label = format!("one word that begins with `{start}`, and nothing behind it");
+        let label = format!("one word that begins with `{start}`");
         (format!("the `*` of this {says} belongs to its last word"), label, meant)
     } else {
         return None;
