@@ -198,8 +198,8 @@ mod tests {
             ),
             // Two lists of tables of one key, each header for itself.
             (
-                "[[rul]]\nid='a'\ndeny='read'\nmatch='/'\n\
-                 [[rul]]\nid='b'\ndeny='read'\nmatch='/'",
+                "[[ruel]]\nid='a'\ndeny='read'\nmatch='/'\n\
+                 [[ruel]]\nid='b'\ndeny='read'\nmatch='/'",
                 "[[rule]]\nid='a'\ndeny='read'\nmatch='/'\n\
                  [[rule]]\nid='b'\ndeny='read'\nmatch='/'",
                 2,
