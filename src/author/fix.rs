@@ -8,7 +8,7 @@
 use crate::limits::FIX_ROUNDS_MAX;
 use crate::policy::diagnostic::{Edit, Fix, Lines};
 use crate::policy::{Diagnostic, Source};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::DeTable;
 
@@ -39,17 +39,16 @@ pub struct Done {
 /// Fixes the texts; `check` finds what is wrong with them.
 pub fn fix(sources: &[Source], check: &dyn Fn(&[Source]) -> Vec<Diagnostic>) -> Fixed {
     let mut fixed = Fixed { sources: sources.to_vec(), done: Vec::new() };
-    let mut tried: BTreeMap<Mistake, usize> = BTreeMap::new();
+    let mut tried: BTreeSet<Mistake> = BTreeSet::new();
     for _ in 0..FIX_ROUNDS_MAX {
         let mut found = check(&fixed.sources);
-        drop_vain(&mut found, &tried);
+        drop_vain(&mut found, &fixed.sources, &tried);
         let before = fixed.done.len();
+        let mut made = Vec::new();
+        let texts = fixed.sources.clone();
         for source in &mut fixed.sources {
             let (text, taken) = round(source, &found);
-            for mistake in taken.iter().filter_map(|(found, _)| mistake(found)) {
-                let count = count(&found, &mistake);
-                tried.insert(mistake, count);
-            }
+            made.extend(taken.iter().filter_map(|(found, _)| mistake(found, &texts)));
             // A file that is given twice is the same file.
             let new: Vec<Done> = done(source, &taken)
                 .into_iter()
@@ -58,6 +57,7 @@ pub fn fix(sources: &[Source], check: &dyn Fn(&[Source]) -> Vec<Diagnostic>) -> 
             source.text = text;
             fixed.done.extend(new);
         }
+        tried.extend(made);
         if fixed.done.len() == before {
             break;
         }
@@ -65,24 +65,20 @@ pub fn fix(sources: &[Source], check: &dyn Fn(&[Source]) -> Vec<Diagnostic>) -> 
     fixed
 }
 
-/// A mistake, wherever it stands, and what would mend it.
-type Mistake = (&'static str, String, String, String);
+/// A mistake by its file and line, and what would mend it.
+type Mistake = (&'static str, String, usize, String, String);
 
-fn mistake(found: &Diagnostic) -> Option<Mistake> {
+fn mistake(found: &Diagnostic, sources: &[Source]) -> Option<Mistake> {
     let words = found.fix.as_ref()?.words.clone();
-    Some((found.code, found.file.clone(), found.message.clone(), words))
+    let source = sources.iter().find(|source| source.name == found.file)?;
+    let line = source.text.get(..found.span.start)?.matches('\n').count();
+    Some((found.code, found.file.clone(), line, found.message.clone(), words))
 }
 
-fn count(found: &[Diagnostic], of: &Mistake) -> usize {
-    found.iter().filter(|found| mistake(found).as_ref() == Some(of)).count()
-}
-
-/// Takes out the fixes that were made before and left as many such mistakes as there were.
-fn drop_vain(found: &mut [Diagnostic], tried: &BTreeMap<Mistake, usize>) {
-    let vain: Vec<&Mistake> =
-        tried.iter().filter(|(one, had)| count(found, one) >= **had).map(|(one, _)| one).collect();
+/// Takes out the fixes that were made before and left their mistake where it was.
+fn drop_vain(found: &mut [Diagnostic], sources: &[Source], tried: &BTreeSet<Mistake>) {
     for found in found {
-        if mistake(found).is_some_and(|one| vain.contains(&&one)) {
+        if mistake(found, sources).is_some_and(|one| tried.contains(&one)) {
             found.fix = None;
         }
     }
