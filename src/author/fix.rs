@@ -2,11 +2,13 @@
 //! text changes, so comments and layout stay.
 //!
 //! Fixes that touch the same place are made one after the other, in rounds: after each the texts
-//! are checked again. A fix after which a text would be less readable as TOML is not made.
+//! are checked again. A fix after which a text would be less readable as TOML is not made, and one
+//! that left its mistake as it was is not made again.
 
 use crate::limits::FIX_ROUNDS_MAX;
 use crate::policy::diagnostic::{Edit, Fix, Lines};
 use crate::policy::{Diagnostic, Source};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::DeTable;
 
@@ -37,19 +39,25 @@ pub struct Done {
 /// Fixes the texts; `check` finds what is wrong with them.
 pub fn fix(sources: &[Source], check: &dyn Fn(&[Source]) -> Vec<Diagnostic>) -> Fixed {
     let mut fixed = Fixed { sources: sources.to_vec(), done: Vec::new() };
+    let mut tried: BTreeSet<Mistake> = BTreeSet::new();
     for _ in 0..FIX_ROUNDS_MAX {
-        let found = check(&fixed.sources);
+        let mut found = check(&fixed.sources);
+        drop_vain(&mut found, &fixed.sources, &tried);
         let before = fixed.done.len();
+        let mut made = Vec::new();
+        let texts = fixed.sources.clone();
         for source in &mut fixed.sources {
-            let (text, done) = round(source, &found);
-            source.text = text;
+            let (text, taken) = round(source, &found);
+            made.extend(taken.iter().filter_map(|(found, _)| mistake(found, &texts)));
             // A file that is given twice is the same file.
-            let new: Vec<Done> = done
+            let new: Vec<Done> = done(source, &taken)
                 .into_iter()
                 .filter(|done| !fixed.done.iter().skip(before).any(|known| known == done))
                 .collect();
+            source.text = text;
             fixed.done.extend(new);
         }
+        tried.extend(made);
         if fixed.done.len() == before {
             break;
         }
@@ -57,8 +65,29 @@ pub fn fix(sources: &[Source], check: &dyn Fn(&[Source]) -> Vec<Diagnostic>) -> 
     fixed
 }
 
-/// One text with all fixes that do not touch one another, and what they did.
-fn round(source: &Source, found: &[Diagnostic]) -> (String, Vec<Done>) {
+/// A mistake by its file and line, and what would mend it.
+type Mistake = (&'static str, String, usize, String, String);
+
+fn mistake(found: &Diagnostic, sources: &[Source]) -> Option<Mistake> {
+    let words = found.fix.as_ref()?.words.clone();
+    let source = sources.iter().find(|source| source.name == found.file)?;
+    let line = source.text.get(..found.span.start)?.matches('\n').count();
+    Some((found.code, found.file.clone(), line, found.message.clone(), words))
+}
+
+/// Takes out the fixes that were made before and left their mistake where it was.
+fn drop_vain(found: &mut [Diagnostic], sources: &[Source], tried: &BTreeSet<Mistake>) {
+    for found in found {
+        if mistake(found, sources).is_some_and(|one| tried.contains(&one)) {
+            found.fix = None;
+        }
+    }
+}
+
+type Taken<'a> = Vec<(&'a Diagnostic, &'a Fix)>;
+
+/// One text with all fixes that do not touch one another, and which they are.
+fn round<'a>(source: &Source, found: &'a [Diagnostic]) -> (String, Taken<'a>) {
     let mut wanted: Vec<(&Diagnostic, &Fix)> = found
         .iter()
         .filter(|found| found.file == source.name)
@@ -87,6 +116,14 @@ fn round(source: &Source, found: &[Diagnostic]) -> (String, Vec<Done>) {
         text = applied(&source.text, &kept);
         taken = kept;
     }
+    match text {
+        Some(text) if text != source.text => (text, taken),
+        _ => (source.text.clone(), Vec::new()),
+    }
+}
+
+/// What these did to the text.
+fn done(source: &Source, taken: &Taken<'_>) -> Vec<Done> {
     let lines = Lines::of(&source.text);
     let done = |(found, fix): &(&Diagnostic, &Fix)| {
         let at = fix.edits.first().map_or(found.span.start, |edit| edit.span.start);
@@ -99,10 +136,7 @@ fn round(source: &Source, found: &[Diagnostic]) -> (String, Vec<Done>) {
             words: fix.words.clone(),
         }
     };
-    match text {
-        Some(text) if text != source.text => (text, taken.iter().map(done).collect()),
-        _ => (source.text.clone(), Vec::new()),
-    }
+    taken.iter().map(done).collect()
 }
 
 /// Whether two changes are of one place: what is put in at one place twice is in question too.
@@ -160,8 +194,8 @@ mod tests {
             ),
             // Two lists of tables of one key, each header for itself.
             (
-                "[[rul]]\nid='a'\ndeny='read'\nmatch='/'\n\
-                 [[rul]]\nid='b'\ndeny='read'\nmatch='/'",
+                "[[ruel]]\nid='a'\ndeny='read'\nmatch='/'\n\
+                 [[ruel]]\nid='b'\ndeny='read'\nmatch='/'",
                 "[[rule]]\nid='a'\ndeny='read'\nmatch='/'\n\
                  [[rule]]\nid='b'\ndeny='read'\nmatch='/'",
                 2,
@@ -213,7 +247,7 @@ mod tests {
             error(Fix::new("flip", 0..1, other))
         };
         let fixed = fix(std::slice::from_ref(&source), &flip);
-        assert_eq!(fixed.done.len(), FIX_ROUNDS_MAX);
+        assert_eq!(fixed.done.len(), 1);
         for (span, text) in [(0..1, "a"), (90..99, "x"), (0..1, "a b"), (2..99, "x")] {
             let fixed =
                 fix(std::slice::from_ref(&source), &|_| error(Fix::new("no", span.clone(), text)));

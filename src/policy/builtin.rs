@@ -152,6 +152,59 @@ pub fn list(name: &str) -> Option<&'static [&'static str]> {
     }
 }
 
+/// What the patterns of a rule, or the entries of a list, are of: each has a syntax of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Of `read` and `write`.
+    Paths,
+    /// Of `exec`.
+    Commands,
+    /// Of `connect`.
+    Hosts,
+    /// Of `call`.
+    Tools,
+    /// Of `output`.
+    Output,
+}
+
+impl Kind {
+    /// What the entries are, in a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Paths => "paths",
+            Kind::Commands => "commands",
+            Kind::Hosts => "hosts",
+            Kind::Tools => "tools",
+            Kind::Output => "what is looked for in output",
+        }
+    }
+
+    /// What a rule with such patterns names, as the second half of a sentence.
+    #[must_use]
+    pub fn rule(self) -> &'static str {
+        match self {
+            Kind::Paths => "a read or write rule names paths",
+            Kind::Commands => "an exec rule names commands",
+            Kind::Hosts => "a connect rule names hosts",
+            Kind::Tools => "a call rule names tools",
+            Kind::Output => "an output rule names `$keys`, `**` or `{ regex = \"...\" }`",
+        }
+    }
+
+    /// What belongs in such a rule of what the language brings along.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Kind> {
+        Some(match name {
+            "workspace" | "home" | "tmp" | "credentials" => Kind::Paths,
+            "private" | "loopback" | "metadata" => Kind::Hosts,
+            "transparent" => Kind::Tools,
+            "keys" => Kind::Output,
+            _ => return None,
+        })
+    }
+}
+
 /// The names of all lists and places that the language brings along, for messages.
 pub const NAMES: &[&str] = &[
     "workspace",

@@ -3,6 +3,8 @@
 //! The reader, did-you-mean, the JSON Schema and the reference are made from it, so a key cannot
 //! be accepted in one place and unknown in another.
 
+pub mod foreign;
+
 /// One key of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {

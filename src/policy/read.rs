@@ -1,6 +1,7 @@
 //! Walking the spanned TOML by the key table: every mistake is noted, and the walk goes on.
 
 use super::diagnostic::{Diagnostic, Fix, did_you_mean, surely_meant};
+use super::keys::foreign::Meant;
 use super::keys::{self, Key, Takes};
 use crate::limits::DIAGNOSTICS_MAX;
 use std::ops::Range;
@@ -34,6 +35,13 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     pub(super) fn span(&self) -> Range<usize> {
         self.span_start..self.span_end
+    }
+
+    /// Whether a key of the table is there, or one by which it is meant: that one is told then.
+    pub(super) fn says(&self, key: &'static str, place: &str) -> bool {
+        let meant = Some(Meant::Key(key));
+        self.entries.contains_key(key)
+            || self.entries.keys().any(|word| keys::foreign::meant(place, word.get_ref()) == meant)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'a Spanned<DeValue<'a>>> {
@@ -116,6 +124,25 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// What helps against the mistake that was told last.
+    pub(super) fn help(&mut self, help: String) {
+        if let Some(found) = self.diagnostics.last_mut() {
+            found.help = Some(help);
+        }
+    }
+
+    /// What surely mends the mistake that was told last.
+    pub(super) fn fix(&mut self, fix: Fix) {
+        if let Some(found) = self.diagnostics.last_mut() {
+            found.fix = Some(fix);
+        }
+    }
+
+    /// The mistake that was told last is mended by taking the quotes away.
+    pub(super) fn unquote(&mut self, span: Range<usize>, text: &str) {
+        self.fix(Fix::new(format!("write `{text}`, without quotes"), span, text));
+    }
+
     pub(super) fn wrong_type(&mut self, span: Range<usize>, found: &DeValue<'_>, wanted: &str) {
         self.error("P005", span, format!("expected {wanted}, found {}", found.type_str()));
     }
@@ -137,11 +164,12 @@ impl<'a> Reader<'a> {
     pub(super) fn text_at(&mut self, table: Table<'a>, name: &str) -> Option<At<String>> {
         let value = table.get(name)?;
         let text = self.text(value);
-        if let DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) = value.get_ref()
+        if matches!(name, "version" | "name" | "id")
+            && let DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) = value.get_ref()
             && let Some(number) = self.text.get(value.span())
             && let Some(found) = self.diagnostics.last_mut()
         {
-            // Where one text is wanted, a number can only be meant as one.
+            // What a thing is called may be a number, if it is written as a text.
             let quoted = format!("\"{number}\"");
             found.fix = Some(Fix::new(format!("write `{quoted}`"), value.span(), quoted));
         }
@@ -232,7 +260,13 @@ fn meant<'a>(
     let names = keys.iter().map(|key| key.name);
     // Of a key with dots, only a part would be mended.
     let whole = key.get_ref().as_ref() == name;
-    let sure = surely_meant(name, names.clone())
+    let foreign = keys::foreign::meant(place, name);
+    let nearest = match foreign {
+        Some(Meant::Key(key)) => Some(key),
+        Some(Meant::Other(_)) => None,
+        None => surely_meant(name, names.clone()),
+    };
+    let sure = nearest
         .filter(|_| whole)
         .and_then(|meant| keys.iter().find(|key| key.name == meant))
         .filter(|meant| meant.ready && may_be(value, &meant.takes))
@@ -243,9 +277,11 @@ fn meant<'a>(
             Some(_) => false,
         })
         .map(|meant| Fix::new(format!("write `{}`", meant.name), key.span(), meant.name));
-    let help = match did_you_mean(name, names.clone()) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => match keys::home_of(name) {
+    let help = match (foreign, did_you_mean(name, names.clone())) {
+        (Some(Meant::Key(key)), _) => format!("write `{key}`"),
+        (Some(Meant::Other(help)), _) => help.to_owned(),
+        (None, Some(meant)) => format!("did you mean `{meant}`?"),
+        (None, None) => match keys::home_of(name) {
             Some(home) => format!("`{name}` stands {home}"),
             None if place == "`when`" => {
                 let names = names.collect::<Vec<_>>().join(", ");

@@ -5,6 +5,7 @@ use crate::limits::REGEX_BYTES_MAX;
 use crate::model::effect::Effect;
 use crate::model::time::Moment;
 use crate::policy::condition::{Comparison, Condition, Conditions, Test};
+use crate::policy::diagnostic::Fix;
 use crate::policy::document::{At, ConditionText, RuleText, Tested};
 use crate::policy::label::{LabelText, Polarity};
 use crate::policy::pattern::text::TextPattern;
@@ -26,6 +27,9 @@ impl Compiler<'_> {
         if let "seen" | "not_seen" = key.value.as_str() {
             return self.label_condition(key, test, into);
         }
+        if key.value == "agent" {
+            self.check_agent(test);
+        }
         let Some(compiled) = self.test(test, &test.value) else { return };
         into.rest.push(match key.value.as_str() {
             "agent" => Condition::Agent(compiled),
@@ -42,6 +46,26 @@ impl Compiler<'_> {
                 Condition::Argument(keys.split('.').map(str::to_owned).collect(), compiled)
             }
         });
+    }
+
+    /// `Main`: agents are compared by case, and the one that everybody has is `main`.
+    fn check_agent(&mut self, test: &At<Tested>) {
+        let is_main = |test: &Tested| match test {
+            Tested::Text(text) => text != "main" && text.eq_ignore_ascii_case("main"),
+            _ => false,
+        };
+        let found = match &test.value {
+            Tested::Any(all) => all.iter().any(is_main),
+            one => is_main(one),
+        };
+        if !found {
+            return;
+        }
+        let message = "the main thread is called `main`, and names are compared by case".to_owned();
+        self.error("P018", test, message, "write `main`");
+        if let (Tested::Text(text), Some(found)) = (&test.value, self.diagnostics.last_mut()) {
+            found.fix = Fix::requote(text, &test.span, "main");
+        }
     }
 
     /// `seen` and `not_seen`: a bit where the label stands as it is, else its text.
@@ -117,6 +141,11 @@ impl Compiler<'_> {
     fn text_test(&mut self, at: &At<Tested>, text: &str) -> Option<Test> {
         if let Some((comparison, bound)) = Comparison::parse(text) {
             return Some(Test::Number(comparison, bound));
+        }
+        if let Some(help) = other_operator(text) {
+            let message = format!("`{text}` is no comparison with a number");
+            self.error("P018", at, message, &help);
+            return None;
         }
         if text.starts_with(['<', '>']) {
             let message = format!("`{text}` is no comparison with a number");
@@ -194,9 +223,35 @@ impl Compiler<'_> {
         let ends_safely = text.shadow || text.says == Says::Effect(Effect::Allow);
         if !ends_safely {
             let message = "a rule that holds something back does not end by itself".to_owned();
-            self.error("P016", at, message, "only an allow, or a rule in shadow, has an `until`");
+            let help = "only an allow, or a rule with `mode = \"shadow\"`, has an `until`: to try \
+                        the rule until then, add `mode = \"shadow\"`";
+            self.error("P016", at, message, help);
             return None;
         }
         Some(at.value)
     }
+}
+
+/// What to write for a comparison as other languages have it.
+fn other_operator(text: &str) -> Option<String> {
+    let operators = ["==", "!=", "=<", "=>", "<>", "="];
+    let operator = operators.into_iter().find(|operator| text.starts_with(operator))?;
+    let rest = text.strip_prefix(operator)?;
+    let bound = rest.trim();
+    let is_number = bound.parse::<f64>().is_ok();
+    if !is_number && (operator == "=" || !rest.starts_with(' ')) {
+        return None;
+    }
+    Some(match operator {
+        "=<" => format!("write `<= {bound}`"),
+        "=>" => format!("write `>= {bound}`"),
+        "!=" | "<>" if is_number => {
+            format!("there is no such comparison: write `[\"< {bound}\", \"> {bound}\"]`")
+        }
+        "!=" | "<>" => {
+            format!("there is no such comparison: write a rule of its own for `{bound}`")
+        }
+        _ if is_number => format!("write the number alone: `{bound}`"),
+        _ => format!("write the text alone: `{bound}`"),
+    })
 }

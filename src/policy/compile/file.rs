@@ -7,7 +7,7 @@ use super::{Source, full_name};
 use crate::model::access::Verb;
 use crate::model::effect::Effect;
 use crate::model::path::AbsPath;
-use crate::policy::builtin;
+use crate::policy::builtin::{self, Kind};
 use crate::policy::canonical;
 use crate::policy::condition::{Condition, Conditions};
 use crate::policy::diagnostic::{Diagnostic, Fix, Lines, did_you_mean, surely_meant};
@@ -140,7 +140,7 @@ impl<'a> Compiler<'a> {
         self.ignore_allows(document, &mut part);
         part.writable = std::mem::take(&mut self.writable);
         for name in &document.header.include {
-            self.include(name, &mut part);
+            self.include(name, &document.header.include, &mut part);
         }
         part
     }
@@ -243,14 +243,16 @@ impl<'a> Compiler<'a> {
     }
 
     /// A pack belongs to the layer that includes it.
-    fn include(&mut self, name: &'a At<String>, part: &mut Part) {
+    fn include(&mut self, name: &'a At<String>, all: &[At<String>], part: &mut Part) {
         let Some(text) = builtin::pack(&name.value) else {
             let help = match did_you_mean(&name.value, builtin::PACKS.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the packs are: {}", builtin::PACKS.join(", ")),
             };
             self.error("P012", name, format!("there is no pack `{}`", name.value), &help);
-            let meant = surely_meant(&name.value, builtin::PACKS.iter().copied());
+            let is_there = |pack: &&str| all.iter().any(|one| one.value == *pack);
+            let meant = surely_meant(&name.value, builtin::PACKS.iter().copied())
+                .filter(|pack| !is_there(pack));
             if let (Some(found), Some(meant)) = (self.diagnostics.last_mut(), meant) {
                 found.fix = Fix::requote(&name.value, &name.span, meant);
             }
@@ -409,16 +411,16 @@ impl<'a> Compiler<'a> {
                 unless: self.paths(&text.unless, excepting),
             },
             Some(Verb::Exec) => Targets::Exec {
-                matches: self.each(&text.matches, matching, ExecPattern::parse),
-                unless: self.each(&text.unless, excepting, ExecPattern::parse),
+                matches: self.each(&text.matches, matching, Kind::Commands, ExecPattern::parse),
+                unless: self.each(&text.unless, excepting, Kind::Commands, ExecPattern::parse),
             },
             Some(Verb::Connect) => Targets::Connect {
-                matches: self.each(&text.matches, matching, ConnectPattern::parse),
-                unless: self.each(&text.unless, excepting, ConnectPattern::parse),
+                matches: self.each(&text.matches, matching, Kind::Hosts, ConnectPattern::parse),
+                unless: self.each(&text.unless, excepting, Kind::Hosts, ConnectPattern::parse),
             },
             Some(Verb::Call) => Targets::Call {
-                matches: self.each(&text.matches, matching, |text, _, _| CallPattern::parse(text)),
-                unless: self.each(&text.unless, excepting, |text, _, _| CallPattern::parse(text)),
+                matches: self.tools(&text.matches, matching),
+                unless: self.tools(&text.unless, excepting),
             },
         };
         Scope { stance: matching, targets }

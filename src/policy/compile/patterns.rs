@@ -4,9 +4,10 @@ use super::file::{Compiler, Entry};
 use crate::limits::{DIAGNOSTICS_MAX, LIST_DEPTH_MAX, LIST_ENTRIES_MAX};
 use crate::model::access::Verb;
 use crate::model::effect::Effect;
-use crate::policy::builtin;
+use crate::policy::builtin::{self, Kind};
 use crate::policy::diagnostic::{Diagnostic, Fix, did_you_mean, surely_meant};
 use crate::policy::document::{At, PatternText, RuleText};
+use crate::policy::pattern::call::CallPattern;
 use crate::policy::pattern::output::OutputPattern;
 use crate::policy::pattern::path::PathPattern;
 use crate::policy::pattern::{Anchors, PatternError, Stance};
@@ -18,6 +19,15 @@ struct Expanded {
     text: String,
     /// The file and place of a lower layer that added it.
     added: Option<(String, std::ops::Range<usize>)>,
+}
+
+/// The entries that one pattern stands for.
+struct Expansion {
+    /// Those of the rule.
+    kind: Kind,
+    /// How many names were looked at.
+    steps: usize,
+    entries: Vec<Expanded>,
 }
 
 impl Expanded {
@@ -38,25 +48,39 @@ impl Compiler<'_> {
         };
         let of_output = verbs.len() < text.verbs.len();
         let mixed = verbs.windows(2).any(|pair| matches!(pair, [a, b] if syntax(a) != syntax(b)));
+        // The last verb stands for all, where it is the effect that does not fit.
+        let Some(at) = text.verbs.last() else { return };
         if mixed || (of_output && !verbs.is_empty()) {
             let message = "these verbs have different patterns".to_owned();
-            self.error("P014", &text.id, message, "write one rule for each");
+            self.error("P014", at, message, "write one rule for each");
         }
-        let fits = match text.says {
-            Says::Redact => verbs.is_empty(),
-            Says::Effect(Effect::Deny) | Says::Note => true,
-            Says::Effect(Effect::Allow | Effect::Ask) => !of_output,
+        let other = match (text.says, verbs.first()) {
+            (Says::Redact, Some(_)) => {
+                "only output is redacted: write `redact = \"output\"`; to keep an access from \
+                 happening, write `deny`"
+            }
+            (Says::Effect(Effect::Allow | Effect::Ask), _) if of_output => {
+                "output is there already: write `redact = \"output\"` to replace what matches, \
+                 `deny = \"output\"` to withhold it all, or `note = \"output\"` to tell of it"
+            }
+            _ => return,
         };
-        if !fits {
-            let message = "this is not said of such a verb".to_owned();
-            let help = "`output` takes redact, deny and note; the other verbs take allow, ask, \
-                        deny and note";
-            self.error("P014", &text.id, message, help);
-        }
+        let says = match text.says {
+            Says::Effect(effect) => effect.as_str(),
+            Says::Redact => "redact",
+            Says::Note => "note",
+        };
+        let verb = verbs.last().map_or("output", |verb| verb.as_str());
+        let verb = if of_output { "output" } else { verb };
+        self.error("P014", at, format!("`{says}` is not said of `{verb}`"), other);
     }
 
     pub(super) fn paths(&mut self, texts: &[At<PatternText>], stance: Stance) -> Vec<PathPattern> {
-        self.each(texts, stance, PathPattern::parse)
+        self.each(texts, stance, Kind::Paths, PathPattern::parse)
+    }
+
+    pub(super) fn tools(&mut self, texts: &[At<PatternText>], stance: Stance) -> Vec<CallPattern> {
+        self.each(texts, stance, Kind::Tools, |text, _, _| CallPattern::parse(text))
     }
 
     pub(super) fn output(&mut self, text: &RuleText) -> Vec<OutputPattern> {
@@ -65,9 +89,13 @@ impl Compiler<'_> {
             let read = match &at.value {
                 PatternText::Text(name) if name == "$keys" => Ok(OutputPattern::Keys),
                 PatternText::Text(name) if name == "**" => Ok(OutputPattern::Everything),
-                PatternText::Text(_) => Err(PatternError::new(
-                    "an output pattern is `$keys`, `**` or `{ regex = \"...\" }`",
-                )),
+                PatternText::Text(text) => {
+                    let of_another = |name| misplaced(name, Kind::Output);
+                    Err(text.strip_prefix('$').and_then(of_another).unwrap_or_else(|| {
+                        let forms = "`$keys`, `**` or `{ regex = \"...\" }`";
+                        PatternError::new(format!("an output pattern is {forms}"))
+                    }))
+                }
                 PatternText::Regex(regex) => OutputPattern::regex(regex),
             };
             match read {
@@ -83,6 +111,7 @@ impl Compiler<'_> {
         &mut self,
         texts: &[At<PatternText>],
         stance: Stance,
+        kind: Kind,
         parse: impl Fn(&str, &Anchors, Stance) -> Result<T, PatternError>,
     ) -> Vec<T> {
         let mut patterns = Vec::new();
@@ -95,22 +124,21 @@ impl Compiler<'_> {
                 self.pattern_error(at, &error);
                 continue;
             };
-            let mut expanded = Vec::new();
-            let mut steps = 0;
-            let itself = Entry { text, added: None };
-            if let Err(error) = self.expand(&itself, 0, &mut steps, &mut expanded) {
+            let mut out = Expansion { kind, steps: 0, entries: Vec::new() };
+            if let Err(error) = self.expand(&Entry { text, added: None }, 0, &mut out) {
                 self.pattern_error(at, &error);
             }
             // What is nowhere named is counted too: lists of empty lists grow alike.
-            self.size.patterns += steps.saturating_sub(expanded.len());
-            for entry in expanded {
+            self.size.patterns += out.steps.saturating_sub(out.entries.len());
+            let (read, mut failed) = (patterns.len(), Vec::new());
+            for entry in out.entries {
                 if let Err(error) = self.size.add(&entry.text) {
                     self.pattern_error(at, &error);
                     break;
                 }
                 match (parse(&entry.text, self.anchors, stance), &entry.added) {
                     (Ok(pattern), _) => patterns.push(pattern),
-                    (Err(error), None) => self.pattern_error(at, &error),
+                    (Err(error), None) => failed.push(error),
                     (Err(error), Some((file, span))) => {
                         let code = error.code.unwrap_or("P009");
                         let found = Diagnostic::error(code, file, span.clone(), error.message);
@@ -121,8 +149,32 @@ impl Compiler<'_> {
                 let list = (entry.text != *text).then(|| text.clone());
                 self.write(at, PatternText::Text(entry.text), list, added_by);
             }
+            self.failed(at, text, kind, patterns.len() > read, failed);
         }
         patterns
+    }
+
+    /// What could not be read of one entry; a list of which nothing could is one mistake, not one
+    /// for each of its entries.
+    fn failed(
+        &mut self,
+        at: &At<PatternText>,
+        text: &str,
+        kind: Kind,
+        some: bool,
+        failed: Vec<PatternError>,
+    ) {
+        match failed.as_slice() {
+            [first, _, ..] if !some => {
+                let message = format!("no entry of `{text}` can be read here: {}", kind.rule());
+                let help = match &first.help {
+                    Some(help) => format!("the first of them: {}; {help}", first.message),
+                    None => format!("the first of them: {}", first.message),
+                };
+                self.pattern_error(at, &PatternError::new(message).help(help));
+            }
+            all => all.iter().for_each(|error| self.pattern_error(at, error)),
+        }
     }
 
     /// Keeps what stands for a pattern, for people and for the digest.
@@ -144,11 +196,10 @@ impl Compiler<'_> {
         &self,
         entry: &Entry<'_>,
         depth: usize,
-        steps: &mut usize,
-        into: &mut Vec<Expanded>,
+        out: &mut Expansion,
     ) -> Result<(), PatternError> {
-        *steps += 1;
-        if *steps > LIST_ENTRIES_MAX {
+        out.steps += 1;
+        if out.steps > LIST_ENTRIES_MAX {
             let message = format!("this stands for more than {LIST_ENTRIES_MAX} entries");
             return Err(PatternError::new(message)
                 .help("lists of lists grow by the power: name each list once"));
@@ -157,7 +208,7 @@ impl Compiler<'_> {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         });
         let Some(name) = name.filter(|name| !matches!(*name, "workspace" | "home" | "tmp")) else {
-            into.push(Expanded::of(entry.text, entry));
+            out.entries.push(Expanded::of(entry.text, entry));
             return Ok(());
         };
         if depth >= LIST_DEPTH_MAX {
@@ -165,13 +216,18 @@ impl Compiler<'_> {
                 .help("lists may name lists, but not in a circle"));
         }
         if let Some(values) = self.lists.get(name) {
-            return values.iter().try_for_each(|value| self.expand(value, depth + 1, steps, into));
+            return values.iter().try_for_each(|value| self.expand(value, depth + 1, out));
+        }
+        if let Some(error) = misplaced(name, out.kind) {
+            return Err(error);
         }
         if let Some(values) = builtin::list(name) {
-            into.extend(values.iter().map(|text| Expanded::of(text, entry)));
+            out.entries.extend(values.iter().map(|text| Expanded::of(text, entry)));
             return Ok(());
         }
-        let known = self.lists.keys().copied().chain(builtin::NAMES.iter().copied());
+        let fits = |name: &&str| Kind::of(name) == Some(out.kind);
+        let known = self.lists.keys().copied();
+        let known = known.chain(builtin::NAMES.iter().copied().filter(fits));
         let help = match did_you_mean(name, known.clone()) {
             Some(meant) => format!("did you mean `${meant}`?"),
             None => "name it in `[let]`".to_owned(),
@@ -195,4 +251,18 @@ impl Compiler<'_> {
         }
         self.diagnostics.push(found);
     }
+}
+
+/// A list that the language brings along for rules of another kind.
+fn misplaced(name: &str, kind: Kind) -> Option<PatternError> {
+    let holds = Kind::of(name).filter(|holds| *holds != kind)?;
+    let message = format!("`${name}` holds {}; {}", holds.word(), kind.rule());
+    let help = match holds {
+        Kind::Output => "write it into a rule of `output`, as `redact = \"output\"`",
+        Kind::Paths => "write it into a rule of `read` or `write`",
+        Kind::Commands => "write it into a rule of `exec`",
+        Kind::Hosts => "write it into a rule of `connect`",
+        Kind::Tools => "write it into a rule of `call`",
+    };
+    Some(PatternError::new(message).help(help))
 }

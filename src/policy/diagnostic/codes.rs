@@ -173,7 +173,8 @@ pub const CODES: &[Code] = &[
         "an entry that adds nothing",
         "Another entry of the same effect and layer covers all that this one matches. Remove it; \
          or narrow the wider one, if that is the mistake. Rules with a reason, a limit, a mark or \
-         examples of their own are not told, nor what a pack covers.",
+         examples of their own are not told, nor what a pack covers. A pack that is included \
+         twice adds nothing either.",
     ),
     warning(
         "P023",
@@ -267,10 +268,12 @@ pub const CODES: &[Code] = &[
     ),
     warning(
         "P037",
-        "a pattern of another language",
-        "In other tools `git push:*` and `git push *` stand for `git push` with whatever follows. \
-         Here the first is part of a word, and the second exactly one argument: write `git push \
-         ...`.",
+        "a pattern that hardly means what it says",
+        "In other tools `git push:*`, `git push*` and `git push *` stand for `git push` with \
+         whatever follows. Here the first two are one word, and the third exactly one argument: \
+         write `git push ...`. An allow of `$workspace` is of the directory itself: write \
+         `$workspace/` for what lies in it. A tool that nobody knows, one letter from one that is \
+         known, is told too.",
     ),
     warning(
         "P038",

@@ -112,7 +112,7 @@ impl Fix {
     pub fn requote(value: &str, span: &Range<usize>, with: &str) -> Option<Fix> {
         let plain = |text: &str| !text.contains(['"', '\'', '\\']) && seen(text) == text;
         let inner = span.start + 1..span.end.checked_sub(1)?;
-        let fits = inner.len() == value.len() && plain(value) && plain(with);
+        let fits = inner.len() == value.len() && value != with && plain(value) && plain(with);
         fits.then(|| Fix::new(format!("write `{with}`"), inner, with))
     }
 }

@@ -3,7 +3,17 @@
 /// Changes beyond which one word is no misspelling of another.
 const FAR: usize = 3;
 
-/// The candidate nearest to `word`, if it is near enough to be meant.
+/// How many slips in a word leave no doubt of what is meant: a short one may be another word.
+fn slips(word: &str) -> usize {
+    match word.chars().count() {
+        0..4 => 0,
+        4..7 => 1,
+        _ => 2,
+    }
+}
+
+/// The candidate nearest to `word`, if it is near enough to be meant: one slip more than leave no
+/// doubt.
 #[must_use]
 pub fn did_you_mean<'a>(
     word: &str,
@@ -12,7 +22,9 @@ pub fn did_you_mean<'a>(
     candidates
         .into_iter()
         .filter_map(|candidate| Some((distance(word, candidate)?, candidate)))
-        .filter(|(distance, candidate)| *distance <= (candidate.len() / 2).clamp(1, FAR))
+        .filter(|(distance, candidate)| {
+            *distance <= (candidate.len() / 2).clamp(1, FAR).min(slips(word) + 1)
+        })
         .min()
         .map(|(_, candidate)| candidate)
 }
@@ -29,10 +41,9 @@ pub fn surely_meant<'a>(
         .collect();
     near.sort_unstable();
     near.dedup();
-    let slips = if word.chars().count() < 6 { 1 } else { 2 };
     match near.as_slice() {
         [(least, _), (next, _), ..] if least == next => None,
-        [(least, meant), ..] if *least <= slips => Some(meant),
+        [(least, meant), ..] if *least <= slips(word) => Some(meant),
         _ => None,
     }
 }
@@ -100,6 +111,11 @@ mod tests {
             ("dann", Some("deny"), None),
             ("permision-mode", Some("permission_mode"), Some("permission_mode")),
             ("unlss", Some("unless"), Some("unless")),
+            // Two slips in six letters, and one in three, are only offered.
+            ("unlass", Some("unless"), Some("unless")),
+            ("unlaas", Some("unless"), None),
+            ("alo", None, None),
+            ("Note", Some("note"), Some("note")),
             ("", None, None),
         ] {
             assert_eq!(did_you_mean(word, words), meant, "{word}");

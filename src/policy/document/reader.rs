@@ -8,7 +8,7 @@ use super::{At, Document, Header, PatternText, Phase, RuleText, ToolText};
 use crate::limits::POLICY_BYTES_MAX;
 use crate::model::access::Verb;
 use crate::model::effect::Effect;
-use crate::policy::diagnostic::Diagnostic;
+use crate::policy::diagnostic::{Diagnostic, Fix};
 use crate::policy::keys;
 use crate::policy::pattern::call::check_name;
 use crate::policy::pattern::unseen;
@@ -93,9 +93,12 @@ impl<'a> Reader<'a> {
         let help = "write `schema = 1` at the top of the file".to_owned();
         match top.get("schema").map(|value| (value.get_ref(), value.span())) {
             Some((DeValue::Integer(number), _)) if number.as_str() == "1" => {}
-            Some((_, span)) => {
+            Some((value, span)) => {
                 let message = "this version reads policies of schema 1".to_owned();
-                self.error_with_help("P002", span, message, help);
+                self.error_with_help("P002", span.clone(), message, help);
+                if matches!(value, DeValue::String(text) if text == "1") {
+                    self.fix(Fix::new("write `schema = 1`, without quotes", span, "1"));
+                }
             }
             None => {
                 let message = "the policy does not say its `schema`".to_owned();
@@ -127,8 +130,8 @@ impl<'a> Reader<'a> {
             version: self.text_at(table, "version"),
             layer: self.layer(table),
             signers: table.get("signers").map(|value| self.texts(value)).unwrap_or_default(),
-            default: self.word_at(table, "default", &DEFAULTS),
-            opaque: self.word_at(table, "opaque", &DEFAULTS),
+            default: self.default_at(table, "default"),
+            opaque: self.default_at(table, "opaque"),
             unattended: self.word_at(
                 table,
                 "unattended",
@@ -157,6 +160,19 @@ impl<'a> Reader<'a> {
     ) -> Option<T> {
         let text = self.text_at(table, name)?;
         self.choice(&text, choices)
+    }
+
+    /// What no rule speaks of; that it may simply happen cannot be said.
+    fn default_at(&mut self, table: Table<'a>, name: &str) -> Option<Default> {
+        let text = self.text_at(table, name)?;
+        let chosen = self.choice(&text, &DEFAULTS);
+        if chosen.is_none() && text.value == "allow" {
+            self.help(format!(
+                "write one of: deny, ask, defer; to only watch, write `{name} = \"defer\"` and \
+                 rules with `mode = \"shadow\"`"
+            ));
+        }
+        chosen
     }
 
     fn layer(&mut self, table: Table<'a>) -> Option<At<LayerKind>> {

@@ -1,8 +1,8 @@
-//! Lists that nothing names.
+//! Lists that nothing names, and packs that are named twice.
 
-use super::Subject;
 use super::entries::list_name;
-use crate::policy::diagnostic::Diagnostic;
+use super::{File, Subject};
+use crate::policy::diagnostic::{Diagnostic, Fix};
 use crate::policy::document::{Claim, Document, PatternText};
 use crate::policy::rule::LayerKind;
 use std::collections::BTreeSet;
@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 pub(super) fn lint(subject: &Subject<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for file in &subject.files {
+        found.extend(packs(file));
         let used = used(file.document);
         let opened_above = |name: &str| opens_above(subject, file.kind, name);
         let own = file.document.lists.iter().filter(|(name, _)| name.value != "workspace");
@@ -23,6 +24,29 @@ pub(super) fn lint(subject: &Subject<'_>) -> Vec<Diagnostic> {
                 name.value
             )));
         }
+    }
+    found
+}
+
+/// What a file includes a second time.
+fn packs(file: &File<'_>) -> Vec<Diagnostic> {
+    let include = &file.document.header.include;
+    let (name, text) = (&file.source.name, &file.source.text);
+    let mut found = Vec::new();
+    for (place, pack) in include.iter().enumerate() {
+        let before = include.get(..place).unwrap_or_default();
+        let Some(first) = before.iter().find(|one| one.value == pack.value) else { continue };
+        let message = format!("the pack `{}` is included twice", pack.value);
+        let end = before.last().map_or(pack.span.start, |one| one.span.end);
+        // With the comma before it, if nothing else stands there.
+        let is_plain = text.get(end..pack.span.start).is_some_and(|gap| gap.trim() == ",");
+        let fix = is_plain.then(|| Fix::new("remove it", end..pack.span.end, ""));
+        found.push(
+            Diagnostic::warning("P022", name, pack.span.clone(), message)
+                .with_other(name, first.span.clone(), "the first time")
+                .with_help("remove it")
+                .with_fix(fix),
+        );
     }
     found
 }

@@ -58,6 +58,11 @@ pub(crate) fn check_name(text: &str) -> Result<(), PatternError> {
         return Err(PatternError::new(format!("`{text}` is no tool's name"))
             .help(format!("write `{name}`; which commands it may run is for [exec]")));
     }
+    if text.contains('|') {
+        let each: Vec<&str> = text.split('|').map(str::trim).collect();
+        return Err(PatternError::new(format!("`{text}` is no tool's name"))
+            .help(format!("write an entry for each, or `{{{}}}`", each.join(","))));
+    }
     if text.is_empty() || text.contains(char::is_whitespace) {
         return Err(PatternError::new(format!(
             "`{text}` is no tool's name: it has a blank or none"

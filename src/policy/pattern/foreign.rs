@@ -3,11 +3,22 @@
 
 use super::PatternError;
 
-/// `Read(./x)`, `//etc/x`.
+/// `Read(./x)`, `//etc/x`, `./x`, `!/x`, `file:///x`, and nothing at all.
 ///
 /// # Errors
 /// If the text is one of these.
 pub(super) fn path(text: &str) -> Result<(), PatternError> {
+    refuse_empty(text, "path")?;
+    refuse_negation(text)?;
+    if let Some(rest) = text.strip_prefix("./") {
+        let message = "no path pattern is relative to a working directory";
+        return Err(PatternError::new(message).help(format!("write `$workspace/{rest}`")));
+    }
+    if let Some(rest) = text.strip_prefix("file://").filter(|rest| rest.starts_with('/')) {
+        return Err(PatternError::new("a path pattern is no URL")
+            .help(format!("write `{rest}`"))
+            .fix(text, rest));
+    }
     if let Some((tool, inner)) = tool(text) {
         let meant = match (inner.strip_prefix("//"), inner.strip_prefix("./")) {
             (Some(rest), _) => format!("/{rest}"),
@@ -27,11 +38,17 @@ pub(super) fn path(text: &str) -> Result<(), PatternError> {
     }
 }
 
-/// `Bash(git push:*)`.
+/// `Bash(git push:*)`, `(git push)`, `!git push`.
 ///
 /// # Errors
 /// If the text is one of these.
 pub(super) fn command(text: &str) -> Result<(), PatternError> {
+    refuse_negation(text)?;
+    if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        let inner = inner.trim();
+        return Err(PatternError::new("brackets group nothing in a pattern")
+            .help(format!("write `{inner}`: a command is judged in a subshell too")));
+    }
     let Some((tool, inner)) = tool(text) else { return Ok(()) };
     let meant = match inner.strip_suffix(":*").or_else(|| inner.strip_suffix(" *")) {
         Some(start) => format!("{start} ..."),
@@ -40,11 +57,18 @@ pub(super) fn command(text: &str) -> Result<(), PatternError> {
     Err(named(tool, &meant))
 }
 
-/// `WebFetch(domain:x)`, `domain:x`.
+/// `WebFetch(domain:x)`, `domain:x`, `GET,POST https://x`, `x:443,8443`, `::1` and others.
 ///
 /// # Errors
 /// If the text is one of these.
 pub(super) fn host(text: &str) -> Result<(), PatternError> {
+    refuse_empty(text, "connect")?;
+    refuse_negation(text)?;
+    if text.contains(':') && text.parse::<std::net::Ipv6Addr>().is_ok() {
+        return Err(PatternError::new(format!("`{text}` could be a host or a port"))
+            .help(format!("write `{text}/128` for every port, or `[{text}]:443` for one")));
+    }
+    url(text)?;
     if let Some((tool, inner)) = tool(text) {
         return Err(named(tool, inner.strip_prefix("domain:").unwrap_or(inner)));
     }
@@ -52,6 +76,60 @@ pub(super) fn host(text: &str) -> Result<(), PatternError> {
         Some(host) => Err(PatternError::new(format!("`{text}` is no host"))
             .help(format!("write `{host}`"))
             .fix(text, host)),
+        None => Ok(()),
+    }
+}
+
+/// What is written into a URL, and no pattern has.
+fn url(text: &str) -> Result<(), PatternError> {
+    let (methods, rest) = text.split_once(' ').unwrap_or(("", text));
+    if methods.contains([',', '|']) {
+        let first = methods.split([',', '|']).next().unwrap_or_default();
+        return Err(PatternError::new("a pattern names one request method")
+            .help(format!("write an entry for each, the first as `{first} {rest}`")));
+    }
+    let (scheme, rest) = match rest.split_once("://") {
+        Some((scheme, rest)) => (Some(scheme), rest),
+        None => (None, rest),
+    };
+    if let (None, Some((scheme @ ("http" | "https" | "ws" | "wss" | "ssh"), host))) =
+        (scheme, rest.split_once(":/"))
+    {
+        return Err(PatternError::new(format!("`{scheme}:/` is no scheme"))
+            .help(format!("write `{scheme}://{host}`, with two `/`")));
+    }
+    let authority = rest.split('/').next().unwrap_or_default();
+    let before = scheme.map(|scheme| format!("{scheme}://")).unwrap_or_default();
+    if let Some((_, host)) = authority.rsplit_once('@') {
+        // What stands before the `@` may be a password, so it is not shown again.
+        return Err(PatternError::new("a pattern names a host, and no user or password")
+            .help(format!("write `{before}{host}`")));
+    }
+    if let Some((host, ports)) = authority.rsplit_once(':')
+        && ports.contains(',')
+        && ports.chars().all(|c| c.is_ascii_digit() || c == ',')
+    {
+        let each: Vec<String> =
+            ports.split(',').map(|port| format!("`{before}{host}:{port}`")).collect();
+        return Err(PatternError::new("a pattern names one port, or `*`")
+            .help(format!("write an entry for each: {}", each.join(", "))));
+    }
+    Ok(())
+}
+
+fn refuse_empty(text: &str, what: &str) -> Result<(), PatternError> {
+    if text.trim().is_empty() {
+        return Err(PatternError::new(format!("a {what} pattern is empty"))
+            .help("remove it, or write `**` for everything"));
+    }
+    Ok(())
+}
+
+/// `!x` takes something out of a list in other tools.
+fn refuse_negation(text: &str) -> Result<(), PatternError> {
+    match text.strip_prefix('!').filter(|rest| !rest.is_empty()) {
+        Some(rest) => Err(PatternError::new("no pattern takes something out of others with `!`")
+            .help(format!("write a [[rule]] with `unless = [\"{}\"]`", rest.trim_start()))),
         None => Ok(()),
     }
 }
@@ -97,6 +175,29 @@ mod tests {
         }
         for text in ["WebFetch(domain:x.example)", "domain:x.example"] {
             assert!(told(host(text)).unwrap().contains("`x.example`"), "{text}");
+        }
+        for (text, meant) in [
+            ("", "**"),
+            ("!**/x", "unless"),
+            ("./src/", "`$workspace/src/`"),
+            ("file:///x", "`/x`"),
+        ] {
+            assert!(told(path(text)).unwrap().contains(meant), "{text}");
+        }
+        assert!(told(command("(git push)")).unwrap().contains("`git push`"));
+        for (text, meant) in [
+            ("https://user:pw@h.example/x", "`https://h.example`"),
+            ("https:/h.example", "`https://h.example`"),
+            ("h.example:443,8443", "`h.example:443`, `h.example:8443`"),
+            ("GET,POST https://h.example/**", "`GET https://h.example/**`"),
+            ("::1", "`::1/128`"),
+            ("", "**"),
+        ] {
+            let told = told(host(text)).unwrap();
+            assert!(told.contains(meant) && !told.contains("pw"), "{text}: {told}");
+        }
+        for text in ["GET https://h.example/a,b@c", "h.example:*", "[::1]:443", "fc00::/7"] {
+            assert_eq!(host(text), Ok(()), "{text}");
         }
         for text in ["/a", "**/x(1)", "$workspace/A(b)", "/A(b)", "//", "/a//b"] {
             assert_eq!(path(text), Ok(()), "{text}");

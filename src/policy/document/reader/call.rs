@@ -83,9 +83,14 @@ impl<'a> Reader<'a> {
         let name = self.text_at(table, "name");
         let claim = self.claim(table);
         let expect = self.word_at(table, "expect", &VERDICTS);
-        if name.is_none() || expect.is_none() {
-            let message = "a test needs a `name`, and what to `expect`".to_owned();
-            self.error("P002", table.span(), message);
+        for (key, help) in [
+            ("name", "say what is claimed, as `name = \"secrets stay closed\"`"),
+            ("expect", "write `expect = \"deny\"`, or allow, ask or defer"),
+        ] {
+            if !table.says(key, "[[test]]") {
+                let message = format!("the test has no `{key}`");
+                self.error_with_help("P002", table.span(), message, help.to_owned());
+            }
         }
         Some(TestText { name: name?, claim: claim?, expect: expect?, setting: self.setting(table) })
     }

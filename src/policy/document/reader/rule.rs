@@ -4,11 +4,12 @@ use super::super::{At, PatternText, Phase, RuleText};
 use super::PHASES;
 use crate::model::effect::Effect;
 use crate::model::record::CaptureLevel;
+use crate::policy::diagnostic::{Fix, surely_meant};
 use crate::policy::keys;
 use crate::policy::read::{Reader, Table};
 use crate::policy::rule::Says;
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 const CAPTURES: [(&str, CaptureLevel); 3] = [
     ("digest", CaptureLevel::Digest),
@@ -20,7 +21,7 @@ impl<'a> Reader<'a> {
     pub(super) fn rule(&mut self, value: &'a Spanned<DeValue<'a>>) -> Option<RuleText> {
         let table = self.sub_table(value, keys::RULE, "[[rule]]")?;
         let id = self.label_at(table, "id");
-        if table.get("id").is_none() {
+        if !table.says("id", "[[rule]]") {
             let message = "the rule has no `id`".to_owned();
             let help = "name it: the id stands in every log line and message".to_owned();
             self.error_with_help("P002", table.span(), message, help);
@@ -29,7 +30,7 @@ impl<'a> Reader<'a> {
         let shadow = self.word_at(table, "mode", &[("shadow", true), ("enforce", false)]);
         let examples = self.list_at(table, "examples");
         let matches = self.patterns(table, "match");
-        if table.get("match").is_none() {
+        if !table.says("match", "[[rule]]") {
             let message = "the rule has no `match`".to_owned();
             let help = "say what it speaks of; `match = [\"**\"]` is everything".to_owned();
             self.error_with_help("P002", table.span(), message, help);
@@ -93,6 +94,16 @@ impl<'a> Reader<'a> {
         Some((says, verbs))
     }
 
+    /// `{ regexp = "a" }`
+    fn misspelt_regex(&mut self, entries: &DeTable<'a>) {
+        let mut keys = entries.keys();
+        let (Some(key), None) = (keys.next(), keys.next()) else { return };
+        if surely_meant(key.get_ref(), ["regex"]).is_some() && key.get_ref() != "regex" {
+            self.help("did you mean `regex`?".to_owned());
+            self.fix(Fix::new("write `regex`", key.span(), "regex"));
+        }
+    }
+
     pub(super) fn patterns(&mut self, table: Table<'a>, name: &str) -> Vec<At<PatternText>> {
         let mut patterns = Vec::new();
         for item in self.list_at(table, name) {
@@ -106,6 +117,7 @@ impl<'a> Reader<'a> {
                     _ => {
                         let message = "expected `{ regex = \"...\" }`".to_owned();
                         self.error("P005", span, message);
+                        self.misspelt_regex(entries);
                         continue;
                     }
                 },

@@ -3,6 +3,7 @@
 use super::super::{At, BudgetText, ConditionText, LimitText, Per, ServerText, Tested};
 use crate::model::effect::Effect;
 use crate::model::time::Moment;
+use crate::policy::diagnostic::{Fix, surely_meant};
 use crate::policy::keys;
 use crate::policy::read::{Reader, Table};
 use std::time::Duration;
@@ -39,6 +40,7 @@ impl<'a> Reader<'a> {
             };
             let span = key.span();
             match value.get_ref() {
+                DeValue::Table(inner) if self.is_misspelt_test(&full, value, inner) => {}
                 DeValue::Table(inner) if is_path(&full) && !is_test(inner) => {
                     self.conditions(&full, inner, into);
                 }
@@ -53,6 +55,33 @@ impl<'a> Reader<'a> {
                 value => self.unknown_key(&full, (key, value), entries, keys::WHEN, "`when`"),
             }
         }
+    }
+
+    /// `{ regx = "a" }`, which must not become an argument that is never there; one of such a name
+    /// is written with dots.
+    fn is_misspelt_test(
+        &mut self,
+        full: &str,
+        value: &Spanned<DeValue<'a>>,
+        inner: &DeTable<'a>,
+    ) -> bool {
+        let mut keys = inner.iter();
+        let (Some((key, _)), None) = (keys.next(), keys.next()) else { return false };
+        let name: &str = key.get_ref().as_ref();
+        let is_inline = self.text.get(value.span()).is_some_and(|text| text.starts_with('{'));
+        let tests = ["regex", "absent"];
+        if !is_inline || !full.starts_with("args.") || tests.contains(&name) {
+            return false;
+        }
+        let Some(meant) = surely_meant(name, tests) else { return false };
+        let message = format!("`{name}` is nothing that a condition asks");
+        let help = format!(
+            "did you mean `{meant}`? an argument of that name is written `{full}.{name} = ...`"
+        );
+        self.error_with_help("P003", key.span(), message, help);
+        let fix = Fix::new(format!("write `{meant}`"), key.span(), meant);
+        self.fix(fix);
+        true
     }
 
     /// What a value must be.
@@ -110,6 +139,11 @@ impl<'a> Reader<'a> {
             }
             other => {
                 self.wrong_type(value.span(), other, "`\"30/min\"` or a table");
+                if let DeValue::Integer(number) = other {
+                    let max = number.as_str();
+                    let help = format!("write `\"{max}/min\"`, `/hour`, `/day` or `/session`");
+                    self.help(help);
+                }
                 None
             }
         };
@@ -168,6 +202,11 @@ impl<'a> Reader<'a> {
             DeValue::Datetime(when) => moment(when),
             other => {
                 self.wrong_type(value.span(), other, "a date, as `2026-12-15`, without quotes");
+                if let DeValue::String(text) = other
+                    && text.parse::<toml::value::Datetime>().is_ok()
+                {
+                    self.unquote(value.span(), text);
+                }
                 return None;
             }
         };
@@ -194,7 +233,12 @@ impl<'a> Reader<'a> {
             }
             count
         });
-        let wall = self.text_at(table, "wall").and_then(|text| {
+        let wall = self.text_at(table, "wall");
+        if let Some(DeValue::Integer(number)) = table.get("wall").map(Spanned::get_ref) {
+            let number = number.as_str();
+            self.help(format!("write a unit and quotes: `\"{number}s\"`, `\"{number}m\"`"));
+        }
+        let wall = wall.and_then(|text| {
             let duration = duration(&text.value);
             if duration.is_none() {
                 let message = format!("`{}` is no time", text.value);
@@ -274,6 +318,7 @@ impl<'a> Reader<'a> {
             DeValue::Float(number) => number.as_str().parse::<f64>().ok().filter(|n| n.is_finite()),
             other => {
                 self.wrong_type(value.span(), other, "a number");
+                self.unquote_number(value);
                 return None;
             }
         };
@@ -283,6 +328,15 @@ impl<'a> Reader<'a> {
             self.error_with_help("P006", value.span(), message, help);
         }
         number
+    }
+
+    /// Of a text that is a number but for its quotes, the number.
+    fn unquote_number(&mut self, value: &Spanned<DeValue<'a>>) {
+        if let DeValue::String(text) = value.get_ref()
+            && text.parse::<i64>().is_ok_and(|number| number.to_string() == text.as_ref())
+        {
+            self.unquote(value.span(), text);
+        }
     }
 
     /// A whole number.
@@ -298,6 +352,7 @@ impl<'a> Reader<'a> {
             }
             other => {
                 self.wrong_type(value.span(), other, "a whole number");
+                self.unquote_number(value);
                 None
             }
         }
