@@ -81,16 +81,17 @@ pub fn compile(sources: &[Source], anchors: &Anchors, protected: &Protected) -> 
     };
     let failed = diagnostics.iter().any(|found| found.severity == Severity::Error && !told(found));
     let mut exemplified = Vec::new();
-    let policy = assemble(sources, &documents, &layering, parts, anchors, &mut exemplified);
-    diagnostics.extend(price::price(&policy, sources, &documents));
+    // What does not load is not filed either: that takes longest.
+    let policy = (!failed).then(|| {
+        let policy = assemble(sources, &documents, &layering, parts, anchors, &mut exemplified);
+        let floor = builtin::floor(protected, anchors).into();
+        Policy { floor, labels: labels.labels, limits: labels.limits, ..policy }
+    });
+    if let Some(policy) = &policy {
+        diagnostics.extend(price::price(policy, sources, &documents));
+    }
     tidy(&mut diagnostics);
-    let policy = Policy {
-        floor: builtin::floor(protected, anchors).into(),
-        labels: labels.labels,
-        limits: labels.limits,
-        ..policy
-    };
-    Compiled { policy: (!failed).then_some(policy), documents, exemplified, refused, diagnostics }
+    Compiled { policy, documents, exemplified, refused, diagnostics }
 }
 
 /// Errors stand before warnings where not all can be told; then by place.
