@@ -1,6 +1,8 @@
 //! Every input that the fuzz targets are known by, held again by each `cargo test`.
 #![cfg(test)]
 
+#[path = "../fuzz/targets_shared/engine.rs"]
+mod engine;
 #[path = "../fuzz/targets_shared/event_reader.rs"]
 mod event_reader;
 #[path = "../fuzz/targets_shared/host.rs"]
@@ -44,4 +46,9 @@ fn every_known_host_holds() {
 #[test]
 fn every_known_reply_holds() {
     replay("reply", reply::hold);
+}
+
+#[test]
+fn every_known_policy_and_call_is_judged_alike() {
+    replay("engine", engine::hold);
 }

@@ -143,7 +143,9 @@ fn tool(choices: &mut Choices<'_>) -> ToolName {
 
 fn place(choices: &mut Choices<'_>) -> AbsPath {
     let root = choices.one(ROOTS);
-    let names = choices.some(0, 4, |choices| choices.one(NAMES));
+    // Now and then deeper than what is looked up without allocating.
+    let most = if choices.once_in(40) { 24 } else { 4 };
+    let names = choices.some(0, most, |choices| choices.one(NAMES));
     AbsPath::parse(&format!("{root}/{}", names.join("/"))).unwrap()
 }
 

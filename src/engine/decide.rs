@@ -201,12 +201,33 @@ impl Decision {
 struct Teller {
     judged: Vec<Judged>,
     fired: Vec<Fired>,
-    /// Where each rule stands among these, by id and file: one that is not known may be spoken of
-    /// by all there are.
-    places: HashMap<(String, String), usize>,
+    /// Where each of these stands, by id and file, once they are many: of what is not known, all
+    /// rules there are may speak.
+    places: Places,
     /// Of the access in hand, until it is concluded.
     heard: Vec<Fired>,
     capture: Option<CaptureLevel>,
+}
+
+/// Finds a rule among many that were heard.
+#[derive(Default)]
+struct Places(HashMap<(String, String), usize>);
+
+impl Places {
+    /// So many are compared one by one.
+    const FEW: usize = 16;
+
+    /// Where among `all` the rule stands that fired.
+    fn known(&mut self, all: &[Fired], fired: &Fired) -> Option<usize> {
+        if all.len() <= Places::FEW {
+            return all.iter().position(|known| known.id == fired.id && known.file == fired.file);
+        }
+        let key = |fired: &Fired| (fired.id.clone(), fired.file.clone());
+        for (place, fired) in all.iter().enumerate().skip(self.0.len()) {
+            self.0.insert(key(fired), place);
+        }
+        self.0.get(&key(fired)).copied()
+    }
 }
 
 impl Listener for Teller {
@@ -218,11 +239,9 @@ impl Listener for Teller {
     }
 
     fn concluded(&mut self, access: &Access, verdict: Option<Verdict>) {
-        for mut fired in self.heard.drain(..) {
+        for mut fired in std::mem::take(&mut self.heard) {
             fired.verb = Some(access.target.verb());
-            let place = (fired.id.clone(), fired.file.clone());
-            let place = *self.places.entry(place).or_insert(self.fired.len());
-            match self.fired.get_mut(place) {
+            match self.places.known(&self.fired, &fired).and_then(|at| self.fired.get_mut(at)) {
                 Some(known) => known.truth = known.truth.or(fired.truth),
                 None => self.fired.push(fired),
             }

@@ -132,7 +132,7 @@ pub(super) fn judge<L: Listener>(
     let lane = match Lane::path_of(&access.target) {
         None => None,
         Some(path) => {
-            lane = Lane::default();
+            lane = Lane::empty();
             lane.cut(path.as_str());
             Some(&lane)
         }

@@ -12,8 +12,7 @@ use crate::policy::pattern::fold::{folded, is_folded};
 /// Components that are kept without allocating. Deeper paths are rare.
 const FEW: usize = 16;
 
-/// One path, cut. It is made once for a call, and takes one path after another.
-#[derive(Default)]
+/// One path, cut.
 pub struct Lane<'a> {
     text: &'a str,
     few: [Step; FEW],
@@ -23,7 +22,7 @@ pub struct Lane<'a> {
 }
 
 /// One component, and the place that it ends at.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
     start: u32,
     end: u32,
@@ -37,6 +36,22 @@ pub(super) struct Step {
 }
 
 impl<'a> Lane<'a> {
+    /// Room for a path.
+    #[inline]
+    #[must_use]
+    pub const fn empty() -> Lane<'a> {
+        const NONE: Hash = Hash::NONE;
+        let none = Step {
+            start: 0,
+            end: 0,
+            after_dot: 0,
+            is_folded: true,
+            name: [NONE; 2],
+            place: [NONE; 2],
+        };
+        Lane { text: "", few: [none; FEW], many: Vec::new(), count: 0 }
+    }
+
     /// The path by which a target is looked up, if it has one.
     #[must_use]
     pub fn path_of(target: &'a Target) -> Option<&'a AbsPath> {
@@ -55,7 +70,7 @@ impl<'a> Lane<'a> {
         self.text = text;
         self.count = 0;
         self.many.clear();
-        let mut place = [Hash::default(); 2];
+        let mut place = [Hash::NONE; 2];
         // What comes before the first `/` is nothing.
         let (mut start, mut left) = (1, text.as_bytes().get(1..));
         // Until then both hashes of a place are one.
@@ -217,7 +232,7 @@ impl Step {
 /// The hash of a place, as [`Step::place_hash`] has it for one that is on the way.
 pub(super) fn place_hash(place: &[u8]) -> Hash {
     let components = place.split(|byte| *byte == b'/').skip(1);
-    components.fold(Hash::default(), |place, component| place.then(Hash::of(component)))
+    components.fold(Hash::NONE, |place, component| place.then(Hash::of(component)))
 }
 
 /// Whether `text` is the key, its letters folded first if `fold` says so.
@@ -251,7 +266,7 @@ mod tests {
     use super::*;
 
     fn holds(text: &str) {
-        let mut lane = Lane::default();
+        let mut lane = Lane::empty();
         lane.cut("/what/was/there/before");
         lane.cut(text);
         let names: Vec<&str> = lane.steps().iter().map(|step| lane.component(step)).collect();

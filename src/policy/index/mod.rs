@@ -344,7 +344,7 @@ impl PathSet {
             |entry: &Entry, lane: &AbsPath| pattern(entry).is_some_and(|it| it.covers(lane));
         let matches = |entry: &Entry| pattern(entry).map_or(Truth::No, |it| it.matches(target));
         let mut any = Any { truth: Truth::No, matches };
-        let mut lane = Lane::default();
+        let mut lane = Lane::empty();
         lane.cut(target.written.as_str());
         self.paths.find(&path::Target::of(target, &lane), 1, covers, &mut any);
         any.truth.possible()

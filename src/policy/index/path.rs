@@ -138,7 +138,7 @@ impl Paths {
             Extent::Below(paths) | Extent::Seen(paths) => paths,
             Extent::Itself | Extent::BelowUnknown(_) => &[],
         };
-        let mut other = Lane::default();
+        let mut other = Lane::empty();
         for path in real.into_iter().chain(&target.hops).chain(below) {
             other.cut(path.as_str());
             lane(&other, path);
@@ -345,7 +345,7 @@ impl Half {
 }
 
 fn cut_of(text: &str) -> Lane<'_> {
-    let mut lane = Lane::default();
+    let mut lane = Lane::empty();
     lane.cut(text);
     lane
 }

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
 /// A hash of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hash(u64);
 
 static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one("toolgate"));
@@ -44,6 +44,9 @@ impl Hasher {
 }
 
 impl Hash {
+    /// Before the first part of a text.
+    pub(super) const NONE: Hash = Hash(0);
+
     /// The hash of a text.
     #[inline]
     pub(super) fn of(text: &[u8]) -> Hash {

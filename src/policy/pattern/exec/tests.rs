@@ -134,3 +134,34 @@ fn what_is_no_pattern() {
         assert!(read.is_err(), "{text:?}");
     }
 }
+
+/// What does not fit where nothing is allocated is matched all the same.
+#[test]
+fn long_commands_and_long_patterns() {
+    use Truth::{No, Yes};
+    let words = |count: usize| (0..count).map(|nth| format!(" w{nth}")).collect::<String>();
+    for count in [14, 15, 16, 17, 63, 64, 65, 100] {
+        let text = format!("tool{}", words(count));
+        for (pattern, loosen, tighten) in [
+            (format!("tool{}", words(count)), Yes, Yes),
+            (format!("tool{} ...", words(count)), Yes, Yes),
+            (format!("tool ... w{}", count - 1), Yes, Yes),
+            (format!("tool{}", words(count - 1)), No, No),
+            (format!("tool{} x", words(count)), No, No),
+        ] {
+            let got = ask(&pattern, &command(&text, true), &[]);
+            assert_eq!(got, [loosen, tighten], "{count} {pattern}");
+        }
+        // Options and `key=value`s behind many words.
+        let text = format!("{text} -f k=v -x!");
+        for (pattern, loosen, tighten) in [
+            ("tool -f -x k=v ...", Yes, Yes),
+            ("tool -f k=v ...", No, Yes),
+            ("tool -x k=w ...", No, No),
+            ("tool -g ...", No, No),
+        ] {
+            let got = ask(pattern, &command(&text, true), &[]);
+            assert_eq!(got, [loosen, tighten], "{count} {pattern}");
+        }
+    }
+}
