@@ -129,7 +129,9 @@ fn ten_thousand_rules_are_all_compared() {
         ("call", |n| format!("mcp:server-{n}/get_*")),
     ] {
         let Checked { diagnostics, .. } = lint(&[source("large.toml", &large(verb, rule))]);
-        let found = told(&diagnostics, Severity::Note);
+        let mut found = told(&diagnostics, Severity::Note);
+        // Of one program and word they cost what they cost, and that is told too.
+        found.retain(|one| !one.starts_with("P040"));
         assert_eq!(found, ["P021 this allow can never take effect"], "{verb} {}", rule(7));
     }
 }

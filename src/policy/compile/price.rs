@@ -43,7 +43,7 @@ fn message(cost: &Cost<'_>, rule: &Rule) -> String {
         )
     } else {
         format!(
-            "`{id}` and {} more patterns are found by the same text: a {verb} that has it is \
+            "`{id}` and {} more patterns are found by the same text: each {verb} that has it is \
              compared with all of them, which takes about {takes}",
             most - 1
         )

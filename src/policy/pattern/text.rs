@@ -50,6 +50,11 @@ impl TextPattern {
         TextPattern { shape }
     }
 
+    /// Whether it is `*` alone, which every text is.
+    pub(crate) fn is_any(&self) -> bool {
+        matches!(&self.shape, Shape::Wild(parts) if parts.as_ref() == [Part::Run])
+    }
+
     /// The text it stands for, if it stands for one only.
     #[must_use]
     pub fn literal(&self) -> Option<&str> {

@@ -52,7 +52,13 @@ fn values_named(
             if !spellings.iter().any(|spelling| name.matches(spelling)) {
                 continue;
             }
-            let one = word_matches(word, value, arg.path.as_ref(), stance);
+            let one = match (word, value) {
+                // An option's value is one word, whatever it says.
+                (Item::Operand(any), Word::Unknown(unknown)) if any.is_any() && unknown.single => {
+                    Truth::Yes
+                }
+                _ => word_matches(word, value, arg.path.as_ref(), stance),
+            };
             fits = Some(match (fits, stance) {
                 (None, _) => one,
                 (Some(others), Stance::Tighten) => others.or(one),
@@ -273,10 +279,13 @@ fn option_left(class: OptionClass, open: bool, known: bool) -> Truth {
     }
 }
 
-/// One operand, and whether it could as well be the value of an option before it.
+/// One operand.
 struct Operand<'a> {
     arg: &'a Arg,
+    /// It could as well be the value of an option before it.
     may_be_value: bool,
+    /// It stands behind a `--`, so it is no option, whatever it says.
+    after_end: bool,
 }
 
 /// Matches the operands in order; `values` are words of the pattern that are no operands.
@@ -316,18 +325,18 @@ impl Wanted<'_> {
 /// The operands in order, less those that the pattern names as `key=value`. After an option that no
 /// table knows, the next word may be its value.
 fn each_operand<'a>(command: &'a Command, used: &Places, mut each: impl FnMut(Operand<'a>)) {
-    let mut after_unknown = false;
+    let (mut after_unknown, mut after_end) = (false, false);
     for (index, arg) in command.args.iter().enumerate() {
         match &arg.role {
             Role::Operand if used.contains(index) => after_unknown = false,
             Role::Operand => {
-                each(Operand { arg, may_be_value: after_unknown });
+                each(Operand { arg, may_be_value: after_unknown, after_end });
                 after_unknown = false;
             }
             Role::Option { class, value, .. } => {
                 after_unknown = *class == OptionClass::Unknown && value.is_none();
             }
-            Role::EndOfOptions => after_unknown = false,
+            Role::EndOfOptions => (after_unknown, after_end) = (false, true),
         }
     }
 }
@@ -375,12 +384,7 @@ impl Reach {
             let before = place.checked_sub(1);
             let before = before.and_then(|at| Some((self.at(at), wanted.at(at)?)));
             if let Some((from, item)) = before.filter(|(from, _)| from.possible()) {
-                next = next.or(from.and(word_matches(
-                    item,
-                    &operand.arg.word,
-                    operand.arg.path.as_ref(),
-                    stance,
-                )));
+                next = next.or(from.and(operand_matches(item, operand, stance)));
             }
             self.set(place, next);
         }
@@ -412,13 +416,24 @@ fn covered_by_rest(operand: &Operand<'_>, stance: Stance) -> Truth {
     match (&operand.arg.word, stance) {
         (_, Stance::Tighten) | (Word::Known(_), Stance::Loosen) => Truth::Yes,
         (Word::OneOf(values), Stance::Loosen) => {
-            let dashed = values.iter().any(|value| value.starts_with('-'));
+            let dashed = !operand.after_end && values.iter().any(|value| value.starts_with('-'));
             if dashed { Truth::Maybe } else { Truth::Yes }
         }
         (Word::Unknown(unknown), Stance::Loosen) => {
             let begins = !unknown.prefix.is_empty() && !unknown.prefix.starts_with('-');
-            if unknown.single && begins { Truth::Yes } else { Truth::Maybe }
+            if unknown.single && (begins || operand.after_end) { Truth::Yes } else { Truth::Maybe }
         }
+    }
+}
+
+/// Whether an operand is the pattern's word. `*` covers a quoted word that is not known as `...`
+/// does: it is one operand, whatever it says.
+fn operand_matches(item: &Item, operand: &Operand<'_>, stance: Stance) -> Truth {
+    match (item, &operand.arg.word) {
+        (Item::Operand(any), Word::Unknown(unknown)) if any.is_any() && unknown.single => {
+            covered_by_rest(operand, stance)
+        }
+        (_, word) => word_matches(item, word, operand.arg.path.as_ref(), stance),
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::access::{Arg, OptionClass, Role};
 use crate::model::path::PathTarget;
+use crate::model::word::Word;
 
 /// A command written as text; `-x` is a plain option, `-x!` a hazardous one, `-x~` a harmless one,
 /// and `-x:v` one with the value `v`.
@@ -116,6 +117,15 @@ fn unknown_words() {
     assert_eq!(ask("git ...", &with("x", true), &[]), [Yes, Yes]);
     assert_eq!(ask("git", &with("", false), &[]), [Maybe, Maybe]);
     assert_eq!(ask("git", &with("", true), &[]), [No, No]);
+    // One quoted word is what `*` stands for, unless it may be an option.
+    assert_eq!(ask("git *", &with("", true), &[]), [Maybe, Yes]);
+    assert_eq!(ask("git *", &with("x", true), &[]), [Yes, Yes]);
+    assert_eq!(ask("git *", &with("", false), &[]), [Maybe, Maybe]);
+    let mut ended = with("", true);
+    let end = Arg { word: Word::known("--"), role: Role::EndOfOptions, path: None };
+    ended.args.insert(0, end);
+    assert_eq!(ask("git *", &ended, &[]), [Yes, Yes]);
+    assert_eq!(ask("git ...", &ended, &[]), [Yes, Yes]);
 }
 
 #[test]
