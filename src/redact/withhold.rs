@@ -15,13 +15,19 @@ pub fn withhold(value: &mut Json, notice: &str) {
 
 /// Visits every text in `value` but those that say what shape it has.
 pub fn each_text(value: &mut Json, visit: &mut impl FnMut(&mut String)) {
+    each_named_text("", value, &mut |_, text| visit(text));
+}
+
+/// The same with the name of the member that holds the text, itself or in a list; `name` is that
+/// of `value`.
+pub fn each_named_text(name: &str, value: &mut Json, visit: &mut impl FnMut(&str, &mut String)) {
     match value {
-        Json::String(text) => visit(text),
-        Json::Array(items) => items.iter_mut().for_each(|item| each_text(item, visit)),
+        Json::String(text) => visit(name, text),
+        Json::Array(items) => items.iter_mut().for_each(|item| each_named_text(name, item, visit)),
         Json::Object(entries) => {
             for (key, item) in entries {
                 if !(SHAPE_KEYS.contains(&key.as_str()) && item.is_string()) {
-                    each_text(item, visit);
+                    each_named_text(key, item, visit);
                 }
             }
         }

@@ -7,6 +7,7 @@ use crate::model::effect::Effect;
 use crate::policy::builtin;
 use crate::policy::diagnostic::{Diagnostic, Fix, did_you_mean, surely_meant};
 use crate::policy::document::{At, PatternText, RuleText};
+use crate::policy::pattern::entropy::HighEntropy;
 use crate::policy::pattern::output::OutputPattern;
 use crate::policy::pattern::path::PathPattern;
 use crate::policy::pattern::{Anchors, PatternError, Stance};
@@ -18,6 +19,31 @@ struct Expanded {
     text: String,
     /// The file and place of a lower layer that added it.
     added: Option<(String, std::ops::Range<usize>)>,
+}
+
+/// A list, and the one that names it.
+struct Trail<'a> {
+    name: &'a str,
+    from: Option<&'a Trail<'a>>,
+    depth: usize,
+}
+
+impl Trail<'_> {
+    fn check(&self) -> Result<(), PatternError> {
+        let name = self.name;
+        let mut above = std::iter::successors(self.from, |trail| trail.from);
+        if above.any(|trail| trail.name == name) {
+            return Err(PatternError::new(format!("the list `${name}` names itself"))
+                .help("lists may name lists, but not in a circle"));
+        }
+        if self.depth > LIST_DEPTH_MAX {
+            let message = format!("the list `${name}` is the end of more than {LIST_DEPTH_MAX}");
+            return Err(PatternError::new(format!("{message} lists that name one another")).help(
+                format!("lists may lie in lists, {LIST_DEPTH_MAX} deep: name it higher up"),
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl Expanded {
@@ -69,6 +95,9 @@ impl Compiler<'_> {
                     "an output pattern is `$keys`, `**` or `{ regex = \"...\" }`",
                 )),
                 PatternText::Regex(regex) => OutputPattern::regex(regex),
+                PatternText::Entropy { bits, near } => {
+                    HighEntropy::new(*bits, near.as_deref()).map(OutputPattern::Entropy)
+                }
             };
             match read {
                 Ok(pattern) => patterns.push(pattern),
@@ -91,14 +120,14 @@ impl Compiler<'_> {
                 break;
             }
             let PatternText::Text(text) = &at.value else {
-                let error = PatternError::new("a regular expression stands only for output");
+                let error = PatternError::new("a table stands only for output");
                 self.pattern_error(at, &error);
                 continue;
             };
             let mut expanded = Vec::new();
             let mut steps = 0;
             let itself = Entry { text, added: None };
-            if let Err(error) = self.expand(&itself, 0, &mut steps, &mut expanded) {
+            if let Err(error) = self.expand(&itself, None, &mut steps, &mut expanded) {
                 self.pattern_error(at, &error);
             }
             // What is nowhere named is counted too: lists of empty lists grow alike.
@@ -143,7 +172,7 @@ impl Compiler<'_> {
     fn expand(
         &self,
         entry: &Entry<'_>,
-        depth: usize,
+        from: Option<&Trail<'_>>,
         steps: &mut usize,
         into: &mut Vec<Expanded>,
     ) -> Result<(), PatternError> {
@@ -160,12 +189,12 @@ impl Compiler<'_> {
             into.push(Expanded::of(entry.text, entry));
             return Ok(());
         };
-        if depth >= LIST_DEPTH_MAX {
-            return Err(PatternError::new(format!("the list `${name}` names itself"))
-                .help("lists may name lists, but not in a circle"));
-        }
+        let trail = Trail { name, from, depth: from.map_or(1, |from| from.depth + 1) };
+        trail.check()?;
         if let Some(values) = self.lists.get(name) {
-            return values.iter().try_for_each(|value| self.expand(value, depth + 1, steps, into));
+            return values
+                .iter()
+                .try_for_each(|value| self.expand(value, Some(&trail), steps, into));
         }
         if let Some(values) = builtin::list(name) {
             into.extend(values.iter().map(|text| Expanded::of(text, entry)));
