@@ -37,7 +37,7 @@ pub fn each_named_text(name: &str, value: &mut Json, visit: &mut impl FnMut(&str
 
 #[cfg(test)]
 mod tests {
-    use super::withhold;
+    use super::{each_named_text, withhold};
     use serde_json::json;
 
     #[test]
@@ -51,5 +51,16 @@ mod tests {
         let mut text = json!("secret");
         withhold(&mut text, "gone");
         assert_eq!(text, json!("gone"));
+    }
+
+    #[test]
+    fn a_text_in_a_list_has_the_lists_name() {
+        let mut value = json!(["a", {"key": "b", "type": "c", "list": ["d", {"in": "e"}]}]);
+        let mut seen = Vec::new();
+        each_named_text("top", &mut value, &mut |name, text| {
+            seen.push((name.to_owned(), text.clone()));
+        });
+        let expected = [("top", "a"), ("key", "b"), ("list", "d"), ("in", "e")];
+        assert_eq!(seen, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
 }
