@@ -84,6 +84,56 @@ fn check_ends_as_the_page_says() {
     assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
 }
 
+#[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let there = directory(&[("large.toml", &format!("{GOOD}#{}\n", "x".repeat(8 << 20)))]);
+    let output = toolgate(there.path(), &["check", "large.toml"], "");
+    assert_eq!(output.status.code(), Some(2), "{}", shown(&output));
+    assert!(shown(&output).contains("larger than 8 MiB"), "{}", shown(&output));
+}
+
+/// An allow that has ended, with an example and a test of what it allowed.
+const ENDED: &str = "\
+schema = 1
+
+[policy]
+name    = \"ended\"
+default = \"deny\"
+
+[call]
+allow = [\"$transparent\"]
+
+[[rule]]
+id    = \"visitor\"
+allow = \"read\"
+match = [\"/srv/visitor/\"]
+until = 1969-07-20
+examples = [
+  { read = \"/srv/visitor/a\", expect = \"match\" },
+  { read = \"/srv/other\", expect = \"skip\" },
+]
+
+[[test]]
+name   = \"visitors read\"
+call   = { read = \"/srv/visitor/a\" }
+expect = \"allow\"
+";
+
+#[test]
+fn a_rule_that_has_ended_is_told_and_its_tests_do_not_change() {
+    let there = directory(&[("ended.toml", ENDED)]);
+    let check = toolgate(there.path(), &["check", "ended.toml"], "");
+    assert_eq!(check.status.code(), Some(0), "{}", shown(&check));
+    assert!(shown(&check).contains("warning[P028]"), "{}", shown(&check));
+    assert!(shown(&check).contains("the rule `visitor` has ended"), "{}", shown(&check));
+    let test = toolgate(there.path(), &["test", "ended.toml"], "");
+    assert_eq!(test.status.code(), Some(0), "{}", shown(&test));
+    // What is in force is another matter.
+    let call = "{\"read\": \"/srv/visitor/a\"}\n";
+    let eval = toolgate(there.path(), &["eval", "--policy", "ended.toml"], call);
+    assert!(shown(&eval).contains("\"effect\":\"deny\""), "{}", shown(&eval));
+}
+
 /// Loads, with a warning that has a fix, and a note.
 const POOR: &str = "\
 schema = 1

@@ -9,6 +9,7 @@ use crate::model::call::Phase;
 use crate::model::facts::Facts;
 use crate::model::json::Json;
 use crate::model::path::AbsPath;
+use crate::model::time::Moment;
 use crate::model::truth::Truth;
 use crate::policy::builtin::Protected;
 use crate::policy::compile::{Compiled, let_workspace};
@@ -231,6 +232,8 @@ impl Bench<'_> {
         }
         let mut facts = facts_of(call, &around, &self.policy.tools, &place);
         let session = &mut facts.session;
+        // Before any `until`: what a test says never changes by itself.
+        session.now = Moment(i64::MIN);
         session.labels = setting.after.iter().map(|label| label.value.clone()).collect();
         session.bits = self.policy.labels.bits_of(&session.labels);
         // Nothing is used and nothing is spent before an example.

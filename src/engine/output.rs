@@ -14,7 +14,7 @@ use crate::model::truth::Truth;
 use crate::policy::pattern::output::OutputPattern;
 use crate::policy::rule::{Policy, Rule, Says, Targets};
 use crate::redact::Redactor;
-use crate::redact::withhold::{each_text, withhold};
+use crate::redact::withhold::{each_named_text, each_text, withhold};
 
 /// What the output rules come to.
 #[derive(Default)]
@@ -117,6 +117,15 @@ fn replace(
                     *text = regex.replace_all(text, regex::NoExpand(&with)).into_owned();
                 }
             }),
+            OutputPattern::Entropy(runs) => {
+                let with = format!("[redacted:{}]", rule.id);
+                each_named_text("", value, &mut |name, text| {
+                    if let Some(clean) = runs.replace(name, text, &with) {
+                        found.push(rule.id.clone());
+                        *text = clean;
+                    }
+                });
+            }
         }
     }
     let withheld = matches!(rule.says, Says::Effect(Effect::Deny))

@@ -8,6 +8,7 @@ pub mod call;
 pub mod decision;
 pub mod doubt;
 pub mod effect;
+pub mod entropy;
 pub mod facts;
 pub mod host;
 pub mod json;

@@ -236,6 +236,15 @@ fn pattern(out: &mut String, pattern: &WrittenPattern) {
     match &pattern.text {
         PatternText::Text(plain) => text(out, plain),
         PatternText::Regex(pattern) => regex(out, pattern),
+        PatternText::Entropy { bits, near } => {
+            let mut line = Object::new();
+            // The shortest digits that are this number.
+            line.some_number("entropy", Some(bits));
+            if let Some(near) = near {
+                line.text("near", near);
+            }
+            out.push_str(&line.end());
+        }
     }
 }
 

@@ -127,12 +127,19 @@ pub enum Phase {
 }
 
 /// A pattern, as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum PatternText {
     /// A string.
     Text(String),
     /// `{ regex = "..." }`
     Regex(String),
+    /// `{ entropy = 4.5, near = "..." }`
+    Entropy {
+        /// The least bits for a character.
+        bits: f64,
+        /// The word that must stand before.
+        near: Option<String>,
+    },
 }
 
 /// A call that a rule must match or skip.

@@ -197,6 +197,12 @@ pub const RULE: &[Key] = &[
 /// A pattern of `output` as a table.
 pub const PATTERN: &[Key] = &[needed("regex", "a regular expression, in linear time", Takes::Text)];
 
+/// Another such pattern: what a machine drew.
+pub const ENTROPY: &[Key] = &[
+    needed("entropy", "the least bits for a character, as 4.5", Takes::Number),
+    key("near", "a word that stands before it", Takes::Text),
+];
+
 /// `when`; beside these, `args.NAME` for any argument of the tool.
 pub const WHEN: &[Key] = &[
     key("seen", "a label that the session has", Takes::Text),

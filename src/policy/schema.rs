@@ -4,7 +4,7 @@
 //! Draft 7, which is what taplo and the editors read. It is a help and no check: the reader alone
 //! says what loads. So it may take more than the reader does, and never less.
 
-use super::keys::{Key, PATTERN, TOP, Takes};
+use super::keys::{ENTROPY, Key, PATTERN, TOP, Takes};
 use serde_json::{Map, Value, json};
 
 /// The whole schema.
@@ -79,7 +79,9 @@ fn value(takes: &Takes) -> Value {
         Takes::Word(words) => json!({ "enum": words }),
         Takes::Words(words) => one_or_more(&json!({ "enum": words })),
         Takes::Number => json!({ "type": "number" }),
-        Takes::Patterns => one_or_more(&json!({ "anyOf": [string(), table(PATTERN, None)] })),
+        Takes::Patterns => {
+            one_or_more(&json!({ "anyOf": [string(), table(PATTERN, None), table(ENTROPY, None)] }))
+        }
         Takes::Table(keys) => table(keys, None),
         Takes::Open(keys, begins, takes) => table(keys, Some((begins, takes))),
         Takes::Tables(keys) => json!({ "type": "array", "items": table(keys, None) }),

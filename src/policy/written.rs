@@ -6,7 +6,7 @@
 use super::document::{PatternText, Tested};
 
 /// One pattern of a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WrittenPattern {
     /// Its text.
     pub text: PatternText,
@@ -19,7 +19,7 @@ pub struct WrittenPattern {
 }
 
 /// The patterns of one rule, each at the place that its compiled form has.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct WrittenRule {
     /// The rule's file, as the rule names it.
     pub file: String,
@@ -38,6 +38,10 @@ impl std::fmt::Display for PatternText {
         match self {
             PatternText::Text(text) => f.write_str(text),
             PatternText::Regex(regex) => write!(f, "{{ regex = {regex:?} }}"),
+            PatternText::Entropy { bits, near: None } => write!(f, "{{ entropy = {bits} }}"),
+            PatternText::Entropy { bits, near: Some(near) } => {
+                write!(f, "{{ entropy = {bits}, near = {near:?} }}")
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One detector: how a kind of secret is found. Read once from the catalogue, then only used.
 
 use crate::limits::REGEX_BYTES_MAX;
+use crate::model::entropy::entropy;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use std::ops::Range;
@@ -123,30 +124,9 @@ impl Detector {
     }
 }
 
-/// Shannon entropy of the bytes, in bits per byte.
-fn entropy(text: &str) -> f64 {
-    let mut counts = [0_u32; 256];
-    for byte in text.bytes() {
-        if let Some(count) = counts.get_mut(usize::from(byte)) {
-            *count += 1;
-        }
-    }
-    // Secrets are short: their length and counts are exact in a float.
-    let length = f64::from(u32::try_from(text.len()).unwrap_or(u32::MAX));
-    let share = |count: u32| f64::from(count) / length;
-    counts.iter().filter(|count| **count > 0).map(|c| -share(*c) * share(*c).log2()).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn entropy_is_shannons() {
-        for (text, expected) in [("aaaa", 0.0), ("abab", 1.0), ("abcd", 2.0), ("", 0.0)] {
-            assert!((entropy(text) - expected).abs() < 1e-9, "{text}");
-        }
-    }
 
     #[test]
     fn what_a_catalogue_must_not_hold() {

@@ -15,13 +15,19 @@ pub fn withhold(value: &mut Json, notice: &str) {
 
 /// Visits every text in `value` but those that say what shape it has.
 pub fn each_text(value: &mut Json, visit: &mut impl FnMut(&mut String)) {
+    each_named_text("", value, &mut |_, text| visit(text));
+}
+
+/// The same with the name of the member that holds the text, itself or in a list; `name` is that
+/// of `value`.
+pub fn each_named_text(name: &str, value: &mut Json, visit: &mut impl FnMut(&str, &mut String)) {
     match value {
-        Json::String(text) => visit(text),
-        Json::Array(items) => items.iter_mut().for_each(|item| each_text(item, visit)),
+        Json::String(text) => visit(name, text),
+        Json::Array(items) => items.iter_mut().for_each(|item| each_named_text(name, item, visit)),
         Json::Object(entries) => {
             for (key, item) in entries {
                 if !(SHAPE_KEYS.contains(&key.as_str()) && item.is_string()) {
-                    each_text(item, visit);
+                    each_named_text(key, item, visit);
                 }
             }
         }
@@ -31,7 +37,7 @@ pub fn each_text(value: &mut Json, visit: &mut impl FnMut(&mut String)) {
 
 #[cfg(test)]
 mod tests {
-    use super::withhold;
+    use super::{each_named_text, withhold};
     use serde_json::json;
 
     #[test]
@@ -45,5 +51,16 @@ mod tests {
         let mut text = json!("secret");
         withhold(&mut text, "gone");
         assert_eq!(text, json!("gone"));
+    }
+
+    #[test]
+    fn a_text_in_a_list_has_the_lists_name() {
+        let mut value = json!(["a", {"key": "b", "type": "c", "list": ["d", {"in": "e"}]}]);
+        let mut seen = Vec::new();
+        each_named_text("top", &mut value, &mut |name, text| {
+            seen.push((name.to_owned(), text.clone()));
+        });
+        let expected = [("top", "a"), ("key", "b"), ("list", "d"), ("in", "e")];
+        assert_eq!(seen, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
 }

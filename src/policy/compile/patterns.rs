@@ -8,6 +8,7 @@ use crate::policy::builtin::{self, Kind};
 use crate::policy::diagnostic::{Diagnostic, Fix, did_you_mean, surely_meant};
 use crate::policy::document::{At, PatternText, RuleText};
 use crate::policy::pattern::call::CallPattern;
+use crate::policy::pattern::entropy::HighEntropy;
 use crate::policy::pattern::output::OutputPattern;
 use crate::policy::pattern::path::PathPattern;
 use crate::policy::pattern::{Anchors, PatternError, Stance};
@@ -28,6 +29,31 @@ struct Expansion {
     /// How many names were looked at.
     steps: usize,
     entries: Vec<Expanded>,
+}
+
+/// A list, and the one that names it.
+struct Trail<'a> {
+    name: &'a str,
+    from: Option<&'a Trail<'a>>,
+    depth: usize,
+}
+
+impl Trail<'_> {
+    fn check(&self) -> Result<(), PatternError> {
+        let name = self.name;
+        let mut above = std::iter::successors(self.from, |trail| trail.from);
+        if above.any(|trail| trail.name == name) {
+            return Err(PatternError::new(format!("the list `${name}` names itself"))
+                .help("lists may name lists, but not in a circle"));
+        }
+        if self.depth > LIST_DEPTH_MAX {
+            let message = format!("the list `${name}` is the end of more than {LIST_DEPTH_MAX}");
+            return Err(PatternError::new(format!("{message} lists that name one another")).help(
+                format!("lists may lie in lists, {LIST_DEPTH_MAX} deep: name it higher up"),
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl Expanded {
@@ -92,11 +118,14 @@ impl Compiler<'_> {
                 PatternText::Text(text) => {
                     let of_another = |name| misplaced(name, Kind::Output);
                     Err(text.strip_prefix('$').and_then(of_another).unwrap_or_else(|| {
-                        let forms = "`$keys`, `**` or `{ regex = \"...\" }`";
+                        let forms = "`$keys`, `**`, `{ regex = \"...\" }` or `{ entropy = 4.5 }`";
                         PatternError::new(format!("an output pattern is {forms}"))
                     }))
                 }
                 PatternText::Regex(regex) => OutputPattern::regex(regex),
+                PatternText::Entropy { bits, near } => {
+                    HighEntropy::new(*bits, near.as_deref()).map(OutputPattern::Entropy)
+                }
             };
             match read {
                 Ok(pattern) => patterns.push(pattern),
@@ -120,12 +149,12 @@ impl Compiler<'_> {
                 break;
             }
             let PatternText::Text(text) = &at.value else {
-                let error = PatternError::new("a regular expression stands only for output");
+                let error = PatternError::new("a table stands only for output");
                 self.pattern_error(at, &error);
                 continue;
             };
             let mut out = Expansion { kind, steps: 0, entries: Vec::new() };
-            if let Err(error) = self.expand(&Entry { text, added: None }, 0, &mut out) {
+            if let Err(error) = self.expand(&Entry { text, added: None }, None, &mut out) {
                 self.pattern_error(at, &error);
             }
             // What is nowhere named is counted too: lists of empty lists grow alike.
@@ -195,7 +224,7 @@ impl Compiler<'_> {
     fn expand(
         &self,
         entry: &Entry<'_>,
-        depth: usize,
+        from: Option<&Trail<'_>>,
         out: &mut Expansion,
     ) -> Result<(), PatternError> {
         out.steps += 1;
@@ -211,12 +240,10 @@ impl Compiler<'_> {
             out.entries.push(Expanded::of(entry.text, entry));
             return Ok(());
         };
-        if depth >= LIST_DEPTH_MAX {
-            return Err(PatternError::new(format!("the list `${name}` names itself"))
-                .help("lists may name lists, but not in a circle"));
-        }
+        let trail = Trail { name, from, depth: from.map_or(1, |from| from.depth + 1) };
+        trail.check()?;
         if let Some(values) = self.lists.get(name) {
-            return values.iter().try_for_each(|value| self.expand(value, depth + 1, out));
+            return values.iter().try_for_each(|value| self.expand(value, Some(&trail), out));
         }
         if let Some(error) = misplaced(name, out.kind) {
             return Err(error);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::limits::LIST_DEPTH_MAX;
 use std::time::{Duration, Instant};
 
 fn errors(text: &str) -> Vec<String> {
@@ -40,6 +41,53 @@ fn what_would_be_misread_does_not_load() {
         assert!(found.iter().any(|one| one.starts_with("P006")), "{name}: {found:?}");
     }
     assert_eq!(errors(&format!("{HEAD}[tool.'mcp:a/b']\nread = 'args.p'")), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_table_of_output_may_say() {
+    for (pattern, expected) in [
+        ("{ entropy = 4.5, near = 'password' }", ""),
+        ("{ entropy = 4 }", ""),
+        ("{ entropy = 0x4 }", ""),
+        ("{ entropy = 8.5 }", "P009"),
+        ("{ entropy = -1 }", "P009"),
+        ("{ entropy = nan }", "P009"),
+        ("{ entropy = 4.5, near = '' }", "P009"),
+        ("{ entropy = '4.5' }", "P005"),
+        ("{ entropy = 4.5, near = 1 }", "P005"),
+        ("{ entropy = 4.5, regex = 'a' }", "P005"),
+        ("{ entropy = 4.5, by = 'a' }", "P005"),
+        ("{ near = 'password' }", "P005"),
+    ] {
+        let found = errors(&format!("{HEAD}[[rule]]\nid='r'\nredact='output'\nmatch=[{pattern}]"));
+        let codes: Vec<&str> = found.iter().filter_map(|one| one.get(..4)).collect();
+        let expected: Vec<&str> =
+            Some(expected).filter(|code| !code.is_empty()).into_iter().collect();
+        assert_eq!(codes, expected, "{pattern}: {found:?}");
+    }
+    let found = errors(&format!("{HEAD}[[rule]]\nid='r'\ndeny='read'\nmatch=[{{ entropy = 4 }}]"));
+    assert_eq!(found, ["P009 a table stands only for output"]);
+}
+
+#[test]
+fn a_circle_of_lists_is_not_a_chain_that_is_too_long() {
+    let chain = |count: usize| -> String {
+        let link = |at| format!("l{at} = ['$l{}']\n", at + 1);
+        let links: String = (1..count).map(link).collect();
+        format!("{HEAD}[let]\n{links}l{count} = ['/a']\n[read]\ndeny = ['$l1']")
+    };
+    assert_eq!(errors(&chain(LIST_DEPTH_MAX)), Vec::<String>::new());
+    let found = errors(&chain(LIST_DEPTH_MAX + 1));
+    let expected = "P009 the list `$l17` is the end of more than 16 lists that name one another";
+    assert_eq!(found, [expected]);
+    for lists in ["a = ['$a']", "a = ['/a', '$b']\nb = ['$c']\nc = ['$a']"] {
+        let found = errors(&format!("{HEAD}[let]\n{lists}\n[read]\ndeny = ['$a']"));
+        assert_eq!(found, ["P009 the list `$a` names itself"], "{lists}");
+    }
+    // One that is named twice, but by two others, is none.
+    let twice = "a = ['$b', '$c']\nb = ['$c']\nc = ['/a']";
+    let found = errors(&format!("{HEAD}[let]\n{twice}\n[read]\ndeny = ['$a']"));
+    assert_eq!(found, Vec::<String>::new());
 }
 
 /// A rule's further keys, and the code that refuses them; or nothing, where they are well.

@@ -36,8 +36,9 @@ pub const CODES: &[Code] = &[
     error(
         "P001",
         "no TOML",
-        "The file is no TOML, or has more than 8 MiB. What can still be read is read, so one \
-         open string may lead to other mistakes below it: mend this one first.",
+        "The file is no TOML. What can still be read is read, so one open string may lead to \
+         other mistakes below it: mend this one first. A file of more than 8 MiB is not read at \
+         all, which ends `check` with 2.",
     ),
     error(
         "P002",

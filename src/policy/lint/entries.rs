@@ -111,6 +111,7 @@ impl Entry<'_> {
     pub(super) fn text(&self) -> &str {
         match &self.at.value {
             PatternText::Text(text) | PatternText::Regex(text) => text,
+            PatternText::Entropy { near, .. } => near.as_deref().unwrap_or_default(),
         }
     }
 

@@ -60,7 +60,7 @@ fn used(document: &Document) -> BTreeSet<&str> {
     });
     let patterns = rules.chain(claims).filter_map(|at| match &at.value {
         PatternText::Text(text) => Some(text.as_str()),
-        PatternText::Regex(_) => None,
+        PatternText::Regex(_) | PatternText::Entropy { .. } => None,
     });
     let lists = document.lists.iter().chain(&document.open).flat_map(|(_, values)| values);
     patterns.chain(lists.map(|value| value.value.as_str())).filter_map(list_name).collect()

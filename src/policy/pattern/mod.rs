@@ -8,6 +8,7 @@ pub mod braces;
 pub mod call;
 pub mod connect;
 pub(crate) mod cover;
+pub mod entropy;
 pub mod exec;
 pub(crate) mod fold;
 mod foreign;

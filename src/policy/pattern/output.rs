@@ -1,6 +1,7 @@
-//! Output patterns: `$keys`, or `{ regex = "..." }` in linear time.
+//! Output patterns: `$keys`, `{ regex = "..." }` or `{ entropy = 4.5 }`, all in linear time.
 
 use super::PatternError;
+use super::entropy::HighEntropy;
 use crate::limits::REGEX_BYTES_MAX;
 use regex::{Regex, RegexBuilder};
 
@@ -13,6 +14,8 @@ pub enum OutputPattern {
     Everything,
     /// A regular expression.
     Regex(Regex),
+    /// Runs of much entropy.
+    Entropy(HighEntropy),
 }
 
 impl OutputPattern {

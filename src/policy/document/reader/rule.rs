@@ -114,8 +114,13 @@ impl<'a> Reader<'a> {
                     Some(DeValue::String(text)) if entries.len() == 1 => {
                         PatternText::Regex(text.as_ref().to_owned())
                     }
+                    None if entries.contains_key("entropy") => match self.entropy(entries, &span) {
+                        Some(pattern) => pattern,
+                        None => continue,
+                    },
                     _ => {
-                        let message = "expected `{ regex = \"...\" }`".to_owned();
+                        let message = "expected `{ regex = \"...\" }` or `{ entropy = 4.5 }`";
+                        let message = message.to_owned();
                         self.error("P005", span, message);
                         self.misspelt_regex(entries);
                         continue;
@@ -129,5 +134,33 @@ impl<'a> Reader<'a> {
             patterns.push(At { value, span });
         }
         patterns
+    }
+
+    /// `{ entropy = 4.5, near = "password" }`
+    fn entropy(
+        &mut self,
+        entries: &DeTable<'a>,
+        span: &std::ops::Range<usize>,
+    ) -> Option<PatternText> {
+        let bits = match entries.get("entropy").map(Spanned::get_ref) {
+            Some(DeValue::Float(number)) => number.as_str().parse().ok(),
+            Some(DeValue::Integer(number)) => {
+                i32::from_str_radix(number.as_str(), number.radix()).ok().map(f64::from)
+            }
+            _ => None,
+        };
+        let near = match entries.get("near").map(Spanned::get_ref) {
+            Some(DeValue::String(text)) => Some(Some(text.as_ref().to_owned())),
+            Some(_) => None,
+            None => Some(None),
+        };
+        let others =
+            entries.keys().any(|key| !matches!(key.get_ref().as_ref(), "entropy" | "near"));
+        let (Some(bits), Some(near), false) = (bits, near, others) else {
+            let message = "expected `{ entropy = 4.5 }` or `{ entropy = 4.5, near = \"...\" }`";
+            self.error("P005", span.clone(), message.to_owned());
+            return None;
+        };
+        Some(PatternText::Entropy { bits, near })
     }
 }
