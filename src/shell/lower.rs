@@ -224,7 +224,10 @@ impl<'a> Lowering<'a> {
                 self.condition(&command.expression, &mut words)?;
                 Ok(Node::Test(words))
             }
-            C::Coproc(command) => Ok(Node::Background(Box::new(self.statement(&command.body)?))),
+            C::Coproc(command) => {
+                let body = Node::Background(Box::new(self.statement(&command.body)?));
+                Ok(coprocess(command.name.as_str(), body))
+            }
             C::Repeat(_) | C::Foreach(_) | C::Always(_) => Err(unsupported("a zsh construct")),
         }
     }
@@ -530,4 +533,24 @@ fn chain(node: Node, link: Link, right: Node) -> Node {
         }
         first => Node::Chain { first: Box::new(first), rest: vec![(link, right)] },
     }
+}
+
+/// A coprocess sets the variable of its name to its descriptors.
+fn coprocess(name: &str, body: Node) -> Node {
+    let descriptors = Piece::Opaque {
+        doubt: Doubt::Expansion("coprocess"),
+        quoted: true,
+        scripts: Vec::new(),
+        evaluates: Vec::new(),
+        holds: Vec::new(),
+        of: None,
+    };
+    let assignment = Assignment {
+        name: name.to_owned(),
+        indexed: false,
+        append: false,
+        value: Assigned::Scalar(Word { pieces: vec![descriptors] }),
+    };
+    let sets = Simple { assignments: vec![assignment], ..Simple::default() };
+    Node::Group(Script { nodes: vec![Node::Simple(sets), body] })
 }

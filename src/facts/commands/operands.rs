@@ -106,6 +106,8 @@ impl Walker<'_> {
                 (Kind::Read, true) if in_place => Kind::Update,
                 (Kind::Read, true) if makes_directories => Kind::Write,
                 (Kind::Script, true) if shell_text => Kind::Text,
+                // A file that `perl -i` changes, behind its code or its script.
+                (Kind::Text, true) if in_place => Kind::Update,
                 (Kind::Revision, true) if after_end => Kind::Read,
                 (kind, _) => kind,
             };
@@ -129,6 +131,11 @@ impl Walker<'_> {
                 (_, _) => Kind::Read,
             };
             self.word(kind, &Word::known("."), state, tree);
+        }
+        let all = ["-A", "-u"].iter().any(|option| reading.has(&[(*option).to_owned()]));
+        let adds = base == "git" && reading.subcommand.as_deref() == Some("add");
+        if adds && all && nth == 0 {
+            self.word(Kind::Read, &Word::known("."), state, tree);
         }
         if base == "find" && reading.has(&["-delete".to_owned()]) {
             self.find_deletes(reading, state);
