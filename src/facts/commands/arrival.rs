@@ -188,13 +188,7 @@ impl Walker<'_> {
     }
 
     /// A link that is moved, or copied as one, is one where it comes to lie.
-    fn carry_links(
-        &self,
-        text: &str,
-        places: &[Option<String>],
-        into: &PathTarget,
-        state: &State,
-    ) {
+    fn carry_links(&self, text: &str, places: &[Option<String>], into: &PathTarget, state: &State) {
         for from in self.looked_at(text, state) {
             for to in arrived(places, into) {
                 self.links.carry(&from.written, &to);

@@ -146,11 +146,7 @@ struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    fn new(
-        place: &'a Place<'a>,
-        links: &'a Linked<'a>,
-        accesses: &'a mut Vec<Access>,
-    ) -> Self {
+    fn new(place: &'a Place<'a>, links: &'a Linked<'a>, accesses: &'a mut Vec<Access>) -> Self {
         Walker {
             place,
             links,

@@ -3,7 +3,6 @@
 use super::Walker;
 use super::nodes::{assigned_in, inner_nodes, returns_early, status_of};
 use super::state::{Fed, Input, State};
-use crate::model::access::Status;
 use crate::model::doubt::Doubt;
 use crate::model::word::Word as Value;
 use crate::shell::expand::{self, Known};
