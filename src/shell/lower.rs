@@ -226,7 +226,7 @@ impl<'a> Lowering<'a> {
             }
             C::Coproc(command) => {
                 let body = Node::Background(Box::new(self.statement(&command.body)?));
-                Ok(coprocess(command.name.as_str(), body))
+                Ok(Node::coprocess(command.name.as_str(), body))
             }
             C::Repeat(_) | C::Foreach(_) | C::Always(_) => Err(unsupported("a zsh construct")),
         }
@@ -533,24 +533,4 @@ fn chain(node: Node, link: Link, right: Node) -> Node {
         }
         first => Node::Chain { first: Box::new(first), rest: vec![(link, right)] },
     }
-}
-
-/// A coprocess sets the variable of its name to its descriptors.
-fn coprocess(name: &str, body: Node) -> Node {
-    let descriptors = Piece::Opaque {
-        doubt: Doubt::Expansion("coprocess"),
-        quoted: true,
-        scripts: Vec::new(),
-        evaluates: Vec::new(),
-        holds: Vec::new(),
-        of: None,
-    };
-    let assignment = Assignment {
-        name: name.to_owned(),
-        indexed: false,
-        append: false,
-        value: Assigned::Scalar(Word { pieces: vec![descriptors] }),
-    };
-    let sets = Simple { assignments: vec![assignment], ..Simple::default() };
-    Node::Group(Script { nodes: vec![Node::Simple(sets), body] })
 }
