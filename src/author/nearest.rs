@@ -49,7 +49,7 @@ pub fn nearest(
             let Some(texts) = written.of_rule(&rule.origin.file, &rule.id) else { continue };
             let patterns = texts.matches.iter().filter_map(|pattern| match &pattern.text {
                 PatternText::Text(text) => probe.differs(text, anchors),
-                PatternText::Regex(_) => None,
+                PatternText::Regex(_) | PatternText::Entropy { .. } => None,
             });
             let Some((rank, differs)) = patterns.min() else { continue };
             let (id, file, line) = (rule.id.clone(), rule.origin.file.clone(), rule.origin.line);

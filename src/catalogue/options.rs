@@ -224,6 +224,11 @@ impl Reader<'_> {
         if table.style == Style::Keys {
             return self.key(&text, table);
         }
+        if table.interpreter == Some(Interpreter::Shell) && text.len() > 1 && text.starts_with('+')
+        {
+            self.switches(&text, table);
+            return true;
+        }
         if !text.starts_with('-') || text == "-" {
             return false;
         }
@@ -243,6 +248,15 @@ impl Reader<'_> {
             self.cluster(&text, table);
         }
         true
+    }
+
+    /// A shell's `+e` takes back `-e`; but `+c` is `-c`, and `+o` takes a word as `-o` does.
+    fn switches(&mut self, text: &str, table: &'static Program) {
+        for letter in text.chars().skip(1) {
+            let spec = exact(table, &format!("-{letter}"));
+            let value = spec.filter(|spec| spec.value.is_some()).and_then(|_| self.next());
+            self.push_option(format!("+{letter}"), spec, value);
+        }
     }
 
     /// `--file=$x` is an option whose value is not known; `-$x` is an option that is not known.

@@ -47,11 +47,18 @@ pub fn gather(call: ToolCall, taught: &[ToolRow], place: &Place<'_>) -> Facts {
 }
 
 /// The exit status of what a call ran: 0 if it succeeded, else what the runtime tells of it
-/// (policy language §11.21). A command in the background has not ended yet.
+/// (policy language §11.21). A command in the background has not ended yet, whether the call put it
+/// there or the runtime did.
 fn exit(call: &ToolCall) -> Option<i64> {
     let Phase::Post { output, failed, .. } = &call.phase else { return None };
     let asked = |name: &str| call.input.get(name).and_then(Json::as_bool).unwrap_or_default();
     if asked("run_in_background") {
+        return None;
+    }
+    let told = |name: &str| output.get(name);
+    let interrupted = told("interrupted").and_then(Json::as_bool).unwrap_or_default();
+    let left_running = told("backgroundTaskId").is_some_and(|id| *id != Json::Null);
+    if interrupted || left_running {
         return None;
     }
     if !failed {

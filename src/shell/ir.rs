@@ -223,6 +223,29 @@ pub enum Piece {
     },
 }
 
+impl Node {
+    /// A coprocess sets the variable of its name to its descriptors.
+    #[must_use]
+    pub fn coprocess(name: &str, body: Node) -> Node {
+        let descriptors = Piece::Opaque {
+            doubt: Doubt::Expansion("coprocess"),
+            quoted: true,
+            scripts: Vec::new(),
+            evaluates: Vec::new(),
+            holds: Vec::new(),
+            of: None,
+        };
+        let assignment = Assignment {
+            name: name.to_owned(),
+            indexed: false,
+            append: false,
+            value: Assigned::Scalar(Word { pieces: vec![descriptors] }),
+        };
+        let sets = Simple { assignments: vec![assignment], ..Simple::default() };
+        Node::Group(Script { nodes: vec![Node::Simple(sets), body] })
+    }
+}
+
 impl Word {
     /// A word of plain quoted text.
     #[must_use]

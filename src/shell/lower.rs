@@ -224,7 +224,10 @@ impl<'a> Lowering<'a> {
                 self.condition(&command.expression, &mut words)?;
                 Ok(Node::Test(words))
             }
-            C::Coproc(command) => Ok(Node::Background(Box::new(self.statement(&command.body)?))),
+            C::Coproc(command) => {
+                let body = Node::Background(Box::new(self.statement(&command.body)?));
+                Ok(Node::coprocess(command.name.as_str(), body))
+            }
             C::Repeat(_) | C::Foreach(_) | C::Always(_) => Err(unsupported("a zsh construct")),
         }
     }

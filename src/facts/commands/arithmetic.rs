@@ -73,6 +73,7 @@ impl Walker<'_> {
             self.everything(&Doubt::Expansion("arithmetic"));
         }
         for name in changed(word) {
+            self.note_hazard(&name, &number(), state);
             state.vars.set(&name, number());
         }
     }
@@ -121,6 +122,7 @@ impl Walker<'_> {
                 }
                 if name == "let" {
                     for name in names(text) {
+                        self.note_hazard(&name, &number(), state);
                         state.vars.set(&name, number());
                     }
                 }

@@ -8,7 +8,7 @@ use crate::catalogue::program::Kind;
 use crate::facts::paths;
 use crate::model::access::{Role, Target};
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Extent, PathTarget};
+use crate::model::path::{AbsPath, Extent, PathTarget, Route};
 use crate::model::word::Word;
 use crate::world::FileKind;
 
@@ -24,7 +24,7 @@ pub(super) struct Arrival {
 impl Walker<'_> {
     /// Where the names that a command copies, moves or links come to lie.
     pub(super) fn arrivals(&self, base: &str, reading: &Reading, state: &State) -> Vec<Arrival> {
-        let moves = matches!(base, "cp" | "mv" | "install" | "ln" | "rsync" | "scp")
+        let moves = matches!(base, "cp" | "mv" | "install" | "ln" | "link" | "rsync" | "scp")
             || base == "git" && reading.subcommand.as_deref() == Some("mv");
         if !moves {
             return Vec::new();
@@ -33,7 +33,7 @@ impl Walker<'_> {
         if matches!(base, "scp" | "rsync") && super::hosts::host_before_path(&text).is_some() {
             return Vec::new();
         }
-        let only = has(reading, "-T");
+        let only = has(reading, "-T") || base == "link";
         let many = sources(base, reading).len() > 1;
         let mut all = Vec::new();
         for into in self.looked_at(&text, state) {
@@ -72,6 +72,10 @@ impl Walker<'_> {
         let table_walks = reading.table.is_some_and(|t| t.tree || reading.has(&t.tree_options));
         let trees = table_walks || base == "ln";
         let follows = has(reading, "-L") && trees && base != "ln";
+        let makes = makes_links(base, reading);
+        if makes.is_some() && arrivals.is_empty() {
+            self.links.add_anywhere();
+        }
         for arrival in arrivals {
             for source in sources(base, reading) {
                 let remote = |text: &String| {
@@ -83,11 +87,23 @@ impl Walker<'_> {
                     if arrival.inside || trees {
                         self.fills(&arrival.into);
                     }
+                    if makes.is_some() && arrival.inside {
+                        self.links.add_anywhere();
+                    } else if makes.is_some() {
+                        self.links.add(&arrival.into.written, None);
+                    }
                     continue;
                 };
                 for text in texts {
                     let places = places(base, reading, arrival, text);
                     self.arrives(text, &places, &arrival.into, follows, state);
+                    match makes {
+                        Some(makes) => self.link(text, &places, &arrival.into, makes, state),
+                        None if keeps_links(base, reading) => {
+                            self.carry_links(text, &places, &arrival.into, state);
+                        }
+                        None => {}
+                    }
                 }
             }
         }
@@ -148,6 +164,38 @@ impl Walker<'_> {
         }
     }
 
+    /// Remembers a link for all that follows it in the text.
+    fn link(
+        &self,
+        text: &str,
+        places: &[Option<String>],
+        into: &PathTarget,
+        makes: Makes,
+        state: &State,
+    ) {
+        for name in arrived(places, into) {
+            if makes == Makes::Text {
+                let parent = name.parent().unwrap_or_else(AbsPath::root);
+                self.links.add(&name, Route::parse(Some(&parent), text).ok());
+                continue;
+            }
+            for directory in super::program::each_directory(state) {
+                let known = directory.is_some() || text.starts_with('/');
+                let route = Route::parse(directory.as_ref(), text).ok().filter(|_| known);
+                self.links.add(&name, route);
+            }
+        }
+    }
+
+    /// A link that is moved, or copied as one, is one where it comes to lie.
+    fn carry_links(&self, text: &str, places: &[Option<String>], into: &PathTarget, state: &State) {
+        for from in self.looked_at(text, state) {
+            for to in arrived(places, into) {
+                self.links.carry(&from.written, &to);
+            }
+        }
+    }
+
     /// Whether this text put names below `path` that nothing tells.
     fn was_filled(&self, path: &AbsPath) -> bool {
         self.accesses.iter().any(|access| match &access.target {
@@ -192,6 +240,40 @@ fn places(base: &str, reading: &Reading, arrival: &Arrival, text: &str) -> Vec<O
         all.push(Some(last.to_owned()));
     }
     all
+}
+
+/// How the links that a command makes name their target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Makes {
+    /// By the text as it stands, from where the link lies.
+    Text,
+    /// From where the command stands; a second name of a file is no other.
+    File,
+}
+
+fn makes_links(base: &str, reading: &Reading) -> Option<Makes> {
+    match base {
+        "ln" if has(reading, "-s") && !has(reading, "-r") => Some(Makes::Text),
+        "ln" | "link" => Some(Makes::File),
+        "cp" if has(reading, "-s") || has(reading, "-l") => Some(Makes::File),
+        _ => None,
+    }
+}
+
+fn keeps_links(base: &str, reading: &Reading) -> bool {
+    match base {
+        "cp" => ["-r", "-a", "-d", "-P"].iter().any(|option| has(reading, option)),
+        "mv" | "git" | "rsync" => true,
+        _ => false,
+    }
+}
+
+fn arrived(places: &[Option<String>], into: &PathTarget) -> Vec<AbsPath> {
+    let place = |place: &Option<String>| match place {
+        None => Some(into.written.clone()),
+        Some(name) => into.written.join(name).ok(),
+    };
+    places.iter().filter_map(place).collect()
 }
 
 fn has(reading: &Reading, name: &str) -> bool {

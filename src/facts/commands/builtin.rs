@@ -127,6 +127,9 @@ impl Walker<'_> {
                 self.callback(name, arguments, state);
                 self.forget(arguments, state);
             }
+            "wait" => self.forget(&told_to(arguments, 'p'), state),
+            "exit" => self.ended = true,
+            "return" => self.returned = true,
             _ if SILENT.contains(&name) => {}
             "echo" | "let" => {}
             "printf" => match arguments.first().and_then(Value::as_known) {
@@ -158,6 +161,12 @@ impl Walker<'_> {
                 };
                 let first = arguments.first().and_then(Value::as_known);
                 state.stops |= !state.branch && first.is_some_and(on);
+                // Behind `-n` nothing runs, behind `-e` and `-u` not all may.
+                self.ended |= arguments.iter().any(|word| {
+                    word.as_known().is_none_or(|text| {
+                        text == "noexec" || text.starts_with('-') && text.contains('n')
+                    })
+                });
                 if first.is_some_and(|text| text.starts_with('+')) {
                     state.stops = false;
                 }
@@ -396,6 +405,7 @@ impl Walker<'_> {
                 None => {
                     self.everything(&first_doubt(arguments));
                     self.lose_shell(state);
+                    self.ended = true;
                 }
             },
             "trap" => {
@@ -412,7 +422,15 @@ impl Walker<'_> {
                     None => {}
                 }
             }
-            "." | "source" => self.lose_shell(state),
+            "." | "source" => {
+                match super::interpreter::sourced(arguments.first(), input) {
+                    None => {}
+                    Some(Ok(text)) => self.text(&text, state, &Input::default(), true),
+                    Some(Err(doubt)) => self.everything(&doubt),
+                }
+                self.lose_shell(state);
+                self.ended = true;
+            }
             "alias" | "hash" | "enable" => {
                 for word in arguments {
                     match word.as_known() {
@@ -425,16 +443,8 @@ impl Walker<'_> {
                 }
             }
             "exec" if !arguments.is_empty() => {
-                let skip = arguments
-                    .iter()
-                    .position(|word| word.as_known().is_none_or(|text| !text.starts_with('-')));
-                let rest = arguments.get(skip.unwrap_or(arguments.len())..).unwrap_or_default();
-                self.argv(
-                    rest,
-                    state,
-                    &Input { feeders: input.feeders.clone(), ..input.clone() },
-                    &[],
-                );
+                self.argv(after_options_of_exec(arguments), state, input, &[]);
+                self.ended = true;
             }
             _ => {}
         }
@@ -445,6 +455,37 @@ impl Walker<'_> {
         let names: Vec<String> = state.vars.names().map(str::to_owned).collect();
         state.vars.forget(names, &Doubt::Other("a sourced text may set it".to_owned()));
     }
+}
+
+/// The variable that `wait -p` sets.
+fn told_to(arguments: &[Value], letter: char) -> Vec<Value> {
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let Some(text) = word.as_known().filter(|text| text.starts_with('-')) else { continue };
+        if let Some((_, name)) = text.split_once(letter) {
+            return match name {
+                "" => words.next().cloned().into_iter().collect(),
+                name => vec![Value::known(name)],
+            };
+        }
+    }
+    Vec::new()
+}
+
+/// What `exec` runs: `-a` takes a word, the name that the program is told.
+fn after_options_of_exec(arguments: &[Value]) -> &[Value] {
+    let mut rest = arguments;
+    while let Some((first, after)) = rest.split_first() {
+        match first.as_known() {
+            Some("--") => return after,
+            Some(text) if text.len() > 1 && text.starts_with('-') => {
+                let taken = usize::from(text.find('a') == Some(text.len() - 1));
+                rest = after.get(taken..).unwrap_or_default();
+            }
+            Some(_) | None => return rest,
+        }
+    }
+    rest
 }
 
 /// True for builtins that policy sees as a command.

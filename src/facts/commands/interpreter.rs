@@ -4,7 +4,7 @@
 use super::Walker;
 use super::program::interprets;
 use super::state::{Fed, Input, State};
-use crate::catalogue::options::Reading;
+use crate::catalogue::options::{Item, Reading};
 use crate::catalogue::program::{Interpreter, Kind, Program};
 use crate::model::access::{Role, Verb};
 use crate::model::doubt::Doubt;
@@ -45,8 +45,15 @@ impl Walker<'_> {
         reading: &Reading,
         input: &Input,
     ) -> ShellText {
-        let Some(kind) = interprets(table) else { return ShellText::default() };
         let operand = first_operand(reading);
+        if matches!(base, "." | "source") {
+            return match sourced(operand, input) {
+                None => ShellText::default(),
+                Some(Ok(text)) => ShellText { text: Some(Some(text)), doubt: None },
+                Some(Err(doubt)) => ShellText { text: Some(None), doubt: Some(doubt) },
+            };
+        }
+        let Some(kind) = interprets(table) else { return ShellText::default() };
         if kind == Interpreter::Shell && reading.has(&["-c".to_owned()]) {
             return match operand {
                 Some(Word::Known(text)) => {
@@ -133,7 +140,16 @@ impl Walker<'_> {
                         .as_known()
                         .is_none_or(|text| text.starts_with(['-', '+']) && text.contains('O'))
                 });
-                self.text(&text, &mut inner, &inner_input, true);
+                let told = |item: &Item| match &item.arg.role {
+                    Role::Option { value: Some(value), .. } => value.as_known() == Some("noexec"),
+                    _ => false,
+                };
+                let skips = reading.has(&["-n".to_owned()]) || reading.items.iter().any(told);
+                self.apart(|walker| {
+                    walker.ended |= skips;
+                    walker.status = walker.settled(walker.status);
+                    walker.text(&text, &mut inner, &inner_input, true);
+                });
                 if !reads_bash(base) {
                     self.opaque_code(base);
                 }
@@ -154,6 +170,23 @@ impl Walker<'_> {
         for verb in [Verb::Read, Verb::Write, Verb::Exec, Verb::Connect] {
             self.unknown(verb, doubt.clone());
         }
+    }
+}
+
+/// The text that `source` reads, where it is no file: an input, or what a process prints.
+pub(super) fn sourced(file: Option<&Word>, input: &Input) -> Option<Result<String, Doubt>> {
+    let file = file?.as_known()?;
+    if file == "/dev/fd/63" {
+        return Some(Err(Doubt::InlineCode("source".to_owned())));
+    }
+    if !matches!(file, "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0") {
+        return None;
+    }
+    match &input.text {
+        Fed::Text(text) => Some(Ok(text.clone())),
+        Fed::Nothing | Fed::Files => None,
+        Fed::Names(_) => Some(Err(Doubt::CommandOutput)),
+        Fed::Unknown(doubt) => Some(Err(doubt.clone())),
     }
 }
 

@@ -14,6 +14,7 @@ mod find;
 mod git;
 mod hosts;
 mod interpreter;
+mod links;
 mod names;
 mod nodes;
 mod operands;
@@ -35,6 +36,7 @@ use crate::model::doubt::Doubt;
 use crate::model::path::AbsPath;
 use crate::model::word::Word;
 use crate::shell;
+use links::Linked;
 use state::{Input, State};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,7 +62,9 @@ fn on_deep_stack(
     walk: impl FnOnce(&mut Walker<'_>) + Send,
 ) {
     let run = |accesses: &mut Vec<Access>| {
-        let mut walker = Walker::new(place, accesses);
+        let links = Linked::over(place.world);
+        let place = Place { world: &links, ..*place };
+        let mut walker = Walker::new(&place, &links, accesses);
         walk(&mut walker);
         walker.close();
     };
@@ -78,7 +82,8 @@ fn on_deep_stack(
     if done {
         *accesses = found;
     } else {
-        Walker::new(place, accesses).everything(&Doubt::Limit("stack"));
+        let links = Linked::over(place.world);
+        Walker::new(place, &links, accesses).everything(&Doubt::Limit("stack"));
     }
 }
 
@@ -104,6 +109,8 @@ pub fn read_argv(
 /// Walks one call's texts and gathers its accesses.
 struct Walker<'a> {
     place: &'a Place<'a>,
+    /// The world of `place`, for adding the links that the text makes.
+    links: &'a Linked<'a>,
     accesses: &'a mut Vec<Access>,
     home: Option<String>,
     /// Simple commands seen.
@@ -132,12 +139,17 @@ struct Walker<'a> {
     status: Status,
     /// A trap was set: what it runs decides the exit status.
     trapped: bool,
+    /// The text may have ended before here: what follows is not known to have run.
+    ended: bool,
+    /// So may the function being called.
+    returned: bool,
 }
 
 impl<'a> Walker<'a> {
-    fn new(place: &'a Place<'a>, accesses: &'a mut Vec<Access>) -> Self {
+    fn new(place: &'a Place<'a>, links: &'a Linked<'a>, accesses: &'a mut Vec<Access>) -> Self {
         Walker {
             place,
+            links,
             accesses,
             home: place.world.home().map(|home| home.as_str().to_owned()),
             commands: 0,
@@ -154,6 +166,8 @@ impl<'a> Walker<'a> {
             full: None,
             status: Status::Whole,
             trapped: false,
+            ended: false,
+            returned: false,
         }
     }
 
@@ -161,7 +175,19 @@ impl<'a> Walker<'a> {
     fn hidden(&mut self, walk: impl FnOnce(&mut Self)) {
         let before = std::mem::replace(&mut self.status, Status::Hidden);
         walk(self);
-        self.status = if self.trapped { Status::Hidden } else { before };
+        self.status = self.settled(before);
+    }
+
+    /// Walks what runs in a shell of its own: it alone ends there.
+    fn apart(&mut self, walk: impl FnOnce(&mut Self)) {
+        let (ended, returned) = (self.ended, self.returned);
+        walk(self);
+        (self.ended, self.returned) = (ended, returned);
+    }
+
+    /// The status that holds from here on.
+    fn settled(&self, before: Status) -> Status {
+        if self.trapped || self.ended || self.returned { Status::Hidden } else { before }
     }
 
     /// Reads and walks a text; a nested one is bounded.

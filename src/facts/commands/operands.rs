@@ -9,7 +9,7 @@ use crate::catalogue::program::{Interpreter, Kind, Program, Walk};
 use crate::facts::paths;
 use crate::model::access::{Role, Target, Verb};
 use crate::model::doubt::Doubt;
-use crate::model::path::{Extent, PathTarget};
+use crate::model::path::{AbsPath, Extent, PathTarget};
 use crate::model::word::Word;
 
 /// Paths that are no access in a command (policy language §11.7).
@@ -106,6 +106,8 @@ impl Walker<'_> {
                 (Kind::Read, true) if in_place => Kind::Update,
                 (Kind::Read, true) if makes_directories => Kind::Write,
                 (Kind::Script, true) if shell_text => Kind::Text,
+                // A file that `perl -i` changes, behind its code or its script.
+                (Kind::Text, true) if in_place => Kind::Update,
                 (Kind::Revision, true) if after_end => Kind::Read,
                 (kind, _) => kind,
             };
@@ -129,6 +131,17 @@ impl Walker<'_> {
                 (_, _) => Kind::Read,
             };
             self.word(kind, &Word::known("."), state, tree);
+        }
+        let all = ["-A", "-u"].iter().any(|option| reading.has(&[(*option).to_owned()]));
+        let adds = base == "git" && reading.subcommand.as_deref() == Some("add");
+        if adds && all && nth == 0 {
+            // From wherever it stands it takes the whole work tree.
+            self.word(Kind::Read, &Word::known("."), state, tree);
+            let inside = |path: &AbsPath| path.is_within(self.place.workspace);
+            if state.directories.as_ref().is_none_or(|all| all.iter().any(inside)) {
+                let top = State::at(Some(self.place.workspace));
+                self.word(Kind::Read, &Word::known("."), &top, tree);
+            }
         }
         if base == "find" && reading.has(&["-delete".to_owned()]) {
             self.find_deletes(reading, state);
@@ -251,6 +264,11 @@ impl Walker<'_> {
         for mut target in self.targets(text, state, verbs) {
             if let Some(filter) = tree {
                 target.extent = self.extent(&target, filter);
+                // What the text made may be a directory, and hold what a rule names.
+                let deletes = verbs == [Verb::Write];
+                if deletes && target.extent == Extent::Itself && self.is_made(&target.written) {
+                    target.extent = Extent::Below(Vec::new());
+                }
             }
             for verb in verbs {
                 if *verb == Verb::Read {
@@ -304,11 +322,35 @@ impl Walker<'_> {
         let at: Vec<usize> = own.iter().position(deletes).into_iter().collect();
         let found = self.found_at(&own, &at, state);
         if found.iter().all(|word| word.as_known().is_some()) {
+            let emptied = self.emptied(&found, state);
             found.iter().for_each(|path| self.word(Kind::Delete, path, state, None));
+            emptied.into_iter().for_each(|target| self.certain(Target::Write(target)));
             return;
         }
         let everything = Filter::default();
         roots.iter().for_each(|root| self.word(Kind::Delete, root, state, Some(&everything)));
+    }
+
+    /// A directory that goes takes what lies below it along, as with `rm -r`.
+    fn emptied(&mut self, found: &[Word], state: &State) -> Vec<PathTarget> {
+        let mut all = Vec::new();
+        for text in found.iter().filter_map(Word::as_known) {
+            all.extend(self.targets(text, state, &[]));
+        }
+        let names: Vec<AbsPath> = all.iter().map(|target| target.written.clone()).collect();
+        all.retain(|target| self.is_directory(&target.written) || self.is_made(&target.written));
+        for target in &mut all {
+            let root = &target.written;
+            let below = names.iter().filter(|name| name.is_within(root) && *name != root);
+            target.extent = Extent::Below(below.cloned().collect());
+        }
+        all
+    }
+
+    /// Whether the text made this name, which is not there yet.
+    fn is_made(&self, path: &AbsPath) -> bool {
+        self.made.contains(path)
+            && self.place.world.resolve(path).kind == Ok(crate::world::FileKind::Absent)
     }
 }
 

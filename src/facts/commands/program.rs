@@ -47,6 +47,8 @@ impl Walker<'_> {
     fn unknown_program(&mut self, first: &Word, arguments: &[Word], state: &State) {
         let reason = super::builtin::first_doubt(std::slice::from_ref(first));
         self.unknown(Verb::Exec, reason);
+        // It may be an `exit`.
+        self.ended = true;
         let reading = options::read("", None, arguments);
         self.suspects(&reading, "", state);
     }
@@ -64,6 +66,7 @@ impl Walker<'_> {
         let (own, clauses) = match base {
             "find" => find_clauses(arguments),
             "tar" => (dashed(arguments), Vec::new()),
+            "env" => (spelt_out(arguments), Vec::new()),
             _ => (arguments.to_vec(), Vec::new()),
         };
         let table = program::find(base);
@@ -253,10 +256,15 @@ impl Walker<'_> {
         for item in &reading.items {
             self.wrapper_option(base, item, &mut inner, input);
         }
-        let Some((kind, words)) = &reading.rest else { return };
-        let words = match base {
+        let entrypoint = entrypoint(base, reading);
+        let (kind, words) = match &reading.rest {
+            Some((kind, words)) => (*kind, words.as_slice()),
+            None if entrypoint.is_some() => (Kind::Command, [].as_slice()),
+            None => return,
+        };
+        let words: Vec<Word> = match base {
             "xargs" => fill(words, reading, input),
-            _ => words.clone(),
+            _ => entrypoint.into_iter().chain(words.iter().cloned()).collect(),
         };
         if words.is_empty() {
             return;
@@ -268,7 +276,7 @@ impl Walker<'_> {
         if self.level >= crate::limits::WRAPPER_DEPTH_MAX {
             return self.everything(&Doubt::Limit("wrapper depth"));
         }
-        if *kind == Kind::ShellText {
+        if kind == Kind::ShellText {
             inner.bare = false;
             return match super::builtin::joined(&words) {
                 Some(text) => self.text(&text, &mut inner, &Input::default(), true),
@@ -389,6 +397,35 @@ fn dashed(words: &[Word]) -> Vec<Word> {
         first.insert(0, '-');
     }
     words
+}
+
+/// `env - x` is `env -i x`.
+fn spelt_out(words: &[Word]) -> Vec<Word> {
+    let mut words = words.to_vec();
+    let mut is_value = false;
+    for word in &mut words {
+        let Some(text) = word.as_known() else { break };
+        if text == "-" && !is_value {
+            *word = Word::known("-i");
+            break;
+        }
+        if !text.starts_with('-') && !is_value {
+            break;
+        }
+        is_value = !is_value && matches!(text, "-u" | "-C" | "-S" | "-a");
+    }
+    words
+}
+
+/// What a container runs in place of what its image would.
+fn entrypoint(base: &str, reading: &Reading) -> Option<Word> {
+    if !matches!(base, "docker" | "podman") {
+        return None;
+    }
+    reading.items.iter().rev().find_map(|item| match &item.arg.role {
+        Role::Option { value, .. } if item.is_any(&["--entrypoint".to_owned()]) => value.clone(),
+        _ => None,
+    })
 }
 
 /// The words that `xargs` makes from its input.

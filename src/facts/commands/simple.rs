@@ -145,12 +145,33 @@ impl Walker<'_> {
             Input { feeders: Vec::new(), text: input.text.clone() }
         };
         for script in word.scripts() {
-            self.hidden(|walker| walker.script(script, &mut state.clone(), &inner));
+            self.hidden(|walker| {
+                walker.apart(|walker| walker.script(script, &mut state.clone(), &inner));
+            });
         }
         self.evaluated_in(word, state);
+        self.defaults(word, state);
+    }
+
+    /// `${x:=word}` is an assignment wherever it stands.
+    fn defaults(&mut self, word: &Word, state: &mut State) {
         for piece in &word.pieces {
-            if let Piece::Default { name, assigns: true, .. } = piece {
-                state.vars.set(name, vars::Value::Unknown(Doubt::Variable(name.clone())));
+            match piece {
+                Piece::Default { name, word, assigns, .. } => {
+                    self.defaults(word, state);
+                    if *assigns {
+                        let value = vars::Value::Unknown(Doubt::Variable(name.clone()));
+                        self.note_hazard(name, &value, state);
+                        state.vars.set(name, value);
+                    }
+                }
+                Piece::Opaque { holds, evaluates, .. } => {
+                    holds.iter().chain(evaluates).for_each(|word| self.defaults(word, state));
+                }
+                Piece::Text { .. }
+                | Piece::Variable { .. }
+                | Piece::Substitution { .. }
+                | Piece::Process { .. } => {}
             }
         }
     }

@@ -63,6 +63,7 @@ impl Walker<'_> {
         let doubt = Doubt::UnknownProgram(base.to_owned());
         for item in &reading.items {
             let word = match &item.arg.role {
+                Role::Operand if item.kind == Kind::Subcommand => continue,
                 Role::Operand => &item.arg.word,
                 Role::Option { value: Some(value), .. } => value,
                 Role::Option { value: None, .. } | Role::EndOfOptions => continue,
@@ -88,13 +89,16 @@ impl Walker<'_> {
         if text.is_empty() || text.contains("://") || is_no_access(text) {
             return;
         }
+        // Of a program that nobody described any word may name a file.
+        let bare = matches!(doubt, Doubt::UnknownProgram(_));
         for directory in each_directory(state) {
             let Ok(target) = paths::target(text, directory.as_ref(), self.place) else { continue };
             let there = || {
                 let kind = self.place.world.resolve(&target.written).kind;
                 matches!(kind, Ok(FileKind::File | FileKind::Directory | FileKind::Other))
             };
-            if !text.contains(['/', '.']) && !there() {
+            let named = text.contains(['/', '.']) || bare && is_bare_name(text);
+            if !named && !there() {
                 continue;
             }
             for verb in verbs {
@@ -109,4 +113,11 @@ impl Walker<'_> {
             }
         }
     }
+}
+
+/// A word that could name a file and is neither prose nor a number.
+fn is_bare_name(text: &str) -> bool {
+    !text.starts_with('-')
+        && text.bytes().any(|b| b.is_ascii_alphabetic())
+        && !text.contains(|c: char| c.is_whitespace() || "=:,;|&<>(){}'\"".contains(c))
 }

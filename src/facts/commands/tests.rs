@@ -3,8 +3,8 @@
 use super::{read, read_argv};
 use crate::facts::Place;
 use crate::limits::SHELL_BYTES_MAX;
-use crate::model::access::{Access, Certainty, Target, Verb};
-use crate::model::path::{AbsPath, Extent};
+use crate::model::access::{Access, Certainty, Status, Target, Verb};
+use crate::model::path::{AbsPath, Extent, Real};
 use crate::world::Frozen;
 use serde::Deserialize;
 
@@ -36,7 +36,8 @@ fn accesses(text: &str, files: &[AbsPath]) -> Vec<Access> {
 }
 
 /// `read /x`, `write? /x` for a possible one, `read~ /x` for a suspected one; an exec shows what
-/// feeds it as `<0,1`, its doubts as `!`, and `^` if it is transparent.
+/// feeds it as `<0,1`, its doubts as `!`, and `^` if it is transparent; a path that a link leads
+/// elsewhere shows where, or `?`, after `=`.
 fn render(access: &Access) -> String {
     let sure = match access.certainty {
         Certainty::Certain => "",
@@ -51,14 +52,22 @@ fn render(access: &Access) -> String {
             let doubts = if command.doubts.is_empty() { "" } else { " !" };
             format!("{fed}{doubts}{}", if command.transparent { " ^" } else { "" })
         }
-        Target::Read(target) | Target::Write(target) => match &target.extent {
-            Extent::Itself => String::new(),
-            Extent::Below(paths) | Extent::Seen(paths) => {
-                let all: Vec<&str> = paths.iter().map(AbsPath::as_str).collect();
-                format!(" > {}", all.join(" "))
-            }
-            Extent::BelowUnknown(_) => " > ?".to_owned(),
-        },
+        Target::Read(target) | Target::Write(target) => {
+            let real = match &target.real {
+                Real::At(real) if *real == target.written => String::new(),
+                Real::At(real) => format!(" = {real}"),
+                Real::Unknown(_) => " = ?".to_owned(),
+            };
+            let extent = match &target.extent {
+                Extent::Itself => String::new(),
+                Extent::Below(paths) | Extent::Seen(paths) => {
+                    let all: Vec<&str> = paths.iter().map(AbsPath::as_str).collect();
+                    format!(" > {}", all.join(" "))
+                }
+                Extent::BelowUnknown(_) => " > ?".to_owned(),
+            };
+            real + &extent
+        }
         Target::Unknown { .. } => return format!("{verb}{sure} ?"),
         Target::Connect(_) | Target::Call(_) => String::new(),
     };
@@ -81,6 +90,48 @@ fn every_text_does_what_the_table_says() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Whether the call's exit status is that of the last `cargo test` of the text.
+#[test]
+fn what_may_not_have_run_has_no_exit_status() {
+    for (text, hidden) in [
+        ("cargo test", false),
+        ("true; cargo test", false),
+        ("f() { return 0; }; f; cargo test", false),
+        ("(exit 0); cargo test", false),
+        ("x=$(exit 0); cargo test", false),
+        ("bash -c 'exit 0'; cargo test", false),
+        ("cd src && cargo test", false),
+        ("bash -c 'cargo test'", false),
+        ("cargo test && exit 0", false),
+        ("exit 0; cargo test", true),
+        ("[ -f a ] && exit 0; cargo test", true),
+        ("[ -f a ] || exit 0; cargo test", true),
+        ("exec true; cargo test", true),
+        ("f() { exit 0; }; f; cargo test", true),
+        ("f() { return 0; cargo test; }; f", true),
+        ("return 0; cargo test", true),
+        ("eval exit && cargo test", true),
+        ("eval \"$X\"; cargo test", true),
+        (". ./x && cargo test", true),
+        ("$X; cargo test", true),
+        ("command exit; cargo test", true),
+        ("if true; then exit 0; fi; cargo test", true),
+        ("{ exit 0; }; cargo test", true),
+        ("set -n; cargo test", true),
+        ("set -o noexec; cargo test", true),
+        ("bash -nc 'cargo test'", true),
+        ("bash -o noexec -c 'cargo test'", true),
+    ] {
+        let statuses = accesses(text, &[]).into_iter().filter_map(|access| match access.target {
+            Target::Exec(command) if command.program.word.as_known() == Some("cargo") => {
+                Some(command.status)
+            }
+            _ => None,
+        });
+        assert_eq!(statuses.last().unwrap() == Status::Hidden, hidden, "{text}");
+    }
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use super::Walker;
 use super::nodes::{assigned_in, inner_nodes, returns_early, status_of};
 use super::state::{Fed, Input, State};
-use crate::model::access::Status;
 use crate::model::doubt::Doubt;
 use crate::model::word::Word as Value;
 use crate::shell::expand::{self, Known};
@@ -25,8 +24,8 @@ impl Walker<'_> {
         let before = self.status;
         self.status = status_of(node, before);
         self.walk_node(node, state, input);
-        // A trap that was set meanwhile decides the status of all that follows.
-        self.status = if self.trapped { Status::Hidden } else { before };
+        // A trap that was set meanwhile, or an `exit`, decides the status of all that follows.
+        self.status = self.settled(before);
     }
 
     fn walk_node(&mut self, node: &Node, state: &mut State, input: &Input) {
@@ -37,10 +36,12 @@ impl Walker<'_> {
             }
             Node::Chain { first, rest } => self.chain(first, rest, state, input),
             Node::Pipe(stages) => self.pipe(stages, state, input),
-            Node::Background(inner) => self.node(inner, &mut state.clone(), input),
+            Node::Background(inner) => {
+                self.apart(|walker| walker.node(inner, &mut state.clone(), input));
+            }
             Node::Subshell(script) => {
                 let mut inner = state.clone();
-                self.script(script, &mut inner, input);
+                self.apart(|walker| walker.script(script, &mut inner, input));
             }
             Node::Group(script) => self.script(script, state, input),
             Node::Not(inner) => {
@@ -160,7 +161,7 @@ impl Walker<'_> {
             let printed = expand::constant(&script, known);
             let files = matches!(fed.text, Fed::Nothing | Fed::Files) && self.prints_files(stage);
             // Each stage is a subshell of its own.
-            self.node(stage, &mut state.clone(), &fed);
+            self.apart(|walker| walker.node(stage, &mut state.clone(), &fed));
             let mut feeders = input.feeders.clone();
             feeders.extend(self.commands_since(start));
             let text = match printed {
@@ -318,6 +319,7 @@ impl Walker<'_> {
         let mut names = assigned_in(&[body]);
         let texts = self.texts_in(&[body]);
         names.retain(|name| name != variable);
+        self.note_hazard(variable, &value, state);
         state.vars.set(variable, value);
         self.rounds(names, &texts, state, |walker, inner| walker.script(body, inner, input));
         if let Some(before) = before {
@@ -363,6 +365,7 @@ impl Walker<'_> {
             state.vars.forget(assigned.clone(), &Doubt::Expansion("loop"));
         }
         self.calling.push(name.to_owned());
+        let returned = self.returned;
         let before = state.clone();
         let mut after: Option<State> = None;
         let mut own = BTreeSet::new();
@@ -380,6 +383,7 @@ impl Walker<'_> {
             }
         }
         self.calling.pop();
+        self.returned = returned;
         *state = after.unwrap_or(before);
         for name in own {
             let value = vars::Value::Unknown(Doubt::Variable(name.clone()));
