@@ -124,13 +124,14 @@ fn what_may_not_have_run_has_no_exit_status() {
         ("bash -nc 'cargo test'", true),
         ("bash -o noexec -c 'cargo test'", true),
     ] {
-        let statuses = accesses(text, &[]).into_iter().filter_map(|access| match access.target {
-            Target::Exec(command) if command.program.word.as_known() == Some("cargo") => {
-                Some(command.status)
-            }
-            _ => None,
-        });
-        assert_eq!(statuses.last().unwrap() == Status::Hidden, hidden, "{text}");
+        let mut statuses =
+            accesses(text, &[]).into_iter().filter_map(|access| match access.target {
+                Target::Exec(command) if command.program.word.as_known() == Some("cargo") => {
+                    Some(command.status)
+                }
+                _ => None,
+            });
+        assert_eq!(statuses.next_back().unwrap() == Status::Hidden, hidden, "{text}");
     }
 }
 
