@@ -2,7 +2,7 @@
 
 use super::change::{Before, Change};
 use super::key::Key;
-use super::labels::{Pending, kept, kept_or_every_key};
+use super::labels::{Pending, kept, kept_or_every_key, takes};
 use super::store::{Asked, Finding, Held, Outcome, Store};
 use super::user::{Late, Remembered, State};
 use crate::limits::LABELS_OF_CALL_MAX;
@@ -141,9 +141,9 @@ impl Store {
         let Some((_, call)) = ended.filter(|(_, call)| call.proven) else {
             return Err(Finding { code: "proof_without_admitted_call", what: names(&proved) });
         };
+        let taken = |label: &str| change.unmarked.iter().any(|taken| takes(taken, label));
         let stands = |label: &String| {
-            !change.unmarked.contains(label)
-                && state.is_some_and(|state| state.calls.may_prove(label, call.since))
+            !taken(label) && state.is_some_and(|state| state.calls.may_prove(label, call.since))
         };
         proved.retain(stands);
         let all = proved.len();

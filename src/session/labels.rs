@@ -63,6 +63,14 @@ impl Labels {
     }
 }
 
+/// Whether an unmark of `taken` takes `label` away.
+pub(super) fn takes(taken: &str, label: &str) -> bool {
+    match every_key_of(taken) {
+        Some(prefix) => label.starts_with(prefix),
+        None => taken == label,
+    }
+}
+
 /// `family:` of `family:*`.
 fn every_key_of(label: &str) -> Option<&str> {
     label.strip_suffix('*').filter(|prefix| prefix.ends_with(':'))

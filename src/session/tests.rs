@@ -576,6 +576,16 @@ fn an_operator_who_takes_a_label_away_leaves_no_call_to_prove_it() {
     assert_eq!(bench.labels("s"), ["approved:T2"]);
 }
 
+/// Found by the property below.
+#[test]
+fn a_call_that_takes_every_key_away_proves_none() {
+    let mut bench = Bench::new();
+    bench.before("s", "1", Proven, Vec::new());
+    bench.after("s", "1", Proven, vec![proof("t:1"), unmark("t:*")]);
+    assert!(bench.labels("s").is_empty());
+    assert!(see(&bench.again(), "s").labels.is_empty());
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Before(usize, u8, Vec<Obligation>, Option<u32>),
