@@ -333,7 +333,8 @@ fn is_no_name(host: &str) -> bool {
     let host = host.trim_end_matches('.');
     let address = !host.is_empty() && host.chars().all(|c| c.is_ascii_digit() || c == '.');
     let reserved = ["example", "localhost", "test", "invalid"];
-    host.is_empty()
+    let any = host.chars().all(|c| matches!(c, '*' | '.'));
+    any
         || address
         || host.rsplit('.').next().is_some_and(|last| reserved.contains(&last))
 }
