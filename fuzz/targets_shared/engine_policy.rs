@@ -72,6 +72,8 @@ const COMMANDS: &[&str] = &[
     "git $workspace/ ...",
     "git k=v ...",
     "git k=v push ...",
+    "git k=* push",
+    "git of=/work/* push ...",
     "git of=/work/* ...",
     "tool ... | git ...",
     "{tool,git} ... | {sh,git} push",

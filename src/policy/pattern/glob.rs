@@ -6,7 +6,7 @@
 pub(crate) mod keys;
 
 use super::PatternError;
-use super::fold::{folded, lower, upper};
+use super::fold::{folded, is_folded, lower, upper};
 use crate::model::path::AbsPath;
 
 /// A root that stands for any directory.
@@ -39,7 +39,16 @@ enum Part {
     Plain(Box<str>),
     /// `**`: any number of components, none too.
     AnyDepth,
-    Wild(Box<[Piece]>),
+    Wild(Wild),
+}
+
+/// A component with wildcards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wild {
+    pieces: Box<[Piece]>,
+    /// The texts before, between and after its `*`s, folded if the glob is, where it has no other
+    /// wildcard: such components are compared text by text.
+    between: Option<Box<[Box<str>]>>,
 }
 
 /// What one component is made of.
@@ -73,7 +82,7 @@ impl Glob {
         let fixed = root.split('/').skip(1).map(|name| Ok(Part::Plain(name.into())));
         let fixed = anywhere.into_iter().chain(fixed);
         let start = rest.strip_prefix('/').unwrap_or(rest);
-        let written = start.split('/').filter(|text| !text.is_empty()).map(part);
+        let written = start.split('/').filter(|text| !text.is_empty()).map(|text| part(text, fold));
         let mut parts: Vec<Part> = fixed.chain(written).collect::<Result<_, _>>()?;
         parts.dedup_by(|a, b| *a == Part::AnyDepth && *b == Part::AnyDepth);
         let plain = |part: &Part| match part {
@@ -172,7 +181,10 @@ impl Glob {
                     continue;
                 }
                 (Some(Part::Plain(text)), Some((name, _))) => self.after(text, name) == Some(""),
-                (Some(Part::Wild(pieces)), Some((name, _))) => self.fits(pieces, name),
+                (Some(Part::Wild(wild)), Some((name, _))) => match &wild.between {
+                    Some(texts) if !self.fold || is_folded(name) => has_in_order(texts, name),
+                    Some(_) | None => self.fits(&wild.pieces, name),
+                },
                 (None, _) | (_, None) => false,
             };
             if let (true, Some((_, rest))) = (fits, next) {
@@ -255,7 +267,32 @@ impl<'a> Names<'a> {
     }
 }
 
-fn part(text: &str) -> Result<Part, PatternError> {
+/// Whether the name begins with the first text and ends in the last, and has the others between
+/// them in this order.
+fn has_in_order(texts: &[Box<str>], name: &str) -> bool {
+    let [first, between @ .., last] = texts else { return false };
+    let rest = name.as_bytes().strip_prefix(first.as_bytes());
+    let mut rest = rest.and_then(|rest| rest.strip_suffix(last.as_bytes()));
+    for text in between {
+        rest = rest.and_then(|rest| after_first(rest, text.as_bytes()));
+    }
+    rest.is_some()
+}
+
+/// What follows the first place where the text stands; it is not empty.
+fn after_first<'a>(name: &'a [u8], text: &[u8]) -> Option<&'a [u8]> {
+    let [first, others @ ..] = text else { return Some(name) };
+    let mut left = name;
+    loop {
+        let at = left.iter().position(|byte| byte == first)?;
+        left = left.get(at + 1..)?;
+        if let Some(after) = left.strip_prefix(others) {
+            return Some(after);
+        }
+    }
+}
+
+fn part(text: &str, fold: bool) -> Result<Part, PatternError> {
     if text == "**" {
         return Ok(Part::AnyDepth);
     }
@@ -289,8 +326,20 @@ fn part(text: &str) -> Result<Part, PatternError> {
     };
     Ok(match pieces.iter().map(plain).collect::<Option<String>>() {
         Some(text) => Part::Plain(text.into()),
-        None => Part::Wild(pieces.into()),
+        None => Part::Wild(Wild { between: between(&pieces, fold), pieces: pieces.into() }),
     })
+}
+
+/// The texts between the runs of a component that has no other wildcards.
+fn between(pieces: &[Piece], fold: bool) -> Option<Box<[Box<str>]>> {
+    let texts = pieces.split(|piece| *piece == Piece::Run).map(|text| {
+        let letter = |piece: &Piece| match piece {
+            Piece::Char(c) => Some(if fold { folded(*c) } else { *c }),
+            Piece::Any | Piece::Run | Piece::Class { .. } => None,
+        };
+        Some(text.iter().map(letter).collect::<Option<String>>()?.into())
+    });
+    texts.collect()
 }
 
 /// What follows a `[`. A `]` that stands first is a member; there is no escape inside.
