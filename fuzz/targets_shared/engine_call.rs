@@ -181,7 +181,7 @@ pub fn path(choices: &mut Choices<'_>) -> PathTarget {
 
 fn word(choices: &mut Choices<'_>, texts: &[&str]) -> Word {
     match choices.below(10) {
-        8 => Word::one_of(choices.some(2, 3, |choices| choices.one(texts).to_owned())),
+        7..=8 => Word::one_of(choices.some(2, 3, |choices| choices.one(texts).to_owned())),
         9 => Word::Unknown(Unknown {
             reason: doubt(),
             prefix: choices.one(&["", "p", "g", "-", "/", "push"]).to_owned(),
@@ -194,15 +194,14 @@ fn word(choices: &mut Choices<'_>, texts: &[&str]) -> Word {
 fn command(choices: &mut Choices<'_>) -> Command {
     let word = match choices.once_in(4) {
         true => Word::known(choices.one(&["/usr/bin/git", "/tmp/git", "/work/x", "/opt/tool"])),
-        false => word(choices, &["git", "tool", "sh", "gif", "x"]),
+        false => word(choices, &["git", "git", "tool", "sh", "gif"]),
     };
-    let file = match word.as_known().and_then(|text| AbsPath::parse(text).ok()) {
-        Some(at) if choices.once_in(3) => {
-            Some(PathTarget { real: Real::At(place(choices)), ..PathTarget::plain(at) })
-        }
-        Some(at) => Some(PathTarget::plain(at)),
-        None => None,
-    };
+    let at = word.as_known().and_then(|text| AbsPath::parse(text).ok());
+    let file = at.map(|at| match choices.below(4) {
+        2 => PathTarget { real: Real::At(place(choices)), ..PathTarget::plain(at) },
+        3 => PathTarget { written: at, ..path(choices) },
+        _ => PathTarget::plain(at),
+    });
     Command {
         program: Program { word, file, known: !choices.once_in(3) },
         args: choices.some(0, 4, arg),
@@ -214,7 +213,8 @@ fn command(choices: &mut Choices<'_>) -> Command {
 }
 
 fn arg(choices: &mut Choices<'_>) -> Arg {
-    let word = word(choices, &["push", "pull", "a", "k=v", "k=w", "of=/work/a", "/work/a", "-f"]);
+    let texts = ["push", "push", "pull", "a", "k=v", "k=w", "of=/work/a", "/work/a", "-f"];
+    let word = word(choices, &texts);
     let path = match choices.once_in(4) {
         true => Some(path(choices)),
         false => word.as_known().and_then(|text| AbsPath::parse(text).ok()).map(PathTarget::plain),

@@ -72,6 +72,8 @@ const COMMANDS: &[&str] = &[
     "git $workspace/ ...",
     "git k=v ...",
     "git k=v push ...",
+    "git k=* push",
+    "git of=/work/* push ...",
     "git of=/work/* ...",
     "tool ... | git ...",
     "{tool,git} ... | {sh,git} push",
@@ -244,7 +246,10 @@ impl Rule {
             0 => (&["read"], path),
             1 => (&["write"], path),
             2 => (&["read", "write"], path),
-            3 => (&["exec"], |choices| choices.one(COMMANDS).to_owned()),
+            3 => (&["exec"], |choices| match choices.once_in(3) {
+                true => choices.one(&COMMANDS[..8]).to_owned(),
+                false => choices.one(COMMANDS).to_owned(),
+            }),
             4 => (&["connect"], |choices| choices.one(HOSTS).to_owned()),
             _ => (&["call"], |choices| choices.one(TOOLS).to_owned()),
         };

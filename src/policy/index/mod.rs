@@ -372,3 +372,6 @@ impl<M: Fn(&Entry) -> Truth> Visit for Any<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

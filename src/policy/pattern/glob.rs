@@ -6,7 +6,7 @@
 pub(crate) mod keys;
 
 use super::PatternError;
-use super::fold::{folded, lower, upper};
+use super::fold::{folded, is_folded, lower, upper};
 use crate::model::path::AbsPath;
 
 mod cover;
@@ -41,7 +41,16 @@ enum Part {
     Plain(Box<str>),
     /// `**`: any number of components, none too.
     AnyDepth,
-    Wild(Box<[Piece]>),
+    Wild(Wild),
+}
+
+/// A component with wildcards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wild {
+    pieces: Box<[Piece]>,
+    /// The texts before, between and after its `*`s, a `/` between two, folded if the glob is; where
+    /// it has no other wildcard. Such components are compared text by text.
+    texts: Option<Box<str>>,
 }
 
 /// What one component is made of.
@@ -75,7 +84,7 @@ impl Glob {
         let fixed = root.split('/').skip(1).map(|name| Ok(Part::Plain(name.into())));
         let fixed = anywhere.into_iter().chain(fixed);
         let start = rest.strip_prefix('/').unwrap_or(rest);
-        let written = start.split('/').filter(|text| !text.is_empty()).map(part);
+        let written = start.split('/').filter(|text| !text.is_empty()).map(|text| part(text, fold));
         let mut parts: Vec<Part> = fixed.chain(written).collect::<Result<_, _>>()?;
         parts.dedup_by(|a, b| *a == Part::AnyDepth && *b == Part::AnyDepth);
         let plain = |part: &Part| match part {
@@ -92,21 +101,24 @@ impl Glob {
         Ok(Glob { shape: Shape::Parts { parts: parts.into(), only_below }, fold })
     }
 
-    /// Whether it names this path.
-    pub(super) fn is(&self, path: &str) -> bool {
+    /// Whether it names this path, or with `below` also one that this path lies below.
+    pub(super) fn covers(&self, path: &str, below: bool) -> bool {
         match &self.shape {
-            Shape::Plain(text) => self.after(text, path) == Some(""),
+            Shape::Plain(text) => match self.after(text, path) {
+                Some("") => true,
+                Some(rest) => below && rest.starts_with('/'),
+                None => false,
+            },
             // `**` alone is the root too.
             Shape::Parts { parts, only_below: true } if parts.is_empty() => true,
-            Shape::Parts { parts, only_below } => self.walk(parts, Names::of(path), *only_below),
-        }
-    }
-
-    /// Whether this path lies below one that it names.
-    pub(super) fn is_above(&self, path: &str) -> bool {
-        match &self.shape {
-            Shape::Plain(text) => self.after(text, path).is_some_and(|rest| rest.starts_with('/')),
-            Shape::Parts { parts, .. } => self.walk(parts, Names::of(path), true),
+            Shape::Parts { parts, only_below } => {
+                let reach = match (only_below, below) {
+                    (true, _) => Reach::Below,
+                    (false, true) => Reach::Either,
+                    (false, false) => Reach::Itself,
+                };
+                self.walk(parts, Names::of(path), reach)
+            }
         }
     }
 
@@ -118,7 +130,7 @@ impl Glob {
                 self.after(text, path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
             Shape::Parts { parts, .. } => {
-                self.walk(parts, Names { levels, ..Names::of(path) }, true)
+                self.walk(parts, Names { levels, ..Names::of(path) }, Reach::Below)
             }
         }
     }
@@ -157,14 +169,19 @@ impl Glob {
         Some(left.as_str())
     }
 
-    /// Whether `parts` are all of the names, or with `below` all but one or more at their end. The
-    /// last `**` alone is ever tried again, so time is at most their product.
-    fn walk(&self, parts: &[Part], names: Names<'_>, below: bool) -> bool {
+    /// Whether `parts` are all of the names, or all but some at their end, as `reach` says. The last
+    /// `**` alone is ever tried again, so time is at most their product.
+    fn walk(&self, parts: &[Part], names: Names<'_>, reach: Reach) -> bool {
         let (mut at, mut left) = (0, names);
         let mut again: Option<(usize, Names<'_>)> = None;
         loop {
             let next = left.next();
-            if at == parts.len() && next.is_some() == below {
+            let reached = match reach {
+                Reach::Itself => next.is_none(),
+                Reach::Below => next.is_some(),
+                Reach::Either => true,
+            };
+            if reached && at == parts.len() {
                 return true;
             }
             let fits = match (parts.get(at), next) {
@@ -174,7 +191,10 @@ impl Glob {
                     continue;
                 }
                 (Some(Part::Plain(text)), Some((name, _))) => self.after(text, name) == Some(""),
-                (Some(Part::Wild(pieces)), Some((name, _))) => self.fits(pieces, name),
+                (Some(Part::Wild(wild)), Some((name, _))) => match &wild.texts {
+                    Some(texts) if !self.fold || is_folded(name) => has_in_order(texts, name),
+                    Some(_) | None => self.fits(&wild.pieces, name),
+                },
                 (None, _) | (_, None) => false,
             };
             if let (true, Some((_, rest))) = (fits, next) {
@@ -230,6 +250,17 @@ impl Glob {
     }
 }
 
+/// Where a glob that was walked may leave the path.
+#[derive(Debug, Clone, Copy)]
+enum Reach {
+    /// At its end.
+    Itself,
+    /// Before its end.
+    Below,
+    /// Wherever it is.
+    Either,
+}
+
 /// The components of a path from some place on, and then so many that no one would choose.
 #[derive(Debug, Clone, Copy)]
 struct Names<'a> {
@@ -247,17 +278,49 @@ impl<'a> Names<'a> {
         match self.left {
             // What lies below the root has no empty name before it.
             Some("") if self.levels > 0 => Names { left: None, ..self }.next(),
-            Some(left) => Some(match left.split_once('/') {
-                Some((name, left)) => (name, Names { left: Some(left), ..self }),
-                None => (left, Names { left: None, ..self }),
-            }),
+            Some(left) => {
+                // Names are short: this is quicker than to set out a search.
+                let end = left.bytes().position(|byte| byte == b'/');
+                let name = end.and_then(|end| left.get(..end)).unwrap_or(left);
+                Some((name, Names { left: end.and_then(|end| left.get(end + 1..)), ..self }))
+            }
             None if self.levels > 0 => Some((UNLIKELY, Names { levels: self.levels - 1, ..self })),
             None => None,
         }
     }
 }
 
-fn part(text: &str) -> Result<Part, PatternError> {
+/// Whether the name begins with the first text and ends in the last, and has the others between
+/// them in this order. A `/` stands between two texts.
+fn has_in_order(texts: &str, name: &str) -> bool {
+    let mut texts = texts.as_bytes().split(|byte| *byte == b'/');
+    let first = texts.next().unwrap_or_default();
+    let last = texts.next_back().unwrap_or_default();
+    let Some(rest) = name.as_bytes().strip_prefix(first) else { return false };
+    let Some(mut rest) = rest.strip_suffix(last) else { return false };
+    for text in texts {
+        match after_first(rest, text) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// What follows the first place where the text stands; it is not empty.
+fn after_first<'a>(name: &'a [u8], text: &[u8]) -> Option<&'a [u8]> {
+    let [first, others @ ..] = text else { return Some(name) };
+    let mut left = name;
+    loop {
+        let at = left.iter().position(|byte| byte == first)?;
+        left = left.get(at + 1..)?;
+        if let Some(after) = left.strip_prefix(others) {
+            return Some(after);
+        }
+    }
+}
+
+fn part(text: &str, fold: bool) -> Result<Part, PatternError> {
     if text == "**" {
         return Ok(Part::AnyDepth);
     }
@@ -291,8 +354,19 @@ fn part(text: &str) -> Result<Part, PatternError> {
     };
     Ok(match pieces.iter().map(plain).collect::<Option<String>>() {
         Some(text) => Part::Plain(text.into()),
-        None => Part::Wild(pieces.into()),
+        None => Part::Wild(Wild { texts: texts(&pieces, fold), pieces: pieces.into() }),
     })
+}
+
+/// The texts before, between and after the runs of a component that has no other wildcards. No
+/// character of it is a `/`.
+fn texts(pieces: &[Piece], fold: bool) -> Option<Box<str>> {
+    let letter = |piece: &Piece| match piece {
+        Piece::Char(c) => Some(if fold { folded(*c) } else { *c }),
+        Piece::Run => Some('/'),
+        Piece::Any | Piece::Class { .. } => None,
+    };
+    pieces.iter().map(letter).collect::<Option<String>>().map(Into::into)
 }
 
 /// What follows a `[`. A `]` that stands first is a member; there is no escape inside.
@@ -349,9 +423,10 @@ mod tests {
 
     fn holds(pattern: &str, path: &str, fold: bool) {
         let glob = Glob::parse("", pattern, fold).unwrap();
-        assert_eq!(glob.is(path), reference(pattern, path, fold), "{pattern} is {path}, {fold}");
-        let below = reference(&format!("{pattern}/**"), path, fold);
-        assert_eq!(glob.is_above(path), below, "{pattern} above {path}, {fold}");
+        let named = reference(pattern, path, fold);
+        assert_eq!(glob.covers(path, false), named, "{pattern} is {path}, {fold}");
+        let below = named || reference(&format!("{pattern}/**"), path, fold);
+        assert_eq!(glob.covers(path, true), below, "{pattern} above {path}, {fold}");
     }
 
     #[test]
@@ -417,7 +492,7 @@ mod tests {
             ("/ß", "/ss", true, false),
         ] {
             let glob = Glob::parse("", pattern, fold).unwrap();
-            assert_eq!(glob.is(path), expected, "{pattern} {path}");
+            assert_eq!(glob.covers(path, false), expected, "{pattern} {path}");
         }
     }
 
@@ -431,7 +506,7 @@ mod tests {
     #[test]
     fn a_root_is_taken_as_it_is() {
         let glob = Glob::parse("/a[b]*", "/c", false).unwrap();
-        assert!(glob.is("/a[b]*/c") && !glob.is("/abx/c"));
+        assert!(glob.covers("/a[b]*/c", false) && !glob.covers("/abx/c", false));
     }
 
     #[test]
@@ -439,7 +514,7 @@ mod tests {
         let name = "a".repeat(255);
         let path = format!("/{name}").repeat(15);
         for pattern in [format!("/{}b", "*a".repeat(2_000)), "/**/a*".repeat(600)] {
-            assert!(!Glob::parse("", &pattern, true).unwrap().is(&path));
+            assert!(!Glob::parse("", &pattern, true).unwrap().covers(&path, true));
         }
     }
 

@@ -247,7 +247,7 @@ pub(crate) fn trimmed(path: &str) -> Option<&str> {
 
 impl Choice {
     fn name(&self, path: &str) -> bool {
-        self.glob.is(path) || (self.below && self.glob.is_above(path))
+        self.glob.covers(path, self.below)
     }
 }
 

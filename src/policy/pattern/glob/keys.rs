@@ -62,9 +62,9 @@ impl Glob {
             match part {
                 Part::AnyDepth => {}
                 Part::Plain(text) => key(Has::Name(text.to_string()), true),
-                Part::Wild(pieces) => {
+                Part::Wild(wild) => {
                     let ends = Literal::of(
-                        pieces,
+                        &wild.pieces,
                         |piece| match piece {
                             Piece::Char(c) => Some(*c),
                             Piece::Any | Piece::Run | Piece::Class { .. } => None,
