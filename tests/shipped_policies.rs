@@ -334,9 +334,7 @@ fn is_no_name(host: &str) -> bool {
     let address = !host.is_empty() && host.chars().all(|c| c.is_ascii_digit() || c == '.');
     let reserved = ["example", "localhost", "test", "invalid"];
     let any = host.chars().all(|c| matches!(c, '*' | '.'));
-    any
-        || address
-        || host.rsplit('.').next().is_some_and(|last| reserved.contains(&last))
+    any || address || host.rsplit('.').next().is_some_and(|last| reserved.contains(&last))
 }
 
 #[test]
