@@ -16,7 +16,7 @@ const ANY_NAME: &[Piece] = &[Piece::Run];
 impl Glob {
     /// Whether every path that `other` names is one that this names; `below` and `other_below`
     /// say of which of the two what lies below is meant too.
-    pub(in crate::policy::pattern) fn covers(
+    pub(in crate::policy::pattern) fn covers_glob(
         &self,
         below: bool,
         other: &Glob,
@@ -140,7 +140,7 @@ fn symbol(part: &Part) -> Symbol<'_> {
     match part {
         Part::AnyDepth => Symbol::AnyDepth,
         Part::Plain(name) => Symbol::Plain(name),
-        Part::Wild(pieces) => Symbol::Wild(pieces),
+        Part::Wild(wild) => Symbol::Wild(&wild.pieces),
     }
 }
 

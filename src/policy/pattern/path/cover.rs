@@ -44,7 +44,7 @@ impl Cover for PathPattern {
 
 impl Choice {
     fn covers(&self, other: &Choice) -> bool {
-        self.glob.covers(self.below, &other.glob, other.below)
+        self.glob.covers_glob(self.below, &other.glob, other.below)
     }
 
     /// Whether this fires for each tree for which `other` does because its fixed part lies below
