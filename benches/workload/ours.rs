@@ -6,6 +6,7 @@
 use super::{Failure, Names, Request, Rule, Verb};
 use std::sync::Arc;
 use toolgate::author::check::check;
+use toolgate::engine::oracle::oracle;
 use toolgate::engine::{decide, rule};
 use toolgate::facts::{Place, gather};
 use toolgate::model::access::{Access, Verb as Does};
@@ -167,9 +168,9 @@ impl Ours {
         decide(&self.policy, facts, &self.redactor).verdict == Verdict::Allow
     }
 
-    /// The same by the naive evaluator, a loop over all rules. Today `decide` is that loop.
+    /// The same by the naive evaluator, a loop over all rules.
     pub fn scan(&self, facts: &Facts) -> bool {
-        self.decide(facts)
+        oracle(&self.policy, facts).verdict == Verdict::Allow
     }
 
     /// From the event's bytes to the decision, as the sidecar makes it: read, gathered, decided,
