@@ -169,8 +169,8 @@ impl Glob {
         Some(left.as_str())
     }
 
-    /// Whether `parts` are all of the names, or all but some at their end, as `reach` says. Only the
-    /// last `**` is ever tried again, so time is at most their product.
+    /// Whether `parts` are all of the names, or all but some at their end, as `reach` says. Only
+    /// the last `**` is ever tried again, so time is at most their product.
     fn walk(&self, parts: &[Part], names: Names<'_>, reach: Reach) -> bool {
         let (mut at, mut left) = (0, names);
         let mut again: Option<(usize, Names<'_>)> = None;
