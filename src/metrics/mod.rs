@@ -40,16 +40,8 @@ const BUCKETS: [f64; 16] = [
 
 const VERDICTS: [Verdict; 4] = [Verdict::Allow, Verdict::Ask, Verdict::Deny, Verdict::Defer];
 
-const BASES: [&str; 8] = [
-    "rule",
-    "default",
-    "unattended",
-    "built-in",
-    "limit",
-    "budget",
-    "failsafe",
-    UNRECORDED,
-];
+const BASES: [&str; 8] =
+    ["rule", "default", "unattended", "built-in", "limit", "budget", "failsafe", UNRECORDED];
 
 /// What a refusal rests on whose record could not be written, whatever was decided.
 const UNRECORDED: &str = "unrecorded";

@@ -55,7 +55,8 @@ impl Now<'_> {
         all.register_with_unit("log_waiting", help, unit, waiting);
         let (unit, started) = seconds(self.started);
         all.register_with_unit("start_time", "When it started, since 1970", unit, started);
-        let policy = vec![("name", self.policy.name.clone()), ("sha256", self.policy.sha256.clone())];
+        let policy =
+            vec![("name", self.policy.name.clone()), ("sha256", self.policy.sha256.clone())];
         all.register("policy", "The policy in force", Info::new(policy));
         let build = vec![("version", self.version.to_owned())];
         all.register("build", "Which toolgate this is", Info::new(build));

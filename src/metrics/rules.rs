@@ -137,8 +137,8 @@ impl Collector for Rules {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let table = self.table();
         let both = [
-            ("rule_matches", "Rules that spoke in decisions, by what they say", false),
-            ("shadow_rule_matches", "Rules in shadow mode that would have spoken", true),
+            ("rule_matches", "Rules that spoke in decisions, by what they say.", false),
+            ("shadow_rule_matches", "Rules in shadow mode that would have spoken.", true),
         ];
         for (name, help, shadow) in both {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;

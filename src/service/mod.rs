@@ -5,6 +5,7 @@ pub mod config;
 pub mod layers;
 pub mod load;
 mod memory;
+mod notify;
 pub mod protect;
 pub mod reload;
 pub mod socket;

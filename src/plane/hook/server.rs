@@ -105,7 +105,12 @@ impl Server {
             return denial(None, "the guard is closing");
         };
         match in_time(read_event(stream, head)).await {
-            Ok(bytes) => self.event(runtime, &bytes, uid).await,
+            Ok(bytes) => {
+                let read = std::time::Instant::now();
+                let reply = self.event(runtime, &bytes, uid).await;
+                self.gate.answered(read.elapsed());
+                reply
+            }
             Err(why) => self.unreadable(&why, uid).await,
         }
     }
