@@ -140,6 +140,8 @@ pub const METRICS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long the sidecar gives its own threads to judge a call that is nobody's before it counts as
 /// hung: half of what a probe waits for it.
 pub const SELF_CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the service manager may take to make room for what it is told: it must not hold us up.
+pub const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connections of the admin listener served at once; a further one waits.
 pub const ADMIN_HTTP_CONNECTIONS_MAX: usize = 16;
 

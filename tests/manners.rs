@@ -14,6 +14,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 const POLICY: &str = r#"
 schema = 1
@@ -27,6 +29,9 @@ allow = ["Read", "Bash"]
 [exec]
 allow = ["cat ..."]
 "#;
+
+/// How long anything may take before a test fails: far above what it needs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_toolgate"))
@@ -128,41 +133,41 @@ fn a_second_signal_ends_it_at_once() {
     }
 }
 
-/// A service manager that hears what is said to it.
+/// A service manager that hears all that is said to it, as it is said: a socket holds ten messages.
 struct Manager {
-    socket: UnixDatagram,
+    messages: Receiver<String>,
     heard: Vec<String>,
 }
 
 impl Manager {
     fn listen(at: &SocketAddr) -> Manager {
         let socket = UnixDatagram::bind_addr(at).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        Manager { socket, heard: Vec::new() }
-    }
-
-    /// The next message that holds this line, and no message before it that holds the other.
-    fn hears(&mut self, line: &str) -> String {
-        until(line, || {
+        let (sender, messages) = channel();
+        std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            while let Ok(read) = self.socket.recv(&mut bytes) {
-                let message = String::from_utf8(bytes[..read].to_vec()).unwrap();
-                self.heard.push(message.clone());
-                if message.lines().any(|said| said == line) {
-                    return Some(message);
+            while let Ok(read) = socket.recv(&mut bytes) {
+                if sender.send(String::from_utf8(bytes[..read].to_vec()).unwrap()).is_err() {
+                    break;
                 }
             }
-            None
-        })
+        });
+        Manager { messages, heard: Vec::new() }
     }
 
-    /// What was heard since the last time this was asked.
-    fn forget(&mut self) -> Vec<String> {
-        let mut bytes = [0; 4096];
-        while let Ok(read) = self.socket.recv(&mut bytes) {
-            self.heard.push(String::from_utf8(bytes[..read].to_vec()).unwrap());
+    /// The next message that holds this line.
+    fn hears(&mut self, line: &str) -> String {
+        loop {
+            let message = self.messages.recv_timeout(PATIENCE).expect(line);
+            self.heard.push(message.clone());
+            if message.lines().any(|said| said == line) {
+                return message;
+            }
         }
-        std::mem::take(&mut self.heard)
+    }
+
+    /// The next message, whatever it is.
+    fn next(&self) -> String {
+        self.messages.recv_timeout(PATIENCE).unwrap()
     }
 }
 
@@ -218,13 +223,9 @@ fn a_sidecar_that_cannot_do_its_work_gives_no_sign_of_life() {
     // A denial waits for the disk, and so finds that the log is gone.
     assert_eq!(sidecar.hook(read(Path::new("/elsewhere/a"))).status.code(), Some(2));
     let failing = |message: &str| message.starts_with("STATUS=refusing every call: the log failed");
-    until("it says why", || manager.forget().iter().any(|said| failing(said)).then_some(()));
-    // From then on it says nothing else: ten times over.
-    let mut said = Vec::new();
-    until("it says it again", || {
-        said.extend(manager.forget());
-        (said.len() >= 10).then_some(())
-    });
+    while !failing(&manager.next()) {}
+    // From then on it says nothing else.
+    let said: Vec<String> = (0..10).map(|_| manager.next()).collect();
     assert!(said.iter().all(|message| failing(message)), "{said:?}");
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sidecar::Sidecar;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -346,14 +346,15 @@ fn the_operators_guide_names_every_metric_and_no_other() {
     sidecar.stop();
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn with_http(port: u16) -> Sidecar {
-    let admin = format!("[admin]\nlisten = \"127.0.0.1:{port}\"");
-    Sidecar::start_with(POLICY, &admin, &mut Command::new(env!("CARGO_BIN_EXE_toolgate")))
+/// A sidecar that answers over HTTP, and its port, which the system chose.
+fn with_http() -> (Sidecar, u16) {
+    let admin = "[admin]\nlisten = \"127.0.0.1:0\"";
+    let sidecar =
+        Sidecar::start_with(POLICY, admin, &mut Command::new(env!("CARGO_BIN_EXE_toolgate")));
+    let told = std::fs::read_to_string(sidecar.path("stderr")).unwrap();
+    let (_, port) = told.split_once("127.0.0.1:").unwrap();
+    let port = port.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+    (sidecar, port)
 }
 
 /// What is answered: the status line, the head and the body.
@@ -373,8 +374,7 @@ fn get(port: u16, path: &str) -> (String, String, String) {
 
 #[test]
 fn the_same_is_told_over_http() {
-    let port = free_port();
-    let sidecar = with_http(port);
+    let (sidecar, port) = with_http();
     sidecar.hook(read(&sidecar.path("work/.env"), None));
     let (status, head, body) = get(port, "/metrics");
     assert_eq!(status, "HTTP/1.1 200 OK");
@@ -405,11 +405,7 @@ fn the_same_is_told_over_http() {
 }
 
 #[test]
-fn nobody_is_answered_over_http_unless_it_was_said() {
-    let port = free_port();
-    let sidecar = Sidecar::start(POLICY);
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
-    sidecar.stop();
+fn other_machines_are_not_answered_unless_it_was_said() {
     for listen in ["0.0.0.0:0", "[::]:0"] {
         let scratch = tempfile::tempdir().unwrap();
         let (at, file) = (scratch.path().display(), scratch.path().join("toolgate.toml"));
@@ -424,4 +420,18 @@ fn nobody_is_answered_over_http_unless_it_was_said() {
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(told.contains("add `expose = true`"), "{told}");
     }
+}
+
+#[test]
+fn whoever_says_nothing_over_http_is_hung_up_on_and_holds_up_nobody() {
+    let (sidecar, port) = with_http();
+    let mut silent: Vec<TcpStream> =
+        (0..8).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
+    silent[0].write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n").unwrap();
+    assert_eq!(get(port, "/livez").0, "HTTP/1.1 200 OK");
+    for stream in &mut silent {
+        // Ends only when the sidecar ends it.
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    sidecar.stop();
 }

@@ -200,6 +200,8 @@ impl<S: Storage> Owner<S> {
                 return;
             }
         };
+        // A new file may have been begun, with all of the one before it synced.
+        self.shared.waiting.begin(oldest);
         let mut to_sync = Vec::new();
         for (job, receipt) in jobs.into_iter().zip(receipts) {
             match job.durability {

@@ -205,7 +205,11 @@ impl Metrics {
         match record.kind {
             Kind::Finding => self.found(detail("code").unwrap_or(OTHER)),
             Kind::BadInput => {
-                let listener = if detail("socket") == Some("admin") { "admin" } else { "hook" };
+                let listener = match detail("socket") {
+                    Some("admin") => "admin",
+                    Some("http") => "http",
+                    Some(_) | None => "hook",
+                };
                 self.bad_inputs.get_or_create(&[("listener", listener)]).inc();
             }
             _ => {}

@@ -5,6 +5,7 @@
 //! which refuses everything is started anew.
 
 use super::admin;
+use crate::limits::NOTIFY_TIMEOUT;
 use crate::model::decision::PolicyId;
 use nix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
@@ -76,8 +77,7 @@ impl Notify {
     fn tell(&self, what: &str) {
         let Some(to) = &self.to else { return };
         let told = UnixDatagram::unbound().and_then(|socket| {
-            // A manager that does not read must not hold us up.
-            socket.set_nonblocking(true)?;
+            socket.set_write_timeout(Some(NOTIFY_TIMEOUT))?;
             socket.send_to_addr(what.as_bytes(), to)
         });
         if let Err(error) = told {

@@ -220,6 +220,8 @@ fn listen(
 fn listen_http(address: SocketAddr) -> Result<TcpListener, ConfigError> {
     let listening = std::net::TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        tracing::info!(%address, "metrics and probes are answered over HTTP");
         TcpListener::from_std(listener)
     });
     listening.map_err(|error| {

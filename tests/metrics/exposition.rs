@@ -34,8 +34,11 @@ fn is_name(text: &str) -> bool {
     first && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+/// In the order in which they stand.
+type Labels = Vec<(String, String)>;
+
 /// The name, the labels with their escapes undone, and what stands after them.
-fn sample(line: &str) -> Result<(&str, Vec<(String, String)>, &str), String> {
+fn sample(line: &str) -> Result<(&str, Labels, &str), String> {
     let wrong = |what: &str| format!("{what}: `{line}`");
     let end = line.find(['{', ' ']).ok_or_else(|| wrong("no value"))?;
     let (name, mut rest) = line.split_at(end);
@@ -68,7 +71,7 @@ fn sample(line: &str) -> Result<(&str, Vec<(String, String)>, &str), String> {
                 None => return Err(wrong("no comma")),
             }
         }
-        rest = &rest[1..];
+        rest = rest.strip_prefix('}').unwrap_or_default();
     }
     let value = rest.strip_prefix(' ').ok_or_else(|| wrong("no value"))?;
     Ok((name, labels, value))
