@@ -62,15 +62,20 @@ impl Notify {
     /// new start would help against.
     pub(super) async fn watch(self, server: Arc<admin::Server>) {
         let Some(every) = self.watchdog.filter(|_| self.to.is_some()) else { return };
+        let mut is_well = true;
         loop {
-            match server.problems().await.first() {
-                None => self.tell("WATCHDOG=1"),
+            let problems = server.problems().await;
+            match problems.first() {
+                None if is_well => self.tell("WATCHDOG=1"),
+                None => self.tell("WATCHDOG=1\nSTATUS=judging again"),
                 Some(why) => {
                     tracing::error!(why, "no sign of life is given to the service manager");
                     self.tell(&format!("STATUS=refusing every call: {}", line(why)));
                 }
             }
-            tokio::time::sleep(every / 2).await;
+            is_well = problems.is_empty();
+            // What passes by itself must not cost a restart: look again well before the end.
+            tokio::time::sleep(if is_well { every / 2 } else { every / 8 }).await;
         }
     }
 
