@@ -12,6 +12,7 @@ use crate::audit::{AuditError, Journal, Options};
 use crate::gate::Gate;
 use crate::limits::DRAIN_TIMEOUT;
 use crate::model::record::{Kind, Record};
+use crate::plane::hook::door::Door;
 use crate::plane::hook::server::Server;
 use crate::redact::{RedactError, Redactor};
 use crate::session::RebuildError;
@@ -157,7 +158,7 @@ fn listen(
         named => named.to_vec(),
     };
     let operators = admin::operators(us, &agents);
-    let server = Arc::new(Server::new(Arc::clone(&gate), world, agents));
+    let server = Arc::new(Server::new(Arc::new(Door::new(Arc::clone(&gate), world)), agents));
     let watched = (Arc::clone(&server), socket.clone());
     let admin = admin::Server::new(Arc::clone(&gate), reloads.clone(), watched, operators);
     let tasks = vec![
