@@ -7,6 +7,7 @@
 
 pub mod client;
 pub mod door;
+pub mod events;
 pub mod protocol;
 pub mod runtime;
 pub mod server;
