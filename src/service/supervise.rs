@@ -2,12 +2,13 @@
 
 use super::admin;
 use super::config::{Config, ConfigError};
+use super::http;
 use super::layers::Places;
 use super::load::{LoadError, anchors, load_to_serve};
 use super::memory;
 use super::protect::Own;
 use super::reload::{Cause, Reloader, Reloads, record};
-use super::socket;
+use super::socket::{self, Rights};
 use crate::audit::{AuditError, Journal, Options};
 use crate::gate::Gate;
 use crate::limits::DRAIN_TIMEOUT;
@@ -69,6 +70,7 @@ const WORKERS: usize = 2;
 pub struct Running {
     gate: Arc<Gate>,
     server: Arc<Server>,
+    http: Option<http::Listening>,
     reloads: Reloads,
     tasks: Vec<JoinHandle<()>>,
     socket: PathBuf,
@@ -82,6 +84,9 @@ async fn run(config: &Config, config_file: Option<&Path>) -> Result<(), ServiceE
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(system)?;
     let running = start(config, config_file).await?;
+    if let Some(http) = &running.http {
+        eprintln!("answering HTTP hooks on {}", http.url);
+    }
     eprintln!("listening on {}", running.socket.display());
     loop {
         tokio::select! {
@@ -150,24 +155,34 @@ fn listen(
     (reloader, reloads): (Reloader, Reloads),
 ) -> Result<Running, ServiceError> {
     let (socket, admin_socket) = (config.hook.socket.clone(), config.admin_socket()?);
-    let listener = socket::listen(&config.hook)?;
-    let admin_listener = socket::listen_for_operators(&admin_socket)?;
+    let hook = &config.hook;
+    let rights = Rights { mode: hook.mode()?, owner: hook.owner, group: hook.group };
+    let bounds = hook.bounds()?;
+    let door = Arc::new(Door::new(Arc::clone(&gate), world));
+    // First: it alone has a token that may be wrong, and leaves nothing behind then.
+    let http = http::listen(&config.http, &door)?;
+    let listener = socket::listen(&socket, rights)?;
+    let admin_listener = socket::listen(&admin_socket, Rights::OURS)?;
     let us = nix::unistd::geteuid().as_raw();
     let agents = match config.hook.allow_uid.as_slice() {
         [] => vec![us],
         named => named.to_vec(),
     };
     let operators = admin::operators(us, &agents);
-    let server = Arc::new(Server::new(Arc::new(Door::new(Arc::clone(&gate), world)), agents));
+    let server = Arc::new(Server::new(door, agents, bounds));
     let watched = (Arc::clone(&server), socket.clone());
     let admin = admin::Server::new(Arc::clone(&gate), reloads.clone(), watched, operators);
-    let tasks = vec![
+    let mut tasks = vec![
         tokio::spawn(Arc::clone(&server).serve(listener)),
         tokio::spawn(admin.serve(admin_listener)),
         tokio::spawn(reloader.run()),
         tokio::spawn(memory::keep_written(Arc::clone(&gate))),
     ];
-    Ok(Running { gate, server, reloads, tasks, socket, admin_socket })
+    let http = http.map(|(listening, task)| {
+        tasks.push(task);
+        listening
+    });
+    Ok(Running { gate, server, http, reloads, tasks, socket, admin_socket })
 }
 
 impl Running {
@@ -192,7 +207,16 @@ impl Running {
         for socket in [&self.socket, &self.admin_socket] {
             let _ = std::fs::remove_file(socket);
         }
-        if tokio::time::timeout(DRAIN_TIMEOUT, self.server.idle()).await.is_err() {
+        if let Some(http) = &self.http {
+            http.close();
+        }
+        let idle = async {
+            self.server.idle().await;
+            if let Some(http) = &self.http {
+                http.server.idle().await;
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIMEOUT, idle).await.is_err() {
             tracing::warn!("calls were still open at the end; their clients deny them");
         }
         // On the disk before we go: this record is synced, and so is everything before it.

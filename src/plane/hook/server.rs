@@ -4,9 +4,10 @@
 //! slow, gets a denial where one can be said, and the server goes on.
 
 use super::door::{Door, Peer};
+use super::limit::{Bounds, Limiter};
 use super::protocol::{HEAD_BYTES_MAX, Reply, parse_request_head};
 use super::runtime::denial;
-use crate::limits::{EVENT_BYTES_MAX, EVENT_READ_TIMEOUT, HOOK_CONNECTIONS_MAX};
+use crate::limits::{EVENT_BYTES_MAX, EVENT_READ_TIMEOUT};
 use crate::model::principal::Runtime;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,20 +18,22 @@ use tokio::sync::Semaphore;
 pub struct Server {
     door: Arc<Door>,
     allow_uid: Vec<u32>,
+    limiter: Arc<Limiter>,
     /// One place for each connection served; all are free when the server is idle.
     places: Arc<Semaphore>,
 }
 
 impl Server {
-    /// Serves the agents whose user is one of `allow_uid`.
+    /// Serves the agents whose user is one of `allow_uid`, within `bounds`.
     #[must_use]
-    pub fn new(door: Arc<Door>, allow_uid: Vec<u32>) -> Server {
-        Server { door, allow_uid, places: Arc::new(Semaphore::new(HOOK_CONNECTIONS_MAX)) }
+    pub fn new(door: Arc<Door>, allow_uid: Vec<u32>, bounds: Bounds) -> Server {
+        let places = Arc::new(Semaphore::new(bounds.connections));
+        Server { door, allow_uid, limiter: Limiter::new(bounds), places }
     }
 
     /// Waits until no connection is being served.
     pub async fn idle(&self) {
-        let all = u32::try_from(HOOK_CONNECTIONS_MAX).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.limiter.bounds().connections).unwrap_or(u32::MAX);
         let _ = self.places.acquire_many(all).await;
     }
 
@@ -38,7 +41,8 @@ impl Server {
     #[must_use]
     pub fn connections(&self) -> usize {
         // The place that waits for the next connection serves none.
-        HOOK_CONNECTIONS_MAX.saturating_sub(self.places.available_permits() + 1)
+        let all = self.limiter.bounds().connections;
+        all.saturating_sub(self.places.available_permits() + 1)
     }
 
     /// Serves until the listener fails for good or the task is dropped.
@@ -68,9 +72,8 @@ impl Server {
                 self.request(&mut stream, Peer::user(peer.uid())).await
             }
             Ok(peer) => {
-                let why = "a user who may not speak here";
-                self.door.bad_input(None, why, &[], Peer::user(peer.uid())).await;
-                denial(None, "this user may not speak to the guard")
+                let why = "this user may not speak to the guard";
+                self.door.refuse(why, &[], Peer::user(peer.uid()), &self.limiter).await
             }
             Err(_) => denial(None, "the guard cannot see who is speaking"),
         };
@@ -80,6 +83,12 @@ impl Server {
     }
 
     async fn request(&self, stream: &mut UnixStream, peer: Peer) -> Reply {
+        let _seat = match self.limiter.connect(peer.uid) {
+            Ok(seat) => seat,
+            Err(over) => {
+                return self.door.refuse(&over.to_string(), &[], peer, &self.limiter).await;
+            }
+        };
         let head = match in_time(read_head(stream)).await {
             Ok(head) => head,
             Err(why) => return self.unreadable(&why, peer).await,
@@ -90,7 +99,7 @@ impl Server {
             return denial(None, "the guard is closing");
         };
         match in_time(read_event(stream, head)).await {
-            Ok(bytes) => self.door.event(runtime, &bytes, peer).await,
+            Ok(bytes) => self.door.event(runtime, &bytes, peer, &self.limiter).await,
             Err(why) => self.unreadable(&why, peer).await,
         }
     }

@@ -30,6 +30,17 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Who sent it.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        match self {
+            Event::Call(call) => &call.principal,
+            Event::Other { principal, .. } => principal,
+        }
+    }
+}
+
 /// Why an event cannot be read. It is refused, and a record says so.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
