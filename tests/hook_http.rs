@@ -57,9 +57,8 @@ impl Bench {
         let lines = format!("[http]\n{listen}\ntoken_file = \"{file}\"\n{http}\n");
         let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
         let sidecar = Sidecar::start_with(POLICY, &lines, &mut command);
-        let said = std::fs::read_to_string(sidecar.path("stderr")).unwrap();
-        let url = said.lines().find_map(|line| line.strip_prefix("answering HTTP hooks on "));
-        let at = url.unwrap().strip_prefix("http://").map(|rest| rest.split_once('/').unwrap().0);
+        let url = said(&sidecar, "answering HTTP hooks on ");
+        let at = url.strip_prefix("http://").map(|rest| rest.split_once('/').unwrap().0);
         let address = at.unwrap_or("127.0.0.1:0").parse().unwrap();
         Bench { sidecar, address, _token: token }
     }
@@ -92,6 +91,15 @@ impl Bench {
         let of = details.filter(|details| details["why"].as_str().unwrap().contains(why));
         of.map(|details| details["count"].as_u64().unwrap_or(1)).collect()
     }
+}
+
+/// The rest of the line that begins so, once the sidecar has said it.
+fn said(sidecar: &Sidecar, beginning: &str) -> String {
+    until(beginning, || {
+        let said = std::fs::read_to_string(sidecar.path("stderr")).unwrap();
+        let whole = said.lines().filter(|_| said.ends_with('\n'));
+        whole.into_iter().find_map(|line| Some(line.strip_prefix(beginning)?.to_owned()))
+    })
 }
 
 /// A directory with a file `token` in it.
@@ -191,11 +199,13 @@ fn lives(bench: &mut Bench) {
 }
 
 /// What can go wrong: its name, what is sent for a body, and what the reason must say.
-type Failure = (&'static str, Box<dyn Fn(&str) -> Vec<u8>>, &'static str);
+type Failure = (&'static str, Send, &'static str);
+/// An event, made into what is sent.
+type Send = Box<dyn Fn(&str) -> Vec<u8>>;
 
 /// Whole events in requests that are refused before they are read as such.
 fn refused() -> Vec<Failure> {
-    let swap = |from: &'static str, to: &str| -> Box<dyn Fn(&str) -> Vec<u8>> {
+    let swap = |from: &'static str, to: &str| -> Send {
         let to = to.to_owned();
         Box::new(move |body: &str| {
             let whole = String::from_utf8(request(body)).unwrap();
@@ -203,9 +213,8 @@ fn refused() -> Vec<Failure> {
             whole.replacen(from, &to, 1).into_bytes()
         })
     };
-    let headers = |headers: String| -> Box<dyn Fn(&str) -> Vec<u8>> {
-        Box::new(move |body: &str| with_headers(&headers, body))
-    };
+    let headers =
+        |headers: String| -> Send { Box::new(move |body: &str| with_headers(&headers, body)) };
     let many: String = (0..65).map(|n| format!("X-{n}: y\r\n")).collect();
     let good = format!("Authorization: Bearer {TOKEN}\r\n");
     vec![
@@ -253,7 +262,7 @@ fn refused() -> Vec<Failure> {
 
 /// Events that break off, or are too large.
 fn cut() -> Vec<Failure> {
-    let chunks = |tail: &'static str| -> Box<dyn Fn(&str) -> Vec<u8>> {
+    let chunks = |tail: &'static str| -> Send {
         Box::new(move |body: &str| {
             let open = body.strip_suffix('}').unwrap();
             let head = String::from_utf8(request("")).unwrap();
@@ -283,7 +292,7 @@ fn cut() -> Vec<Failure> {
                 let open = body.strip_suffix('}').unwrap();
                 let whole = String::from_utf8(request(open)).unwrap();
                 let length = format!("Content-Length: {}", open.len());
-                whole.replace(&length, "Content-Length: 18446744073709551614").into_bytes()
+                whole.replace(&length, "Content-Length: 1152921504606846976").into_bytes()
             }),
             "larger than 16 MiB",
         ),
@@ -650,6 +659,56 @@ fn what_goes_over_a_limit_is_denied_and_counted() {
     });
     assert!(counts.len() < 10, "{counts:?}");
     bench.sidecar.stop();
+}
+
+#[test]
+fn the_hook_socket_has_the_same_limits() {
+    let start = |line: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+        Sidecar::start_with(POLICY, line, &mut command)
+    };
+    let stop = event("Stop", &json!({})).to_string();
+    let told = |sidecar: &Sidecar| {
+        let output = sidecar.hook(pre("Read", &json!({"file_path": "/etc/passwd"})).to_string());
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let busy = start("events_per_second = 1");
+    // Two seconds' worth, and then none until they are forgiven.
+    let over =
+        until("there are too many", || Some(told(&busy)).filter(|why| why.contains("too many")));
+    assert!(over.contains("too many events"), "{over}");
+    let output = busy.hook(&stop);
+    assert_eq!((output.status.code(), output.stdout), (Some(0), Vec::new()));
+    busy.stop();
+    let crowded = start("connections_per_uid = 1");
+    let mut first = UnixStream::connect(crowded.socket()).unwrap();
+    let over =
+        until("the first is seen", || Some(told(&crowded)).filter(|w| w.contains("too many")));
+    assert!(over.contains("too many connections"), "{over}");
+    first.shutdown(Shutdown::Write).unwrap();
+    rest(&mut first);
+    until("the first is gone", || Some(told(&crowded)).filter(|why| !why.contains("too many")));
+    crowded.stop();
+}
+
+#[test]
+fn nothing_listens_unless_it_is_asked_for() {
+    let sidecar = Sidecar::start(POLICY);
+    said(&sidecar, "listening on ");
+    let all = std::fs::read_to_string(sidecar.path("stderr")).unwrap();
+    assert!(!all.contains("HTTP"), "{all}");
+    sidecar.stop();
+    let token = token_file(TOKEN.as_bytes(), 0o600);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    command.arg("serve").arg("--http-token-file").arg(token.path().join("token"));
+    for (name, at) in [("--socket", "run/s"), ("--audit", "audit"), ("--workspace", "work")] {
+        command.arg(name).arg(token.path().join(at));
+    }
+    std::fs::create_dir(token.path().join("work")).unwrap();
+    let output = command.env("HOME", token.path()).env_remove("XDG_CONFIG_HOME").output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && told.contains("needs `listen`"), "{told}");
 }
 
 #[test]

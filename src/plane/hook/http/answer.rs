@@ -29,6 +29,15 @@ pub(super) struct Asked {
     pub(super) watch: Arc<Watch>,
 }
 
+/// What is left of a request once it has its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// The next request may follow.
+    Nothing,
+    /// Something that nobody reads, behind which no other request is found.
+    Unread,
+}
+
 /// Where Claude Code's events are sent.
 const CLAUDE: &str = "/v1/hook/claude";
 /// What a client may rely on: see [`HTTP_IDLE_TOLD`].
@@ -50,9 +59,9 @@ impl Asked {
         // never goes out, and the connection ends with a denial that has one.
         let is_bodiless = matches!(*request.method(), Method::HEAD | Method::CONNECT);
         let (head, mut body) = request.into_parts();
-        let reply = match refused.or_else(|| self.unheard(&head.headers)) {
+        let (reply, rest) = match refused.or_else(|| self.unheard(&head.headers)) {
             Some(why) => self.refuse(&why, &mut body).await,
-            None => self.event(&head.headers, body).await,
+            None => self.event(&head.headers, &mut body).await,
         };
         let mut response = Response::new(Body::from(object(&reply)));
         if is_bodiless {
@@ -60,7 +69,7 @@ impl Asked {
         }
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if is_bodiless || self.is_last() {
+        if is_bodiless || rest == Rest::Unread || self.is_last() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         } else if let Ok(told) = format!("timeout={}", HTTP_IDLE_TOLD.as_secs()).parse() {
             headers.insert(KEEP_ALIVE, told);
@@ -87,33 +96,38 @@ impl Asked {
         self.server.closing.borrow().then(|| "the guard is closing".to_owned())
     }
 
-    async fn refuse(&self, why: &str, body: &mut Body) -> Reply {
+    async fn refuse(&self, why: &str, body: &mut Body) -> (Reply, Rest) {
         let mut beginning = Vec::new();
         // Whatever came of it, in whatever time it took, is as good as it gets.
-        let _ = read(body, HTTP_STRANGER_BYTES_MAX, &mut beginning).await;
-        self.server.door.refuse(why, &beginning, self.peer, &self.server.limiter).await
+        let rest = match read(body, HTTP_STRANGER_BYTES_MAX, &mut beginning).await {
+            Ok(()) => Rest::Nothing,
+            Err(_) => Rest::Unread,
+        };
+        let (door, limiter) = (&self.server.door, &self.server.limiter);
+        (door.refuse(why, &beginning, self.peer, limiter).await, rest)
     }
 
-    async fn event(&self, headers: &HeaderMap, mut body: Body) -> Reply {
+    async fn event(&self, headers: &HeaderMap, body: &mut Body) -> (Reply, Rest) {
         let stated = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let length: usize = stated.and_then(|text| text.parse().ok()).unwrap_or(EVENT_BYTES_MAX);
         if length > EVENT_BYTES_MAX {
-            return self.refuse(&too_large(), &mut body).await;
+            return self.refuse(&too_large(), body).await;
         }
         let server = &self.server;
         // Held until the answer is made: events of all connections share this much memory.
         let Some(_room) = server.door.room(length).await else {
-            return denied(&[], "the guard is closing");
+            return (denied(&[], "the guard is closing"), Rest::Unread);
         };
         let mut bytes = Vec::new();
-        if let Err(why) = read(&mut body, EVENT_BYTES_MAX, &mut bytes).await {
-            return server.door.refuse(&why, &bytes, self.peer, &server.limiter).await;
+        if let Err(why) = read(body, EVENT_BYTES_MAX, &mut bytes).await {
+            let reply = server.door.refuse(&why, &bytes, self.peer, &server.limiter).await;
+            return (reply, Rest::Unread);
         }
         let bytes: Arc<[u8]> = bytes.into();
         let (door, limiter) = (Arc::clone(&server.door), Arc::clone(&server.limiter));
         let (peer, event) = (self.peer, Arc::clone(&bytes));
-        guarded(&bytes, async move { door.event(Runtime::Claude, &event, peer, &limiter).await })
-            .await
+        let work = async move { door.event(Runtime::Claude, &event, peer, &limiter).await };
+        (guarded(&bytes, work).await, Rest::Nothing)
     }
 }
 

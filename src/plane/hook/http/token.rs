@@ -56,6 +56,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "0123456789abcdef0123456789abcdef";
+    const SHORTER: &str = "123456789abcdef0123456789abcdef";
 
     #[test]
     fn what_is_no_token() {
@@ -63,8 +64,8 @@ mod tests {
         assert!(Token::parse(format!("\t{TEXT}\r\n").as_bytes()).is_ok());
         for (text, error) in [
             ("", BadToken::Short),
-            (&TEXT[1..], BadToken::Short),
-            (&format!("{}{}", &TEXT[1..], " ".repeat(40)), BadToken::Short),
+            (SHORTER, BadToken::Short),
+            (&format!("{}{}", SHORTER, " ".repeat(40)), BadToken::Short),
             (&format!("{TEXT}\n{TEXT}"), BadToken::Unsendable),
             (&format!("{TEXT} x"), BadToken::Unsendable),
             (&format!("{TEXT}é"), BadToken::Unsendable),
@@ -85,7 +86,7 @@ mod tests {
             token.is_borne_by(&headers)
         };
         let good = format!("Bearer {TEXT}");
-        assert!(bears(&[good.clone()]) && bears(&[format!("bearer {TEXT}")]));
+        assert!(bears(std::slice::from_ref(&good)) && bears(&[format!("bearer {TEXT}")]));
         for bad in [
             vec![],
             vec![String::new()],
@@ -95,7 +96,7 @@ mod tests {
             vec![format!("Bearer {TEXT} ")],
             vec![format!("Bearer {}", TEXT.to_uppercase())],
             vec![format!("Bearer {TEXT}0")],
-            vec![format!("Bearer {}", &TEXT[1..])],
+            vec![format!("Bearer {SHORTER}")],
             vec![good.clone(), good],
         ] {
             assert!(!bears(&bad), "{bad:?}");

@@ -87,8 +87,10 @@ pub struct Outgoing(Place);
 enum Place {
     /// In a head, of which so much is there.
     Head(Vec<u8>),
-    /// In a body, of which so many bytes are to come.
-    Body(u64),
+    /// In a body, of which so many bytes are to come, and whether it is the last one.
+    Body(u64, bool),
+    /// Behind the last answer.
+    Ended,
     /// Behind an answer that must not go out.
     Swallowed,
 }
@@ -104,7 +106,7 @@ impl Outgoing {
     pub fn pass(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
         while let Some((first, rest)) = bytes.split_first() {
             match &mut self.0 {
-                Place::Swallowed => return,
+                Place::Swallowed | Place::Ended => return,
                 Place::Head(head) => {
                     head.push(*first);
                     bytes = rest;
@@ -116,21 +118,21 @@ impl Outgoing {
                         self.0 = next;
                     }
                 }
-                Place::Body(left) => {
+                Place::Body(left, is_last) => {
                     let most = usize::try_from(*left).unwrap_or(usize::MAX);
                     let (body, rest) = bytes.split_at(most.min(bytes.len()));
                     out.extend_from_slice(body);
                     *left -= body.len() as u64;
                     bytes = rest;
                     if *left == 0 {
-                        self.0 = Place::default();
+                        self.0 = if *is_last { Place::Ended } else { Place::default() };
                     }
                 }
             }
         }
     }
 
-    /// Whether every answer that was begun has gone out to its end.
+    /// Whether every answer that was begun has gone out to its end, and another one may follow.
     #[must_use]
     pub fn is_between(&self) -> bool {
         matches!(&self.0, Place::Head(head) if head.is_empty())
@@ -146,17 +148,24 @@ impl Outgoing {
 /// What follows a head, and whether it goes out.
 fn after(head: &[u8]) -> (Place, bool) {
     let text = std::str::from_utf8(head).unwrap_or_default();
-    let mut lines = text.split("\r\n");
-    let mut words = lines.next().unwrap_or_default().split(' ');
+    let mut words = text.lines().next().unwrap_or_default().split(' ');
     let version = words.next().unwrap_or_default();
-    let length = lines.find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-    });
+    let header = |wanted: &str| {
+        text.lines().filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
+            name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_ascii_lowercase())
+        })
+    };
+    let length = header("content-length").and_then(|text| text.parse().ok());
+    let is_last = match header("connection") {
+        Some(said) => said == "close",
+        None => version == "HTTP/1.0",
+    };
     match (version, words.next(), length) {
         ("HTTP/1.1", Some("100"), None) => (Place::default(), true),
         // Each of our answers is an object: two bytes at least.
-        ("HTTP/1.0" | "HTTP/1.1", Some("200"), Some(length @ 1..)) => (Place::Body(length), true),
+        ("HTTP/1.0" | "HTTP/1.1", Some("200"), Some(length @ 1..)) => {
+            (Place::Body(length, is_last), true)
+        }
         _ => (Place::Swallowed, false),
     }
 }
@@ -258,9 +267,10 @@ mod tests {
     #[test]
     fn only_200_goes_out_and_nothing_behind_another_answer() {
         let swallowed = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+        let last = GOOD.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
         // A body that looks like a head.
         let as_body = format!(
-            "HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n{swallowed}{GOOD}",
+            "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: {}\r\n\r\n{swallowed}{GOOD}",
             swallowed.len()
         );
         for (written, expected) in [
@@ -276,6 +286,8 @@ mod tests {
             (GOOD.replace("content-length: 2", "content-length: 0"), String::new()),
             (GOOD.replace("200", "2000"), String::new()),
             (as_body.clone(), as_body),
+            (GOOD.replace("1.1", "1.0").repeat(2), GOOD.replace("1.1", "1.0")),
+            (last.repeat(2), last.clone()),
         ] {
             for size in [1, 2, 7, 1_000] {
                 let (mut outgoing, mut out) = (Outgoing::default(), Vec::new());
