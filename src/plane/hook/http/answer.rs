@@ -183,9 +183,14 @@ async fn next(
     std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await
 }
 
-/// The JSON object of a reply: no opinion is an empty one.
+/// The JSON object of a reply: no opinion is an empty one. A command's exit code has no place in
+/// it, so what would hold back by that alone is said in words.
 fn object(reply: &Reply) -> Vec<u8> {
-    if reply.stdout.is_empty() { b"{}".to_vec() } else { reply.stdout.clone() }
+    match (reply.code, reply.stdout.as_slice()) {
+        (0, []) => b"{}".to_vec(),
+        (_, []) => denied(&[], &String::from_utf8_lossy(&reply.stderr)).stdout,
+        (_, said) => said.to_vec(),
+    }
 }
 
 /// A whole answer, for where hyper has none.
@@ -215,6 +220,16 @@ mod tests {
         assert!(String::from_utf8(said).unwrap().contains(r#""permissionDecision":"deny""#));
         let stop = br#"{"hook_event_name":"Stop"}"#;
         assert_eq!(object(&block_on(guarded(stop, panics()))), b"{}");
+    }
+
+    #[test]
+    fn an_exit_code_alone_holds_back_too() {
+        let reply = |code, stdout: &str| {
+            let (stdout, stderr) = (stdout.as_bytes().to_vec(), b"why".to_vec());
+            String::from_utf8(object(&Reply { code, stdout, stderr })).unwrap()
+        };
+        assert_eq!((reply(0, "").as_str(), reply(2, "{1}").as_str()), ("{}", "{1}"));
+        assert!(reply(2, "").contains(r#""permissionDecisionReason":"why""#));
     }
 
     #[test]

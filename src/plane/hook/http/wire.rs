@@ -270,7 +270,8 @@ mod tests {
         let last = GOOD.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
         // A body that looks like a head.
         let as_body = format!(
-            "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: {}\r\n\r\n{swallowed}{GOOD}",
+            "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: {}\r\n\r\n\
+             {swallowed}{GOOD}",
             swallowed.len()
         );
         for (written, expected) in [
