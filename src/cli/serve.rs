@@ -19,6 +19,12 @@ pub(super) struct Arguments {
     /// Where to listen for hooks [default: /run/toolgate/hook.sock]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
+    /// Where to answer HTTP hooks: a loopback address, or `unix:` and a path [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+    /// The file that holds the token of HTTP hooks
+    #[arg(long, value_name = "FILE")]
+    http_token_file: Option<PathBuf>,
     /// Where the log goes [default: the state directory]
     #[arg(long, value_name = "DIR")]
     audit: Option<PathBuf>,
@@ -55,6 +61,12 @@ fn configuration(arguments: &Arguments) -> Result<Config, crate::service::config
     }
     if let Some(socket) = &arguments.socket {
         config.hook.socket.clone_from(socket);
+    }
+    if let Some(address) = &arguments.http {
+        config.http.listen = Some(address.clone());
+    }
+    if let Some(token) = &arguments.http_token_file {
+        config.http.token_file = Some(token.clone());
     }
     if let Some(audit) = &arguments.audit {
         config.audit.dir = Some(audit.clone());

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod config;
+mod http;
 pub mod layers;
 pub mod load;
 mod memory;

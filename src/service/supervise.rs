@@ -2,17 +2,19 @@
 
 use super::admin;
 use super::config::{Config, ConfigError};
+use super::http;
 use super::layers::Places;
 use super::load::{LoadError, anchors, load_to_serve};
 use super::memory;
 use super::notify::Notify;
 use super::protect::Own;
 use super::reload::{Cause, Reloader, Reloads, record};
-use super::socket;
+use super::socket::{self, Rights};
 use crate::audit::{AuditError, Journal, Options};
 use crate::gate::Gate;
 use crate::limits::DRAIN_TIMEOUT;
 use crate::model::record::{Kind, Record};
+use crate::plane::hook::door::Door;
 use crate::plane::hook::server::Server;
 use crate::redact::{RedactError, Redactor};
 use crate::session::RebuildError;
@@ -85,6 +87,7 @@ pub struct Running {
     gate: Arc<Gate>,
     server: Arc<Server>,
     admin: Arc<admin::Server>,
+    http: Option<http::Listening>,
     reloads: Reloads,
     notify: Notify,
     /// What begins something new.
@@ -107,6 +110,9 @@ async fn run(
     let mut hangup = signal(SignalKind::hangup()).map_err(system)?;
     let notify = Notify::from_environment();
     let running = start_telling(notify, config.hook.world()?, config, config_file).await?;
+    if let Some(http) = &running.http {
+        tracing::info!("answering HTTP hooks on {}", http.url);
+    }
     announce(&running.socket);
     running.notify.ready(&running.gate.in_force().policy.id);
     loop {
@@ -190,30 +196,40 @@ fn listen(
     notify: Notify,
 ) -> Result<Running, ServiceError> {
     let (socket, admin_socket) = (config.hook.socket.clone(), config.admin_socket()?);
-    let listener = socket::listen(&config.hook)?;
-    let admin_listener = socket::listen_for_operators(&admin_socket)?;
-    let http_listener = config.admin.listen()?.map(listen_http).transpose()?;
+    let hook = &config.hook;
+    let rights = Rights { mode: hook.mode()?, owner: hook.owner, group: hook.group };
+    let bounds = hook.bounds()?;
+    let door = Arc::new(Door::new(Arc::clone(&gate), world));
+    // First: it alone has a token that may be wrong, and leaves nothing behind then.
+    let http = http::listen(&config.http, &door)?;
+    let telling_listener = config.admin.listen()?.map(listen_http).transpose()?;
+    let listener = socket::listen(&socket, rights)?;
+    let admin_listener = socket::listen(&admin_socket, Rights::OURS)?;
     let us = nix::unistd::geteuid().as_raw();
     let agents = match config.hook.allow_uid.as_slice() {
         [] => vec![us],
         named => named.to_vec(),
     };
     let operators = admin::operators(us, &agents);
-    let server = Arc::new(Server::new(Arc::clone(&gate), world, agents));
+    let server = Arc::new(Server::new(door, agents, bounds));
     let watched = (Arc::clone(&server), socket.clone());
     let admin = admin::Server::new(Arc::clone(&gate), reloads.clone(), watched, operators);
-    let tasks = vec![
+    let mut tasks = vec![
         tokio::spawn(Arc::clone(&server).serve(listener)),
         tokio::spawn(reloader.run()),
         tokio::spawn(memory::keep_written(Arc::clone(&gate))),
     ];
-    let http = http_listener.map(|listener| admin::serve_http(Arc::clone(&admin), listener));
+    let http = http.map(|(listening, task)| {
+        tasks.push(task);
+        listening
+    });
+    let scraped = telling_listener.map(|listener| admin::serve_http(Arc::clone(&admin), listener));
     let mut telling = vec![
         tokio::spawn(Arc::clone(&admin).serve(admin_listener)),
         tokio::spawn(notify.clone().watch(Arc::clone(&admin))),
     ];
-    telling.extend(http.map(tokio::spawn));
-    Ok(Running { gate, server, admin, reloads, notify, tasks, telling, socket, admin_socket })
+    telling.extend(scraped.map(tokio::spawn));
+    Ok(Running { gate, server, admin, http, reloads, notify, tasks, telling, socket, admin_socket })
 }
 
 /// Listens for those who scrape and probe over HTTP.
@@ -252,7 +268,16 @@ impl Running {
         self.notify.stopping();
         self.tasks.iter().for_each(JoinHandle::abort);
         let _ = std::fs::remove_file(&self.socket);
-        if tokio::time::timeout(DRAIN_TIMEOUT, self.server.idle()).await.is_err() {
+        if let Some(http) = &self.http {
+            http.close();
+        }
+        let idle = async {
+            self.server.idle().await;
+            if let Some(http) = &self.http {
+                http.server.idle().await;
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIMEOUT, idle).await.is_err() {
             tracing::warn!("calls were still open at the end; their clients deny them");
         }
         self.telling.iter().for_each(JoinHandle::abort);
