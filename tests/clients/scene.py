@@ -50,7 +50,7 @@ class Report(rig.Report):
 
     def check(self, name, holds, otherwise="", pending=None):
         only = self.only
-        if only and not (only.startswith(f"{name}.") or fnmatch.fnmatch(name, f"*{only}*")):
+        if only and name != "rig" and not fnmatch.fnmatch(name, f"*{only}*"):
             return
         with self.lock:
             if pending and not holds:
