@@ -9,7 +9,7 @@ mount -t overlay -o "lowerdir=/etc,upperdir=$1/new,workdir=$1/work" overlay /etc
 shift 2 && exec "$@"
 """
 # The same with a small disk at a directory.
-SMALL_DISK = 'mount -t tmpfs -o "size=$2" none "$1" && shift 2 && exec "$@"'
+SMALL_DISK = 'mount -t tmpfs -o "mode=700,size=$2" none "$1" && shift 2 && exec "$@"'
 
 
 def managed(place, settings, name="managed-settings.json"):
