@@ -9,6 +9,7 @@ told, in which a test kills or starts what it likes.
 import json
 import re
 import threading
+import urllib.parse
 from http.server import ThreadingHTTPServer
 
 import model
@@ -17,13 +18,24 @@ PLAY = re.compile(r"play:([a-z0-9-]+)")
 TOOL_USE_ID = re.compile(r"^toolu_([a-z0-9-]+)_(\d{3})_(\d{2})$")
 
 
+class Handler(model.Handler):
+    """The model's endpoints, also for a client that takes the model for its proxy."""
+
+    def do_POST(self):
+        if self.path.startswith("http://"):
+            self.server.proxied += 1
+            self.path = urllib.parse.urlsplit(self.path).path
+        super().do_POST()
+
+
 class Model(ThreadingHTTPServer):
     """A model on loopback, all that it was told, and all that it may say."""
 
     daemon_threads = True
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), model.Handler)
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.proxied = 0
         self.scripts = {}
         self.results = {}
         self.bodies = []
