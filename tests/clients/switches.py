@@ -158,18 +158,24 @@ def skill(place, name, text, front=""):
 
 
 def skill_shell(place, check):
-    """Inline shell of a skill runs before any hook is asked, unless managed settings forbid it."""
-    use = script.turn({"name": "Skill", "input": {"skill": "inline"}})
+    """Inline shell of a skill runs before any hook is asked, unless settings forbid it."""
+    forbid = {"disableSkillShellExecution": True}
     skill(place, "inline", "Now: !`touch inline-ran`")
-    place.model.script("free", use)
-    place.session().play("free")
-    check("without-it-the-shell-runs", place.there("inline-ran"), place.model.result("free"))
-    (place.work / "inline-ran").unlink(missing_ok=True)
-    place.model.script("managed", use)
-    within = namespace.managed(place, {"disableSkillShellExecution": True})
-    place.session(within=within).play("managed")
-    told = place.model.result("managed")
-    check("with-it-the-shell-does-not-run", told and not place.there("inline-ran"), told)
+
+    def ran(name, **options):
+        place.model.script(name, script.turn({"name": "Skill", "input": {"skill": "inline"}}))
+        place.session(**options).play(name)
+        marker = place.work / "inline-ran"
+        happened = marker.exists()
+        marker.unlink(missing_ok=True)
+        return happened
+
+    check("without-it-the-shell-runs", ran("free"), "it did not run")
+    check("managed", not ran("managed", within=namespace.managed(place, forbid)), "it ran")
+    place.settings("work/.claude/settings.json", {"disableSkillShellExecution": False})
+    check("flag-against-project", not ran("flag", settings=forbid), "it ran")
+    place.settings("home/.claude/settings.json", forbid)
+    check("user-against-project-does-not-hold", ran("user"), "it did not run")
 
 
 def no_bypass(place, check):
