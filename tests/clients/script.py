@@ -2,8 +2,8 @@
 
 A prompt that holds `play:NAME` plays the script of that name: its turns in order, then its `end`.
 So one session of many prompts plays many scripts, a subagent plays its own, and a resumed session
-another. A turn is a dict: `calls` (tool name and input), and `act`, called once before the turn is
-told, in which a test kills or starts what it likes.
+another. A turn is a dict: `calls` (tool name and input; or a function that says them), and `act`,
+called once before the turn is told, in which a test kills or starts what it likes.
 """
 
 import json
@@ -77,9 +77,10 @@ class Model(ThreadingHTTPServer):
             return [{"type": "text", "text": script["end"]}]
         turn = script["turns"][number]
         self.act_once(name, number, turn)
+        calls = turn["calls"]() if callable(turn["calls"]) else turn["calls"]
         return [
             {"type": "tool_use", "id": tool_use_id(name, number, index), **call}
-            for index, call in enumerate(turn["calls"])
+            for index, call in enumerate(calls)
         ]
 
     def act_once(self, name, number, turn):
