@@ -5,6 +5,7 @@ fails too, forces no further turn.
 """
 
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -87,9 +88,12 @@ def sidecar_states(place, check):
     calls.blocked("hung", because="in time")
     guard.thaw()
     calls.runs("alive-again")
-    with Watch(guard, lambda pid: guard.kill()):
+    with Watch(guard, functools.partial(kill_when_asked, guard)):
         # It hangs with the call in its hands, and then dies.
         calls.blocked("killed-during", act=guard.freeze)
+    told = place.model.result("killed-during")
+    was_asked = "cannot be reached" not in told[1]
+    check("killed-during.was-asked", was_asked, told)
     calls.blocked("killed-before", because="cannot be reached")
     guard.start()
     calls.runs("restarted")
@@ -129,6 +133,12 @@ class Watch:
             for pid in set(self.guard.hook_pids()) - self.seen:
                 self.seen.add(pid)
                 self.act(pid)
+
+
+def kill_when_asked(guard, pid):
+    if guard.child.process.poll() is None:
+        rig.wait_for("the hook client's question", lambda: guard.connections() > 0)
+        guard.kill()
 
 
 def killed_after_the_call(place, check):
@@ -291,7 +301,7 @@ def hook_memory(place, check):
     session = place.session(settings=guard.settings(command=wrapper))
     outside = place.directory / "outside"
     outside.mkdir()
-    for kib in (64, 1024, 2048, 4096, 8192, 12288, 16384, 32768):
+    for kib in (1024, 8192, 12288, 16384, 32768):
         limit.write_text(str(kib * 1024))
         name = f"{kib}-kib"
         place.model.script(

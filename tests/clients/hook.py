@@ -9,7 +9,7 @@ TABLE is a JSON file; INDEX is which of the hooks of a case this one is. Every e
     print   parts of standard output, in order        exit     the exit code (0)
     stderr  standard error                            signal   the signal that ends it
     delay   seconds before it prints                  after    waits until hook number N has ended
-    hang    prints, and never ends
+    hang    prints, and never ends                    once     only the first time
 """
 
 import json
@@ -28,13 +28,22 @@ def main():
     table, index = pathlib.Path(sys.argv[1]), int(sys.argv[2])
     event = json.loads(sys.stdin.buffer.read())
     note(table, {"index": index, "event": event})
-    found = CASE.search(str(event.get("tool_input", {}).get("command", "")))
-    behaviours = json.loads(table.read_text()).get(found[1], []) if found else []
-    if event["hook_event_name"] == "PreToolUse" and index < len(behaviours):
+    behaviours = json.loads(table.read_text()).get(key(event), [])
+    if index < len(behaviours):
         behave(table, index, behaviours[index])
 
 
+def key(event):
+    """A call is known by its command; any other event by its name."""
+    if event["hook_event_name"] != "PreToolUse":
+        return event["hook_event_name"]
+    found = CASE.search(str(event["tool_input"].get("command", "")))
+    return found[1] if found else ""
+
+
 def behave(table, index, does):
+    if does.get("once") and (table.parent / f"ended-{index}").exists():
+        return
     while "after" in does and not (table.parent / f"ended-{does['after']}").exists():
         time.sleep(POLL_S)
     time.sleep(does.get("delay", 0))

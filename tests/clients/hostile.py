@@ -25,7 +25,7 @@ def scenes():
         ("project-env", project_env),
         ("rewrite", rewrite),
         ("own-settings", own_settings),
-        ("own-skill", own_skill),
+        ("own-extensions", own_extensions),
         ("forged-events", forged_events),
         ("inline-shell", inline_shell),
         ("mention", mention),
@@ -189,46 +189,68 @@ def own_settings(place, check):
     held.holds("after-a-program-wrote-it")
 
 
-def own_skill(place, check):
-    """Inline shell of skills and commands runs unasked: the agent may not write itself one."""
+# What an agent might write to be run unasked: the file, and what is in it ({} is a shell command).
+FRONT = "---\nname: {name}\ndescription: mine\n{more}---\n\n{text}\n"
+INLINE = FRONT.format(name="own", more="", text="Now: !`{}`")
+HOOKED = "hooks:\n  PreToolUse:\n    - hooks:\n        - type: command\n          command: {}\n"
+EXTENSIONS = {
+    "skill": ("work/.claude/skills/own/SKILL.md", INLINE),
+    "command": ("work/.claude/commands/mine.md", INLINE),
+    "user-skill": ("home/.claude/skills/users/SKILL.md", INLINE),
+    "hooked-skill": (
+        "work/.claude/skills/hooked/SKILL.md",
+        FRONT.format(name="hooked", more=HOOKED, text="Say hello."),
+    ),
+    "agent": (
+        "work/.claude/agents/mine.md",
+        FRONT.format(name="my-agent", more=HOOKED, text="Say hello."),
+    ),
+    "mcp": (
+        "work/.mcp.json",
+        '{{"mcpServers": {{"own": {{"command": "sh", "args": ["-c", "{}"]}}}}}}',
+    ),
+}
+
+
+def own_extensions(place, check):
+    """What extends the client runs commands that no hook is asked about: no agent may write it."""
     # A directory that was there at the start is watched.
     switches.skill(place, "there", "Say hello.")
     held = Held(place, check)
-    held.play("escape-none", script.turn(script.bash("touch a")))
-    files = {
-        "skill": (place.work / ".claude/skills/own/SKILL.md", "skill-escaped"),
-        "command": (place.work / ".claude/commands/mine.md", "command-escaped"),
-        "user-skill": (place.home / ".claude/skills/users/SKILL.md", "user-skill-escaped"),
+    held.holds("before")
+    time.sleep(1)
+    markers = {name: place.work / f"escaped-{name}" for name in EXTENSIONS}
+    contents = {
+        name: content.replace("{}", f"touch {markers[name]}").replace("{{", "{").replace("}}", "}")
+        for name, (_, content) in EXTENSIONS.items()
     }
-    front = "---\nname: {}\ndescription: mine\n---\n\nNow: !`touch {}`\n"
-    held.play(
-        "edit",
-        *[
-            script.turn(script.write(path, front.format(path.parent.name, marker)))
-            for path, marker in files.values()
-        ],
-    )
-    for number, (name, (path, _)) in enumerate(files.items()):
-        held.refused(f"{name}-is-not-written", "edit", number, path=path)
-    for when in ("same-session", "next-session"):
-        use_skills(held, when)
-        for name, (_, marker) in files.items():
-            ran = place.there(marker)
-            check(f"{name}-does-not-escape.{when}", not ran, "its shell ran, and no hook was asked")
-            (place.work / marker).unlink(missing_ok=True)
+    paths = {name: place.directory / path for name, (path, _) in EXTENSIONS.items()}
+    turns = [script.turn(script.write(paths[name], contents[name])) for name in EXTENSIONS]
+    held.play("edit", *turns)
+    for number, name in enumerate(EXTENSIONS):
+        held.refused(f"{name}.is-not-written", "edit", number, path=paths[name])
+    for when, tries in (("same-session", 3), ("next-session", 1)):
+        for number in range(tries):
+            use_extensions(held, f"{when}-{number}")
+            # The client may take a while to see what was written.
+            time.sleep(1)
+        for name, marker in markers.items():
+            ran = marker.exists()
+            check(f"{name}.does-not-escape.{when}", not ran, "its command ran, no hook was asked")
+            marker.unlink(missing_ok=True)
         held.session = place.session(settings=held.guard.settings())
 
 
-def use_skills(held, when):
-    """What the agent would do with what it wrote, for as long as the client may take to see it."""
-    for number in range(3):
-        name = f"{when}-{number}"
-        skills = [script.turn({"name": "Skill", "input": {"skill": skill}})
-                  for skill in ("own", "mine", "users")]
-        held.play(name, *skills)
-        if when == "next-session":
-            return
-        time.sleep(1)
+def use_extensions(held, name):
+    """What the agent would do with what it wrote."""
+    turns = [
+        script.turn({"name": "Skill", "input": {"skill": skill}})
+        for skill in ("own", "mine", "users", "hooked")
+    ]
+    subtask = {"description": "sub", "prompt": f"play:{name}-sub", "subagent_type": "my-agent"}
+    agent = {"name": "Agent", "input": subtask | {"run_in_background": False}}
+    held.place.model.script(f"{name}-sub", script.turn(script.bash("echo hello")))
+    held.play(name, *turns, script.turn(script.bash("echo hello")), script.turn(agent))
 
 
 def forged_events(place, check):

@@ -222,4 +222,4 @@ def failures(place, check, guard, kind, found):
             taken_out["reason"],
             taken_out["obligations"],
         )
-        check(f"{case}.the-record-says-it-passed", differs, said, "told by `PostToolUseFailure`")
+        check(f"{case}.the-record-says-it-passed", differs, said)

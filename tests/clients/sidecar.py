@@ -10,7 +10,7 @@ import claude
 import rig
 
 HERE = pathlib.Path(__file__).resolve().parent
-DEADLINE_MS = 2000
+DEADLINE_MS = 3000
 # What toolgate is told of beside the calls; a failure there must not keep a session from ending.
 TOLD_ONLY = ("PostToolUseFailure", "Stop", "SubagentStop")
 
@@ -81,6 +81,11 @@ class Sidecar:
 
     def named(self, words):
         return os.fsencode(self.socket) in words
+
+    def connections(self):
+        """How many have connected: the kernel's list has their ends beside the listener."""
+        lines = pathlib.Path("/proc/net/unix").read_text().splitlines()
+        return sum(line.endswith(f" {self.socket}") for line in lines) - 1
 
 
 def processes():

@@ -12,6 +12,8 @@ import scene
 import script
 
 RELOAD_WAIT_S = 20.0
+# A change that was taken would be in force by then.
+RELOAD_AGAIN_S = 4.0
 CALL = "touch case-switch"
 ALLOW = {"print": [behaviour.table()["answers"]["allow"]]}
 DENY = {"print": [behaviour.table()["answers"]["deny"]], "exit": 2}
@@ -109,6 +111,17 @@ def plugin(place, wiring):
     place.settings("plugin/.claude-plugin/plugin.json", manifest)
     place.settings("plugin/hooks/hooks.json", {"hooks": wiring["hooks"]})
     return folder
+
+
+def config_change(place, check):
+    """The flag's hooks have no explicit `disableAllHooks: false`, and refuse the change."""
+    wiring = {"hooks": hooks(place, DENY, events=("PreToolUse", "ConfigChange"))}
+    refuse = {"switch": [DENY], "ConfigChange": [{"exit": 2, "stderr": "no"}]}
+    (place.directory / "table.json").write_text(json.dumps(refuse))
+    session = place.session(settings=wiring)
+    file = place.directory / "work/.claude/settings.json"
+    overwrite(place, session, file, {"fires": True}, check)
+    check("hook-still-denies", denies(place, session, RELOAD_AGAIN_S), "it was switched off")
 
 
 def only_managed_hooks(place, check):
