@@ -1,7 +1,7 @@
 """Every way in which toolgate's own parts fail, under the real client.
 
-In each state a Bash and a Write call are refused, nothing of them happens, and the Stop event, which
-fails too, forces no further turn.
+In each state a Bash and a Write call are refused, nothing of them happens, and the Stop event,
+which fails too, forces no further turn.
 """
 
 import contextlib
@@ -32,7 +32,8 @@ def scenes():
     yield scene.Scene("ours.file-size", file_size_limit)
     for behaviour in fake.LASTS:
         yield scene.Scene(f"ours.answer.{behaviour}", fakes(behaviour))
-    yield scene.Scene("ours.answer", fakes(*fake.SAYS))
+    yield scene.Scene("ours.answer", fakes(*fake.SAYS, "slow"))
+    yield scene.Scene("ours.answer-after", fakes_after_the_call)
     yield scene.Scene("ours.stranger", stranger)
     yield scene.Scene("ours.server-uid", wrong_uid)
     yield scene.Scene("ours.hook-killed", hook_killed)
@@ -228,11 +229,29 @@ def fakes(*behaviours):
             seconds = sidecar.DEADLINE_MS / 1000
             listener = fake.Fake(guard.socket, behaviour, seconds).start()
             try:
-                (calls.runs if behaviour == "allow" else calls.blocked)(behaviour)
+                (calls.runs if behaviour in fake.YES else calls.blocked)(behaviour)
             finally:
                 listener.end()
 
     return play
+
+
+def fakes_after_the_call(place, check):
+    """Before the call the answer is a yes; after it, when there is an output, it is senseless."""
+    guard = sidecar.Sidecar(place)
+    session = place.session(settings=guard.settings())
+    for behaviour in (*fake.SAYS, "silence"):
+        listener = fake.Fake(guard.socket, "allow", after=behaviour).start()
+        secret = f"SECRET-{behaviour}"
+        (place.work / behaviour).write_text(secret)
+        place.model.script(f"after-{behaviour}", script.turn(script.bash(f"cat {behaviour}")))
+        try:
+            result = session.play(f"after-{behaviour}")
+        finally:
+            listener.end()
+        told = place.model.result(f"after-{behaviour}")
+        check(f"{behaviour}.output-is-withheld", not place.model.saw(secret), told)
+        check(f"{behaviour}.no-further-turn", result.get("num_turns") == 2, result)
 
 
 def stranger(place, check):

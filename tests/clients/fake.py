@@ -46,15 +46,19 @@ SAYS = {
     "two-answers": reply(stdout=ALLOW + b"\n" + ALLOW),
     "async-answer": reply(stdout=b'{"async":true}'),
 }
+# These are whole and in time: the guard says yes.
+YES = ("allow", "slow")
 # What does not end by itself.
 LASTS = ("silence", "half-then-silence", "drip", "late", "endless", "deaf")
 
 
 class Fake:
-    """A listener that behaves so with every connection, until it is ended."""
+    """A listener that behaves so with every connection, until it is ended; `after` is how it
+    behaves with what is no PreToolUse."""
 
-    def __init__(self, path, behaviour, deadline_s=2.0, uid=None):
+    def __init__(self, path, behaviour, deadline_s=2.0, uid=None, after=None):
         self.behaviour = behaviour
+        self.after = after or behaviour
         self.deadline_s = deadline_s
         self.over = threading.Event()
         pathlib.Path(path).unlink(missing_ok=True)
@@ -86,25 +90,28 @@ class Fake:
             with stream:
                 if self.behaviour == "deaf":
                     self.over.wait()
-                read_request(stream)
-                self.answer(stream)
+                before = b'"PreToolUse"' in read_request(stream)
+                self.answer(stream, self.behaviour if before else self.after)
         except OSError:
             return
 
-    def answer(self, stream):
-        if self.behaviour in SAYS:
-            stream.sendall(SAYS[self.behaviour])
-        elif self.behaviour == "endless":
+    def answer(self, stream, behaviour):
+        if behaviour in SAYS:
+            stream.sendall(SAYS[behaviour])
+        elif behaviour == "slow":
+            self.over.wait(self.deadline_s / 6)
+            stream.sendall(reply())
+        elif behaviour == "endless":
             stream.sendall(b"toolgate/1 0 99999999999 0\n")
             while not self.over.is_set():
                 stream.sendall(CHUNK)
-        elif self.behaviour == "late":
+        elif behaviour == "late":
             if not self.over.wait(self.deadline_s + 1):
                 stream.sendall(reply())
-        elif self.behaviour == "drip":
+        elif behaviour == "drip":
             self.drip(stream)
         else:
-            stream.sendall(reply()[:60] if self.behaviour == "half-then-silence" else b"")
+            stream.sendall(reply()[:60] if behaviour == "half-then-silence" else b"")
             self.over.wait()
 
     def drip(self, stream):
@@ -117,14 +124,15 @@ class Fake:
 
 
 def read_request(stream):
-    """The head, and as many bytes as it says."""
+    """The head, and as many bytes as it says, which are returned."""
     data = b""
     while b"\n" not in data:
         data += must(stream.recv(65536))
     head, _, rest = data.partition(b"\n")
-    left = int(head.split()[2]) - len(rest)
-    while left > 0:
-        left -= len(must(stream.recv(65536)))
+    length = int(head.split()[2])
+    while len(rest) < length:
+        rest += must(stream.recv(65536))
+    return rest
 
 
 def must(data):

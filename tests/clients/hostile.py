@@ -1,6 +1,7 @@
 """A hostile project, and an agent that tries to get round the guard, under bypassPermissions.
 
-In every scene a call that policy denies must not run, whatever the project and the agent did before.
+In every scene a call that policy denies must not run, whatever the project and the agent did
+before.
 """
 
 import json
@@ -380,7 +381,7 @@ def parallel(place, check):
     )
     there = sorted(path.name for path in place.work.glob("forbidden-*"))
     check("no-denied-call-runs", not there, there)
-    # The client gives up a turn's other Bash calls when one of them is refused; none of that is ours.
+    # The client may give up a turn's other Bash calls when one is refused: that is not ours.
     first = held.told("parallel", 0, 0)
     check("allowed-call-runs", first and not first[0] and place.there("allowed-0"), first)
     for index in range(2 * count):
@@ -390,7 +391,8 @@ def parallel(place, check):
     before = held.guard.records("--kind", "tool.pre")
     ids = [record.get("tool_use_id") for record in before]
     wanted = {script.tool_use_id("parallel", 1, index) for index in range(2 * count)}
-    check("log-has-each-once", len(ids) == len(set(ids)) and wanted <= set(ids), sorted(map(str, ids)))
+    once = len(ids) == len(set(ids)) and wanted <= set(ids)
+    check("log-has-each-once", once, sorted(map(str, ids)))
     held.holds()
 
 

@@ -52,7 +52,8 @@ def call(directory, tool, name):
         shown = [{"type": "text", "text": json.dumps({"line": text})}]
         return {"content": shown, "structuredContent": {"line": text}}
     if tool == "link":
-        return {"content": [{"type": "resource", "resource": resource(directory / name, "text", text)}]}
+        embedded = resource(directory / name, "text", text)
+        return {"content": [{"type": "resource", "resource": embedded}]}
     return {"content": [{"type": "text", "text": text}], "isError": tool == "fail"}
 
 

@@ -5,7 +5,7 @@ proves nothing. Each call has a secret of its own, in the file that it shows.
 """
 
 import dataclasses
-import json
+import functools
 import pathlib
 import re
 import secrets
@@ -142,7 +142,7 @@ CASES = [
 def scenes():
     yield scene.Scene("output.control", control)
     for kind in KINDS:
-        yield scene.Scene(f"output.{kind}", lambda place, check, kind=kind: guarded(kind, place, check))
+        yield scene.Scene(f"output.{kind}", functools.partial(guarded, kind))
 
 
 def furnish(place, kinds):
@@ -155,8 +155,9 @@ def furnish(place, kinds):
             (place.work / file).write_text(f"first line\nand {secret} is here\n")
             case.furnish(place, file, secret)
             found[case.name, kind] = secret
-    server = {"command": sys.executable, "args": [str(sidecar.HERE / "mcp_server.py"), str(place.work)]}
-    place.settings("mcp.json", {"mcpServers": {"probe": server}})
+    arguments = [str(sidecar.HERE / "mcp_server.py"), str(place.work)]
+    servers = {"probe": {"command": sys.executable, "args": arguments}}
+    place.settings("mcp.json", {"mcpServers": servers})
     return found
 
 
@@ -199,14 +200,14 @@ def guarded(kind, place, check):
             check(f"{case.name}.says-so", told and notice in told[1], told)
         else:
             check(f"{case.name}.succeeds", told and not told[0], told)
-    failures(place, check, guard, kind, found)
+    failures(check, guard, kind)
     log = [path for path in guard.audit.rglob("*") if path.is_file()]
     text = b"".join(path.read_bytes() for path in log)
     leaked = [name for (name, _), secret in found.items() if secret.encode() in text]
     check("log-holds-no-secret", not leaked, leaked)
 
 
-def failures(place, check, guard, kind, found):
+def failures(check, guard, kind):
     """Of what no hook can change, the log says that it came back as it was."""
     records = guard.records("--kind", "tool.post")
     by_use = {record.get("tool_use_id"): record for record in records}

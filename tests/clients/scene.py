@@ -23,6 +23,8 @@ import session
 SIDE_BY_SIDE = 3
 # Short names: a socket's path may have 108 bytes.
 NUMBERS = itertools.count(1)
+# What goes wrong in a scene and is no fault of the rig's own text.
+FAULTS = (rig.RigError, OSError, LookupError, ValueError, TypeError, subprocess.SubprocessError)
 
 
 @dataclasses.dataclass
@@ -90,7 +92,7 @@ def play(scene, tools, base, report, keep):
                 scene.play(place, check)
                 if place.model.errors:
                     raise rig.RigError(f"the model could not answer: {place.model.errors}")
-        except (rig.RigError, OSError, LookupError, ValueError, subprocess.SubprocessError) as error:
+        except FAULTS as error:
             if not isinstance(error, rig.RigError):
                 traceback.print_exc()
             report.check(f"{scene.name}.scene", False, error)

@@ -46,6 +46,9 @@ class Model(ThreadingHTTPServer):
         self.transcript = self
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, *_):
+        """Nothing: a client that was stopped hangs up in the middle."""
+
     @property
     def url(self):
         return f"http://127.0.0.1:{self.server_address[1]}"

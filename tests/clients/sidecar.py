@@ -73,7 +73,8 @@ class Sidecar:
 
     def findings(self):
         """The codes of all findings."""
-        return [record.get("details", {}).get("code") for record in self.records("--kind", "finding")]
+        found = self.records("--kind", "finding")
+        return [record.get("details", {}).get("code") for record in found]
 
     def hook_pids(self):
         """The hook clients that speak to this socket at the moment."""

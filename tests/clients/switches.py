@@ -147,7 +147,7 @@ def skill_hooks_not_managed(place, check):
     """A skill brings a hook that denies: without the managed key it does, with it it does not."""
     table = hooks(place, DENY)["PreToolUse"][0]["hooks"][0]
     line = " ".join([table["command"], *table["args"]])
-    front = f"hooks:\n  PreToolUse:\n    - matcher: Bash\n      hooks:\n"
+    front = "hooks:\n  PreToolUse:\n    - matcher: Bash\n      hooks:\n"
     front += f"        - type: command\n          command: {json.dumps(line)}\n"
     skill(place, "hooked", "Say hello.", front)
     turns = [
@@ -261,7 +261,7 @@ def beside(place, check, name, wiring, runs):
 
 
 def invalid_matcher(place, check):
-    """An invalid regular expression matches nothing, in managed settings too, and nobody says so."""
+    """An invalid regular expression matches nothing, in managed settings too, in silence."""
     wiring = hooks(place, DENY)
     wiring["PreToolUse"][0]["matcher"] = "Bash("
     session = place.session(within=namespace.managed(place, {"hooks": wiring}))
