@@ -1,4 +1,4 @@
-"""The canaries of claude.toml's section 1.4: what the client does with the answers to other events."""
+"""The canaries of claude.toml's section 1.4: what the client does with answers to other events."""
 
 import functools
 import json
