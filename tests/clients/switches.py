@@ -1,4 +1,4 @@
-"""The canaries of claude.toml's section 1.5: who can switch hooks off, what managed settings can."""
+"""The canaries of claude.toml's section 1.5: who can switch hooks off, and managed settings."""
 
 import functools
 import json
