@@ -5,6 +5,7 @@
 //! `runtime` what each runtime sends and understands. Whatever fails, the answer is a denial.
 
 pub mod client;
+pub mod events;
 pub mod protocol;
 pub mod runtime;
 pub mod server;

@@ -4,6 +4,7 @@ mod claude;
 mod codex;
 mod salvage;
 
+use super::events;
 use super::protocol::Reply;
 use crate::gate::permit::Passage;
 use crate::model::call::{CallId, ToolCall, ToolName};
@@ -73,7 +74,7 @@ pub fn no_opinion() -> Reply {
 pub fn denial(event: Option<&str>, reason: &str) -> Reply {
     let reason = if reason.trim().is_empty() { "refused" } else { reason };
     let stdout = match event {
-        Some(name) if is_record_only(name) => return no_opinion(),
+        Some(name) if events::role(name) != events::Role::Gates => return no_opinion(),
         Some("PermissionRequest") => serde_json::json!({"hookSpecificOutput": {
             "hookEventName": "PermissionRequest",
             "decision": {"behavior": "deny", "message": reason},
@@ -106,36 +107,6 @@ pub fn failure(event: &[u8], reason: &str) -> Reply {
         }
         (name, _) => denial(name, reason),
     }
-}
-
-/// Events that hold nothing back: a failure there must not force a turn or stop the work, and is
-/// found later as a gap in the log. An event that is not listed here counts as one that gates.
-fn is_record_only(event: &str) -> bool {
-    matches!(
-        event,
-        "PostToolUse"
-            | "PostToolUseFailure"
-            | "PostToolBatch"
-            | "PermissionDenied"
-            | "SessionStart"
-            | "SessionEnd"
-            | "Setup"
-            | "Stop"
-            | "StopFailure"
-            | "SubagentStart"
-            | "SubagentStop"
-            | "PreCompact"
-            | "PostCompact"
-            | "Notification"
-            | "MessageDisplay"
-            | "CwdChanged"
-            | "FileChanged"
-            | "DirectoryAdded"
-            | "InstructionsLoaded"
-            | "TaskCreated"
-            | "TaskCompleted"
-            | "TeammateIdle"
-    )
 }
 
 /// Who sent an event, as far as its body and the socket tell. Nothing in it proves that the
