@@ -8,10 +8,13 @@ It plays a script, turn by turn:
      "threads": {"MARK": [...]}, "end": "done"}
 
 A call with `arguments` is a function call, in which `"$SESSION"` stands for the last command that
-was left running; one with `input` a custom tool call; `item` is sent as it stands. Which turn comes next is read from the conversation (the highest turn that has outputs),
-so that a request sent again gets the same answer. A conversation in which a user says a name of
-`threads` plays those turns instead: subagents have conversations of their own. After the last turn
-the model says `end`.
+was left running; one with `input` a custom tool call; `item` is sent as it stands. A turn may be a
+function that says its calls: it is called once, when the turn comes, and may do what it likes.
+
+Which turn comes next is read from the conversation (the highest turn that has outputs), so that a
+request sent again gets the same answer. A conversation in which a user says a name of `threads`
+plays those turns instead: subagents have conversations of their own. After the last turn the model
+says `end`.
 
 Every request body is kept, so that a test can claim that a secret never reached the model at all.
 It must never listen on anything but loopback.
@@ -67,6 +70,8 @@ class Model:
         turns = self.threads[index][1]
         if not tools(body) or number >= len(turns):
             return [text_item(self.end)]
+        if callable(turns[number]):
+            turns[number] = turns[number]()
         return [
             call_item(call, f"call_{index:02}_{number:03}_{place:02}", running(body))
             for place, call in enumerate(turns[number])
