@@ -19,6 +19,7 @@ pub mod world;
 pub mod facts;
 
 pub mod audit;
+pub mod calls;
 pub mod metrics;
 pub mod session;
 

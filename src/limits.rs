@@ -182,6 +182,23 @@ pub const ADMIN_HTTP_CONNECTIONS_MAX: usize = 16;
 pub const SESSIONS_MAX: usize = 100_000;
 /// Sessions of one user, so that one user's agents cannot take the room of all others.
 pub const SESSIONS_OF_USER_MAX: usize = 50_000;
+/// Files that one prompt may mention with `@`; with more it is refused unread.
+pub const MENTIONS_MAX: usize = 4_096;
+/// The runtime's settings, or a skill of it, that changed: larger ones are refused unread.
+pub const SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Settings files whose wiring is remembered.
+pub const WIRINGS_MAX: usize = 1_024;
+/// Calls of one session that are waited for, or whose batch is. A turn has a handful at once; the
+/// one that is waited for longest makes room.
+pub const CALLS_OF_SESSION_MAX: usize = 1_024;
+/// Agents of one session whose permission mode is remembered; a further one has the main thread's.
+pub const AGENTS_OF_SESSION_MAX: usize = 64;
+/// How long a session may be silent before its calls count as over: no tool runs for a day.
+pub const CALL_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often silent sessions are looked for.
+pub const CALL_SWEEP: Duration = Duration::from_secs(60);
+/// Files of the log that calls under way are looked for in at a start, the newest ones.
+pub const CALLS_REBUILD_FILES: usize = 2;
 /// How long a session that left nothing to remember keeps its place when places are short: longer
 /// than any window that is counted.
 pub const SESSION_IDLE: Duration = Duration::from_secs(2 * 24 * 60 * 60);

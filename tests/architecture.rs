@@ -24,6 +24,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("audit", 3),
     ("metrics", 3),
     ("session", 3),
+    ("calls", 3),
     ("gate", 4),
     ("plane", 5),
     ("author", 6),
@@ -57,11 +58,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     // which limits and labels there are. redact: a label is kept only as the log can keep it.
     // world: a session's transcript is one of the agent's files.
     ("session", &["audit", "catalogue", "limits", "model", "policy", "redact", "world"]),
+    // audit: calls under way are read from the end of the log after a restart.
+    // session: whose they are.
+    ("calls", &["audit", "limits", "model", "session"]),
     (
         "gate",
         // metrics: calls are counted where they are decided, findings on their way to the log.
         &[
-            "audit", "engine", "facts", "limits", "metrics", "model", "policy", "redact",
+            "audit", "calls", "engine", "facts", "limits", "metrics", "model", "policy", "redact",
             "session", "world",
         ],
     ),
@@ -81,8 +85,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "service",
         &[
-            "audit", "author", "gate", "limits", "metrics", "model", "plane", "policy", "redact",
-            "session", "world",
+            "audit", "author", "calls", "gate", "limits", "metrics", "model", "plane", "policy",
+            "redact", "session", "world",
         ],
     ),
     // gate, redact, world: `policy eval` asks as the sidecar would; it has no way through.
