@@ -132,9 +132,9 @@ fn request(arguments: &Arguments) -> Result<Request, String> {
     }
     let workspace = arguments.workspace.clone().or_else(|| config.policy.workspace.clone());
     let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
-    let workspace = workspace
-        .canonicalize()
-        .map_err(|error| format!("the workspace `{}` is not there: {error}", workspace.display()))?;
+    let workspace = workspace.canonicalize().map_err(|error| {
+        format!("the workspace `{}` is not there: {error}", workspace.display())
+    })?;
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let directory = |variable: &str, name: &str| {
         std::env::var_os(variable).map_or_else(|| home.join(name), PathBuf::from)

@@ -39,7 +39,7 @@ enum Command {
     Reload(reload::Arguments),
     /// Whether a running sidecar lives; with --ready, exit code 1 if it cannot do its work
     Health(health::Arguments),
-    /// Tries everything for real: sidecar, settings, and the client itself; exit code 1 for findings
+    /// Tries everything for real: sidecar, settings, the client itself; exit code 1 for findings
     Doctor(Box<doctor::Arguments>),
     /// Only for the doctor itself
     #[command(name = "doctor-stage", hide = true)]

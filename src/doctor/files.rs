@@ -52,7 +52,8 @@ impl Who {
     }
 
     fn way_by(&self, path: &Path, replaced_only: bool) -> Option<String> {
-        let told = |at: &Path, how: &str| format!("user {} can write `{}` {how}", self.uid, at.display());
+        let told =
+            |at: &Path, how: &str| format!("user {} can write `{}` {how}", self.uid, at.display());
         if !replaced_only
             && let Ok(meta) = std::fs::metadata(path)
             && let Some(how) = self.may_write(&meta)

@@ -35,7 +35,7 @@ pub const CHECKS: &[Check] = &[
         title: "the sidecar denies writes to policy, log, socket and wiring",
         plane: Plane::Service,
         matters: "an agent that can write these is its own guard",
-        fix: "name the sidecar's configuration with --config; what it does not know, it cannot hold",
+        fix: "name the sidecar's configuration with --config, and see that it names all of these",
         look: sidecar::floor,
     },
     Check {

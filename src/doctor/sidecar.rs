@@ -125,7 +125,10 @@ pub(super) fn socket(subject: &Subject, _: &Watch) -> Outcome {
     let directory = socket.parent().and_then(|parent| std::fs::metadata(parent).ok());
     match directory {
         Some(directory) if directory.mode() & 0o022 != 0 => {
-            wrong.push(format!("others can write its directory ({:04o})", directory.mode() & 0o7777));
+            wrong.push(format!(
+                "others can write its directory ({:04o})",
+                directory.mode() & 0o7777
+            ));
         }
         Some(directory) if directory.uid() != meta.uid() && directory.uid() != 0 => {
             wrong.push(format!("its directory belongs to user {}", directory.uid()));
@@ -147,7 +150,9 @@ pub(super) fn server_uid(subject: &Subject, _: &Watch) -> Outcome {
         ours.iter().map(|hook| hook.told().ok().and_then(|told| told.server_uid)).collect();
     let stated = match stated {
         Some(stated) if !stated.is_empty() => stated,
-        Some(_) => return Outcome::Failed("no hook of toolgate is in any settings file".to_owned()),
+        Some(_) => {
+            return Outcome::Failed("no hook of toolgate is in any settings file".to_owned());
+        }
         None => {
             let why = "a hook asks whoever listens at its socket; give it --server-uid";
             return Outcome::Warning(why.to_owned());
@@ -169,6 +174,12 @@ pub(super) fn server_uid(subject: &Subject, _: &Watch) -> Outcome {
 }
 
 pub(super) fn ready(subject: &Subject, _: &Watch) -> Outcome {
+    let closed = UnixStream::connect(subject.admin())
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied);
+    if closed {
+        let why = "this user may not ask; look as the sidecar's user, or as root";
+        return Outcome::Skipped(why.to_owned());
+    }
     match admin::ask(&subject.admin(), &Request::Health, ADMIN_TIMEOUT) {
         Ok(Reply::Health(health)) if !health.ready => Outcome::Failed(listed(&health.problems)),
         Ok(Reply::Health(health)) if !health.warnings.is_empty() => {
@@ -190,7 +201,9 @@ pub(super) fn floor(subject: &Subject, _: &Watch) -> Outcome {
     for (about, answer) in answers {
         match answer {
             Ok((true, told)) if told.contains(NOT_SERVED) => {
-                return Outcome::Skipped("it does not serve this user; ask as the agent".to_owned());
+                return Outcome::Skipped(
+                    "it does not serve this user; ask as the agent".to_owned(),
+                );
             }
             Ok((true, _)) => {}
             Ok((false, _)) => wrong.push(format!("{about} is not denied")),
@@ -246,9 +259,10 @@ pub(super) fn held(subject: &Subject, _: &Watch) -> Outcome {
     let files = held_from(subject, &places, false);
     let sockets = held_from(subject, &[subject.socket(), subject.admin()], true);
     match (files, sockets) {
-        (Outcome::Ok(_), Outcome::Ok(_)) => {
-            Outcome::Ok(format!("by modes, {} places are out of the agent's reach", places.len() + 2))
-        }
+        (Outcome::Ok(_), Outcome::Ok(_)) => Outcome::Ok(format!(
+            "by modes, {} places are out of the agent's reach",
+            places.len() + 2
+        )),
         (Outcome::Ok(_), other) | (other, _) => other,
     }
 }

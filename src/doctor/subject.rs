@@ -1,8 +1,8 @@
 //! What is looked at: where everything lies, and what is found out once for several checks.
 
+use super::check::Watch;
 use super::claude::settings::{self, File, Places};
 use super::claude::wiring;
-use super::check::Watch;
 use super::files::on_path;
 use super::play::{self, Play};
 use super::sidecar::Probe;
@@ -82,7 +82,8 @@ impl Subject {
 
     /// Where operators ask.
     pub(super) fn admin(&self) -> PathBuf {
-        let stated = self.request.admin.clone().or_else(|| self.request.config.admin.socket.clone());
+        let stated =
+            self.request.admin.clone().or_else(|| self.request.config.admin.socket.clone());
         stated.unwrap_or_else(|| self.socket().with_file_name("admin.sock"))
     }
 

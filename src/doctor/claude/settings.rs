@@ -74,8 +74,7 @@ pub(in crate::doctor) fn read(places: &Places) -> Vec<File> {
         let missing = path
             .symlink_metadata()
             .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
-        (!missing || scope == Scope::Flag)
-            .then(|| File { scope, content: content(&path), path })
+        (!missing || scope == Scope::Flag).then(|| File { scope, content: content(&path), path })
     };
     paths.into_iter().filter_map(file).collect()
 }
@@ -164,7 +163,9 @@ fn is_ours(handler: &Json) -> bool {
         None => command.split_whitespace().next().unwrap_or_default(),
     };
     let name = program.rsplit('/').next().unwrap_or_default().trim_matches(['"', '\'']);
-    is_command && name.starts_with("toolgate") && words(handler).first().is_some_and(|w| w == "hook")
+    is_command
+        && name.starts_with("toolgate")
+        && words(handler).first().is_some_and(|w| w == "hook")
 }
 
 /// Every hook of every file, as far as a file can be read.
@@ -208,9 +209,20 @@ const HELPERS: &[&str] = &[
 fn leads_away(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let begins = [
-        "ANTHROPIC_", "CLAUDE_CODE_USE_", "CLAUDE_CODE_OAUTH", "CLAUDE_CODE_API", "CLAUDE_CONFIG",
-        "CLAUDE_CODE_SKIP_", "CLAUDE_CODE_ENABLE_TELEMETRY", "AWS_", "GOOGLE_", "VERTEX_",
-        "CLOUD_ML_", "AZURE_", "OTEL_", "BEDROCK_",
+        "ANTHROPIC_",
+        "CLAUDE_CODE_USE_",
+        "CLAUDE_CODE_OAUTH",
+        "CLAUDE_CODE_API",
+        "CLAUDE_CONFIG",
+        "CLAUDE_CODE_SKIP_",
+        "CLAUDE_CODE_ENABLE_TELEMETRY",
+        "AWS_",
+        "GOOGLE_",
+        "VERTEX_",
+        "CLOUD_ML_",
+        "AZURE_",
+        "OTEL_",
+        "BEDROCK_",
     ];
     begins.iter().any(|prefix| name.starts_with(prefix))
         || name.ends_with("_PROXY")
@@ -223,7 +235,8 @@ pub(in crate::doctor) fn left_out(files: &[File]) -> Vec<String> {
     for content in files.iter().filter_map(|file| file.content.as_ref().ok()) {
         let env = content.get("env").and_then(Json::as_object);
         names.extend(env.into_iter().flatten().map(|(n, _)| n.clone()).filter(|n| leads_away(n)));
-        names.extend(HELPERS.iter().filter(|k| content.get(**k).is_some()).map(|k| (*k).to_owned()));
+        names
+            .extend(HELPERS.iter().filter(|k| content.get(**k).is_some()).map(|k| (*k).to_owned()));
     }
     names.sort();
     names.dedup();
@@ -281,9 +294,7 @@ mod tests {
 
     #[test]
     fn only_the_socket_of_our_hooks_changes() {
-        let ours = |args: &[&str]| {
-            json!({ "type": "command", "command": "/o/toolgate", "args": args, "timeout": 30 })
-        };
+        let ours = |args: &[&str]| json!({ "type": "command", "command": "/o/toolgate", "args": args, "timeout": 30 });
         let other = json!({ "type": "command", "command": "/o/other --socket /x" });
         let shell = json!({ "type": "command", "command": "toolgate hook claude --deadline 5" });
         let led = json!({

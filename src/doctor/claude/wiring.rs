@@ -1,4 +1,4 @@
-//! Whether Claude Code's settings hold: read, not tried. What they come to is tried in the canaries.
+//! Whether Claude Code's settings hold: read, not tried. The canaries try what they come to.
 
 use super::super::check::{Outcome, Watch, listed};
 use super::super::files::{Who, flaw_of_program};
@@ -36,11 +36,7 @@ fn states<'a>(
 const NONE: &str = "no hook of toolgate is in any settings file";
 
 /// Fails with what is wrong with any of our hooks, or if there is none.
-fn each(
-    subject: &Subject,
-    evidence: &str,
-    wrong: impl Fn(&Hook) -> Option<String>,
-) -> Outcome {
+fn each(subject: &Subject, evidence: &str, wrong: impl Fn(&Hook) -> Option<String>) -> Outcome {
     let ours = ours(subject);
     if ours.is_empty() {
         return Outcome::Failed(NONE.to_owned());
@@ -59,16 +55,20 @@ pub(in crate::doctor) fn readable(subject: &Subject, _: &Watch) -> Outcome {
         .iter()
         .filter_map(|file| {
             let why = file.content.as_ref().err()?;
-            Some(format!("`{}` ({}) cannot be read: {why}", file.path.display(), file.scope.as_str()))
+            Some(format!(
+                "`{}` ({}) cannot be read: {why}",
+                file.path.display(),
+                file.scope.as_str()
+            ))
         })
         .collect();
     for hook in super::settings::hooks(files) {
         let odd = ["timeout", "onFailure", "args"].into_iter().find(|key| {
             let fits: fn(&Json) -> bool = match *key {
                 "timeout" => |value| value.as_f64().is_some_and(|seconds| seconds > 0.0),
-                "args" => |value| {
-                    value.as_array().is_some_and(|all| all.iter().all(Json::is_string))
-                },
+                "args" => {
+                    |value| value.as_array().is_some_and(|all| all.iter().all(Json::is_string))
+                }
                 _ => |value| matches!(value.as_str(), Some("block" | "continue")),
             };
             hook.handler.get(*key).is_some_and(|value| !fits(value))
@@ -87,8 +87,7 @@ pub(in crate::doctor) fn events(subject: &Subject, _: &Watch) -> Outcome {
         return Outcome::Failed(NONE.to_owned());
     }
     let wanted = || CLAUDE.iter().filter(|event| event.wire == Wire::Command);
-    let is_there =
-        |name: &str| ours.iter().any(|hook| hook.event == name && hook.is_for_all());
+    let is_there = |name: &str| ours.iter().any(|hook| hook.event == name && hook.is_for_all());
     let missing: Vec<String> = wanted()
         .filter(|event| !is_there(event.name))
         .map(|event| format!("`{}` does not come for everything", event.name))
@@ -161,9 +160,8 @@ pub(in crate::doctor) fn switch(subject: &Subject, _: &Watch) -> Outcome {
     let place = |file: &File| format!("`{}` ({})", file.path.display(), file.scope.as_str());
     let off: Vec<&File> = stated().filter(|(_, v)| **v != false).map(|(file, _)| file).collect();
     // The highest that says anything decides; managed hooks obey only their own files.
-    let decides = stated()
-        .rev()
-        .find(|(file, _)| ours != Scope::Managed || file.scope == Scope::Managed);
+    let decides =
+        stated().rev().find(|(file, _)| ours != Scope::Managed || file.scope == Scope::Managed);
     let named = || listed(&off.iter().map(|file| place(file)).collect::<Vec<_>>());
     match decides {
         Some((file, value)) if *value != false => {

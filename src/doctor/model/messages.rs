@@ -19,9 +19,10 @@ pub(super) fn is_main(body: &Json) -> bool {
 /// Every result of one of our calls in the conversation, in order.
 pub(super) fn results(body: &Json) -> Vec<ToolResult> {
     let messages = body.get("messages").and_then(Json::as_array);
-    let blocks = messages.into_iter().flatten().filter_map(|message| {
-        message.get("content").and_then(Json::as_array)
-    });
+    let blocks = messages
+        .into_iter()
+        .flatten()
+        .filter_map(|message| message.get("content").and_then(Json::as_array));
     let result = |block: &Json| {
         let (turn, index) = call_of(block.get("tool_use_id").and_then(Json::as_str)?)?;
         let is_error = block.get("is_error").and_then(Json::as_bool).unwrap_or_default();
@@ -159,14 +160,17 @@ mod tests {
             .map(|data| serde_json::from_str(data).unwrap())
             .collect();
         let names: Vec<&str> = events.iter().map(|e| e["type"].as_str().unwrap()).collect();
-        assert_eq!(names, [
-            "message_start",
-            "content_block_start",
-            "content_block_delta",
-            "content_block_stop",
-            "message_delta",
-            "message_stop",
-        ]);
+        assert_eq!(
+            names,
+            [
+                "message_start",
+                "content_block_start",
+                "content_block_delta",
+                "content_block_stop",
+                "message_delta",
+                "message_stop",
+            ]
+        );
         let input = events[2]["delta"]["partial_json"].as_str().unwrap();
         assert_eq!(serde_json::from_str::<Json>(input).unwrap(), calls[0].input);
         assert_eq!(events[1]["content_block"]["id"], "toolu_doctor_003_00");

@@ -129,9 +129,8 @@ impl Session<'_> {
             hung: unreached(),
         };
         watch.say("the model writes to what is the guard's own");
-        play.denied = self.begin().and_then(|()| {
-            self.act(script::denied(self.scene), DOCTOR_TURN_TIMEOUT)
-        });
+        play.denied =
+            self.begin().and_then(|()| self.act(script::denied(self.scene), DOCTOR_TURN_TIMEOUT));
         if let Err(why) = &play.denied {
             let why = why.clone();
             [&mut play.allowed, &mut play.stopped, &mut play.hung]
@@ -185,8 +184,7 @@ impl Session<'_> {
         let results = self.results_until(patience)?;
         let log = self.decided();
         let tried = |(index, call): (usize, &Scripted)| {
-            let result =
-                results.iter().find(|result| (result.turn, result.index) == (turn, index));
+            let result = results.iter().find(|result| (result.turn, result.index) == (turn, index));
             Tried {
                 about: call.about,
                 told: call.told,
@@ -210,7 +208,8 @@ impl Session<'_> {
                 Told::Heard(Heard::Asked(_)) | Told::Begins(_) => {}
                 Told::Failed(why) => return Err(why),
                 Told::Ended(code) => {
-                    let code = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+                    let code =
+                        code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
                     return Err(format!("the client ended with {code}: {}", self.last_words()));
                 }
             }

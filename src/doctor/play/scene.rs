@@ -83,7 +83,10 @@ impl Scene {
     }
 
     /// The user's settings, each where the client looks for it, and what is put over what.
-    pub(super) fn furnish_settings(&self, subject: &Subject) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+    pub(super) fn furnish_settings(
+        &self,
+        subject: &Subject,
+    ) -> Result<Vec<(PathBuf, PathBuf)>, String> {
         let (socket, us) = (self.text("run/s"), nix::unistd::geteuid().as_raw());
         let mut covers = Vec::new();
         for (number, file) in subject.settings().iter().enumerate() {
@@ -97,7 +100,8 @@ impl Scene {
             // What cannot be read is handed on as it is: the client decides what that means.
             let text = match &file.content {
                 Ok(content) => for_play(content, &socket, us).to_string(),
-                Err(_) => std::fs::read_to_string(&file.path).map_err(|error| wrong(&file.path, &error))?,
+                Err(_) => std::fs::read_to_string(&file.path)
+                    .map_err(|error| wrong(&file.path, &error))?,
             };
             self.write(&name, &text)?;
             if file.scope == Scope::Managed {
@@ -117,8 +121,14 @@ impl Scene {
     ) -> Plan {
         let mut argv = vec![client.display().to_string()];
         let words = [
-            "-p", "play the script", "--permission-mode", "bypassPermissions", "--output-format",
-            "stream-json", "--verbose", "--strict-mcp-config",
+            "-p",
+            "play the script",
+            "--permission-mode",
+            "bypassPermissions",
+            "--output-format",
+            "stream-json",
+            "--verbose",
+            "--strict-mcp-config",
         ];
         argv.extend(words.map(str::to_owned));
         if subject.request.settings.is_some() {

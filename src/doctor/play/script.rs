@@ -81,11 +81,7 @@ pub(super) fn denied(scene: &Scene) -> Vec<Scripted> {
             trace: Trace::Success,
         },
         redirect(About::Wiring, "a redirect to the settings", wiring),
-        write(
-            About::Wiring,
-            "a Write of settings",
-            scene.at("work/.claude/settings.doctor.json"),
-        ),
+        write(About::Wiring, "a Write of settings", scene.at("work/.claude/settings.doctor.json")),
     ]
 }
 

@@ -34,7 +34,8 @@ impl Sidecar {
             if said().contains("listening on") && UnixStream::connect(scene.at("run/s")).is_ok() {
                 return Ok(sidecar);
             }
-            if sidecar.child.try_wait().is_ok_and(|status| status.is_some()) || Instant::now() > until
+            if sidecar.child.try_wait().is_ok_and(|status| status.is_some())
+                || Instant::now() > until
             {
                 let said = said();
                 let why = said.lines().last().unwrap_or("it says nothing").to_owned();

@@ -111,7 +111,9 @@ async fn direct(plan: &Plan) -> Result<(), String> {
                 None => {
                     end(&mut client);
                     // A frozen one takes no other signal.
-                    owned.iter().for_each(|pid| drop(kill(*pid, Signal::SIGKILL)));
+                    for pid in owned {
+                        let _ = kill(pid, Signal::SIGKILL);
+                    }
                     let _ = std::fs::remove_dir_all(&plan.scratch);
                     return Ok(());
                 }
