@@ -22,8 +22,16 @@ use std::time::Instant;
 pub(super) struct Probe {
     /// The id of the first question, which its log must have.
     id: String,
-    /// Each question, and the answer: whether it was denied, and the reason; or why there was none.
-    answers: Vec<(String, Result<(bool, String), String>)>,
+    /// Each question, and the answer; or why there was none.
+    answers: Vec<(String, Result<Answer, String>)>,
+}
+
+/// What the sidecar answered.
+struct Answer {
+    /// Whether that is a denial.
+    denies: bool,
+    /// Its words.
+    told: String,
 }
 
 /// What a sidecar answers whom it does not serve.
@@ -95,8 +103,7 @@ fn log_directory(subject: &Subject) -> Option<PathBuf> {
     audit_directory(&subject.request.config).ok()
 }
 
-/// One answer: whether it is a denial, and what it says.
-pub(super) fn ask(socket: &Path, event: &serde_json::Value) -> Result<(bool, String), String> {
+fn ask(socket: &Path, event: &serde_json::Value) -> Result<Answer, String> {
     let settings = Settings {
         runtime: Runtime::Claude,
         socket: socket.display().to_string(),
@@ -106,7 +113,7 @@ pub(super) fn ask(socket: &Path, event: &serde_json::Value) -> Result<(bool, Str
     let until = Instant::now() + HOOK_DEADLINE;
     let reply = exchange(&settings, event.to_string().as_bytes(), until)?;
     let told = String::from_utf8_lossy(&[reply.stderr, reply.stdout].concat()).trim().to_owned();
-    Ok((reply.code == 2, told))
+    Ok(Answer { denies: reply.code == 2, told })
 }
 
 pub(super) fn socket(subject: &Subject, _: &Watch) -> Outcome {
@@ -200,13 +207,13 @@ pub(super) fn floor(subject: &Subject, _: &Watch) -> Outcome {
     let mut wrong = Vec::new();
     for (about, answer) in answers {
         match answer {
-            Ok((true, told)) if told.contains(NOT_SERVED) => {
+            Ok(answer) if answer.denies && answer.told.contains(NOT_SERVED) => {
                 return Outcome::Skipped(
                     "it does not serve this user; ask as the agent".to_owned(),
                 );
             }
-            Ok((true, _)) => {}
-            Ok((false, _)) => wrong.push(format!("{about} is not denied")),
+            Ok(Answer { denies: true, .. }) => {}
+            Ok(Answer { denies: false, .. }) => wrong.push(format!("{about} is not denied")),
             Err(why) => wrong.push(why.clone()),
         }
     }
@@ -251,6 +258,9 @@ pub(super) fn log(subject: &Subject, _: &Watch) -> Outcome {
 
 /// Whether the agent's user could change policy or log, or put a socket in place of ours.
 pub(super) fn held(subject: &Subject, _: &Watch) -> Outcome {
+    if !subject.socket().exists() {
+        return Outcome::Skipped(format!("`{}` is not there", subject.socket().display()));
+    }
     let mut places = policy_places(subject);
     places.extend(subject.request.config_file.clone());
     places.extend(log_directory(subject).filter(|log| log.exists()));

@@ -193,6 +193,9 @@ pub(in crate::doctor) fn switch(subject: &Subject, _: &Watch) -> Outcome {
 
 /// Hooks of others at events where an answer changes what is done.
 pub(in crate::doctor) fn others(subject: &Subject, _: &Watch) -> Outcome {
+    if ours(subject).is_empty() {
+        return Outcome::Skipped(NONE.to_owned());
+    }
     let hooks = hooks(subject);
     let others = hooks.iter().filter(|hook| !hook.is_ours() && role(&hook.event) == Role::Gates);
     let mut told: Vec<String> =
