@@ -2,6 +2,8 @@
 //!
 //! No real client is here; `tests/clients/doctor_check.py` has one.
 
+#![cfg(test)]
+
 #[path = "harness/sidecar.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod sidecar;
@@ -122,7 +124,7 @@ impl Ward {
         command.env_remove("CODEX_HOME").env_remove("XDG_CONFIG_HOME");
         let output = command.output().unwrap();
         let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        let text = |check: &Value, key: &str| check[key].as_str().unwrap().to_owned();
+        let text = |check: &Value, key: &str| check[key].as_str().unwrap_or_default().to_owned();
         let checks = said["checks"].as_array().into_iter().flatten();
         let left = std::fs::read_dir(self.path("tmp")).unwrap().count();
         assert_eq!(left, 0, "the doctor left something behind");
@@ -418,7 +420,7 @@ fn a_client_that_plays_nothing_passes_no_canary() {
 
 #[test]
 fn the_running_sidecar_is_looked_at() {
-    let sidecar = Sidecar::start(POLICY);
+    let mut sidecar = Sidecar::start(POLICY);
     let socket = sidecar.socket().display().to_string();
     let ward = Ward::new(&socket);
     ward.write("home/.claude/settings.json", &ward.settings());
@@ -451,7 +453,8 @@ fn the_running_sidecar_is_looked_at() {
     let said = ward.doctor(&["--config", &config, "--audit", &other, "--only", "sidecar.log"]);
     assert_eq!(said.outcome("sidecar.log"), "failed");
     // Nobody there any more.
-    sidecar.stop();
+    sidecar.child.kill().unwrap();
+    sidecar.child.wait().unwrap();
     let said = look();
     let gone = ["sidecar.floor", "sidecar.ready", "sidecar.socket"];
     assert_eq!(said.with("failed"), BTreeSet::from(gone), "{:?}", said.checks);
