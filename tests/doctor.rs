@@ -154,8 +154,11 @@ fn before(settings: &mut Value) -> &mut Value {
     &mut settings["hooks"]["PreToolUse"][0]["hooks"][0]
 }
 
-/// Every way to break the user's settings, and the checks that fail of it.
-const BROKEN: &[(&str, fn(&Ward, &mut Value), &[&str])] = &[
+/// A way to break the user's settings, and the checks that fail of it.
+type Break = (&'static str, fn(&Ward, &mut Value), &'static [&'static str]);
+
+/// Every such way.
+const BROKEN: &[Break] = &[
     ("as they should be", |_, _| (), &[]),
     (
         "no hooks at all",

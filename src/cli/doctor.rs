@@ -36,8 +36,8 @@ pub(super) struct Arguments {
     /// A settings file that Claude Code is given with its own --settings
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// Where managed settings lie
-    #[arg(long, value_name = "DIR", default_value = "/etc/claude-code")]
+    /// Where managed settings lie, if only read: the client itself looks in one place
+    #[arg(long, value_name = "DIR", default_value = "/etc/claude-code", hide = true)]
     managed: PathBuf,
     /// Only these checks; may be given more than once
     #[arg(long, value_name = "ID")]

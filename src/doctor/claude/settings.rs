@@ -127,7 +127,8 @@ impl Hook {
 
     /// Whether every tool comes to it.
     pub(in crate::doctor) fn is_for_all(&self) -> bool {
-        matches!(self.matcher.as_deref(), None | Some("" | "*")) && self.handler.get("if").is_none()
+        matches!(self.matcher.as_deref(), None | Some("" | "*" | ".*"))
+            && self.handler.get("if").is_none()
     }
 
     /// The words after `toolgate`, in the shell form as far as blanks tell them apart.
@@ -294,7 +295,11 @@ mod tests {
 
     #[test]
     fn only_the_socket_of_our_hooks_changes() {
-        let ours = |args: &[&str]| json!({ "type": "command", "command": "/o/toolgate", "args": args, "timeout": 30 });
+        let ours = |args: &[&str]| {
+            let mut hook = json!({ "type": "command", "command": "/o/toolgate", "timeout": 30 });
+            hook["args"] = json!(args);
+            hook
+        };
         let other = json!({ "type": "command", "command": "/o/other --socket /x" });
         let shell = json!({ "type": "command", "command": "toolgate hook claude --deadline 5" });
         let led = json!({

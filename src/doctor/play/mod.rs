@@ -28,10 +28,13 @@ use stage::{Cue, Told};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+/// Where the client looks for managed settings.
+const MANAGED: &str = "/etc/claude-code";
 /// The client's output in the scratch directory.
 const CLIENT_OUT: &str = "client.out";
 /// The client's errors.
@@ -76,6 +79,10 @@ pub(super) struct Tried {
 pub(super) fn play(subject: &Subject, watch: &Watch) -> Result<Play, String> {
     let program = subject.client()?;
     client::may_be_played(&program)?;
+    let managed = subject.settings().iter().any(|file| file.scope == Scope::Managed);
+    if managed && subject.request.managed.as_path() != Path::new(MANAGED) {
+        return Err(format!("the client reads managed settings in `{MANAGED}` alone"));
+    }
     let scene = Scene::new()?;
     scene.furnish_sidecar(subject)?;
     let covers = scene.furnish_settings(subject)?;
