@@ -450,6 +450,12 @@ fn the_running_sidecar_is_looked_at() {
     ward.write("home/.claude/settings.json", &settings);
     assert_eq!(look().with("failed"), BTreeSet::from(["sidecar.uid"]));
     ward.write("home/.claude/settings.json", &ward.settings());
+    // A line of the log that was changed where it lies.
+    let newest = sidecar::files_below(&sidecar.path("audit")).pop().unwrap();
+    let text = std::fs::read_to_string(&newest).unwrap();
+    std::fs::write(&newest, text.replacen("service.start", "service.stark", 1)).unwrap();
+    assert_eq!(look().with("failed"), BTreeSet::from(["sidecar.log"]));
+    std::fs::write(&newest, text).unwrap();
     // A log that is another one.
     let other = ward.text("tmp-log");
     std::fs::create_dir(&other).unwrap();

@@ -123,7 +123,9 @@ fn blocked(subject: &Subject, watch: &Watch, of: fn(&Play) -> &Act, how: &str) -
     for tried in all {
         match (tried.ran, tried.is_error) {
             (true, _) => wrong.push(format!("{} ran {how}", tried.told)),
-            (false, Some(true)) => {}
+            (false, Some(true)) if by_a_hook(tried) => {}
+            // In a stricter permission mode the client would have asked a person, after the hook.
+            (false, Some(true)) => wrong.push(format!("held back by no hook; {}", shown(tried))),
             (false, _) => wrong.push(format!("it is not known what came of {}", tried.told)),
         }
     }
@@ -132,6 +134,11 @@ fn blocked(subject: &Subject, watch: &Watch, of: fn(&Play) -> &Act, how: &str) -
         return Outcome::Failed("no call was made".to_owned());
     }
     Outcome::unless(&wrong, format!("{} calls that ran before were held back; {seen}", all.len()))
+}
+
+/// Whether the client says that a hook held it back, in its words for a denial and for a failure.
+fn by_a_hook(tried: &Tried) -> bool {
+    tried.text.to_ascii_lowercase().contains("hook")
 }
 
 fn ran_before(play: &Play) -> bool {

@@ -135,3 +135,82 @@ fn respond(status: StatusCode, body: &Json) -> Response<Full<Bytes>> {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Call, ToolResult, id_of};
+    use super::*;
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// One request as a client sends it: the status line, and the body.
+    async fn ask(port: u16, method: &str, path: &str, body: &str) -> (String, String) {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.lines().next().unwrap().to_owned(), body.to_owned())
+    }
+
+    #[tokio::test]
+    async fn the_driver_says_what_comes_and_hears_what_came_back_once() {
+        let (sender, mut heard) = mpsc::unbounded_channel();
+        let model = Model::new(sender);
+        let (port, listener) = Model::listen().await.unwrap();
+        tokio::spawn(Arc::clone(&model).serve(listener));
+        let result = json!({
+            "type": "tool_result", "tool_use_id": id_of(0, 0), "content": "seen", "is_error": true,
+        });
+        let first = json!({ "tools": [{ "name": "Read" }], "messages": [] }).to_string();
+        let second = json!({
+            "tools": [{ "name": "Read" }], "stream": true,
+            "messages": [{ "role": "user", "content": [result] }],
+        });
+        let second = second.to_string();
+        let side = json!({ "messages": [] }).to_string();
+        let (status, body) = ask(port, "POST", "/v1/messages?beta=true", &side).await;
+        assert!(status.contains(" 200 ") && body.contains("toolgate doctor"), "{status}: {body}");
+        model.give(vec![Call { name: "Read".to_owned(), input: json!({}) }]);
+        for _ in 0..2 {
+            let (_, body) = ask(port, "POST", "/v1/messages", &first).await;
+            assert!(body.contains(&id_of(0, 0)), "{body}");
+        }
+        model.give(Vec::new());
+        for _ in 0..2 {
+            let (_, body) = ask(port, "POST", "/v1/messages", &second).await;
+            assert!(body.contains("event: message_stop"), "{body}");
+        }
+        let told = Heard::Result(ToolResult {
+            turn: 0,
+            index: 0,
+            is_error: true,
+            text: "seen".to_owned(),
+        });
+        for expected in [Heard::Asked(0), told, Heard::Asked(1)] {
+            assert_eq!(heard.try_recv().unwrap(), expected);
+        }
+        assert!(heard.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn everything_else_is_refused() {
+        let (sender, _heard) = mpsc::unbounded_channel();
+        let (port, listener) = Model::listen().await.unwrap();
+        tokio::spawn(Model::new(sender).serve(listener));
+        for (method, path, body, status) in [
+            ("GET", "/v1/messages", "", " 404 "),
+            ("POST", "/v1/complete", "{}", " 404 "),
+            ("POST", "/v1/messages", "{", " 400 "),
+            ("POST", "/v1/messages/count_tokens", "{}", " 200 "),
+        ] {
+            let (said, _) = ask(port, method, path, body).await;
+            assert!(said.contains(status), "{method} {path}: {said}");
+        }
+    }
+}
