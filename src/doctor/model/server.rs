@@ -3,8 +3,8 @@
 use super::{Heard, Turn, messages};
 use crate::limits::DOCTOR_REQUEST_BYTES_MAX;
 use crate::model::json::Json;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use axum::body::{Body, to_bytes};
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -63,7 +63,7 @@ impl Model {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         match (request.method(), request.uri().path()) {
             (&Method::POST, "/v1/messages") => {}
             (&Method::POST, "/v1/messages/count_tokens") => {
@@ -75,9 +75,9 @@ impl Model {
                 return respond(StatusCode::NOT_FOUND, &error);
             }
         }
-        let body = Limited::new(request.into_body(), DOCTOR_REQUEST_BYTES_MAX).collect().await;
+        let body = to_bytes(Body::new(request.into_body()), DOCTOR_REQUEST_BYTES_MAX).await;
         let body = body.map_err(|error| error.to_string()).and_then(|body| {
-            serde_json::from_slice::<Json>(&body.to_bytes()).map_err(|error| error.to_string())
+            serde_json::from_slice::<Json>(&body).map_err(|error| error.to_string())
         });
         match body {
             Ok(body) => self.message(&body).await,
@@ -88,7 +88,7 @@ impl Model {
         }
     }
 
-    async fn message(&self, body: &Json) -> Response<Full<Bytes>> {
+    async fn message(&self, body: &Json) -> Response<Body> {
         let content = match messages::is_main(body) {
             true => self.turn(body).await,
             false => messages::text("toolgate doctor"),
@@ -97,7 +97,7 @@ impl Model {
         if body.get("stream").and_then(Json::as_bool) != Some(true) {
             return respond(StatusCode::OK, &message);
         }
-        let mut response = Response::new(Full::new(Bytes::from(messages::stream(&message))));
+        let mut response = Response::new(Body::from(messages::stream(&message)));
         let kind = HeaderValue::from_static("text/event-stream");
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response
@@ -129,8 +129,8 @@ impl Model {
     }
 }
 
-fn respond(status: StatusCode, body: &Json) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+fn respond(status: StatusCode, body: &Json) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
