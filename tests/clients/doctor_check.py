@@ -251,6 +251,33 @@ def check_managed(ward, report, client, settings):
     check_good(ward, report, client, name, prefix=prefix)
 
 
+# A place where nobody can make a namespace.
+CONFINED = [
+    "unshare", "-Ur", "sh", "-c",
+    'for kind in user net; do echo 0 > /proc/sys/user/max_${kind}_namespaces; done; exec "$@"',
+    "sh",
+]
+
+
+def check_without_a_namespace(ward, report, client, settings):
+    """Only what leads nowhere by its environment alone is played, and the doctor says so."""
+    name = "no namespace"
+    if rig.run([*CONFINED, "true"])[0] != 0:
+        report.skip(name, "no user namespace can be made to try it in")
+        return
+    good(ward, settings)
+    code, checks = ward.doctor(client, prefix=CONFINED)
+    report.check(f"{name}: nothing fails", code == 0, checks)
+    report.check(f"{name}: it is said", checks["canary.isolated"][0] == "warning", checks)
+    report.check(f"{name}: it is played", checks["canary.hung"][0] == "ok", checks["canary.hung"])
+    other = {"type": "command", "command": ward.script("other", REWRITER)}
+    settings["hooks"]["PreToolUse"].append({"hooks": [other]})
+    good(ward, settings)
+    code, checks = ward.doctor(client, prefix=CONFINED)
+    canaries = {said[0] for i, said in checks.items() if i.startswith("canary.")}
+    report.check(f"{name}: hooks of others are not run", canaries == {"skipped"}, checks)
+
+
 def check_another_hook(ward, report, client, settings):
     other = {"type": "command", "command": ward.script("other", REWRITER)}
     settings["hooks"]["PreToolUse"].append({"hooks": [other]})
@@ -275,7 +302,8 @@ def check_broken(case):
     return check
 
 
-CASES = [check_user, check_flag, check_managed, check_another_hook, *map(check_broken, BROKEN)]
+GOOD = [check_user, check_flag, check_managed, check_without_a_namespace, check_another_hook]
+CASES = [*GOOD, *map(check_broken, BROKEN)]
 
 
 def main():
