@@ -30,4 +30,6 @@ pub mod plane;
 pub mod author;
 pub mod service;
 
+pub mod doctor;
+
 pub mod cli;

@@ -242,3 +242,19 @@ pub const TRANSCRIPT_MODEL_BYTES_MAX: usize = 128;
 pub const TRANSCRIPT_SILENT_CALLS_MAX: u64 = 16;
 /// Sessions whose place in their transcript is kept; for another one it is read from its start.
 pub const TRANSCRIPT_READERS_MAX: usize = 256;
+
+/// One request of a real client to the doctor's scripted model, in bytes: a whole conversation.
+pub const DOCTOR_REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// One settings file of a runtime, in bytes; people write a few kilobytes.
+pub const DOCTOR_SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// How long a client may take to say its version: a cold start from a slow disk.
+pub const DOCTOR_VERSION_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the doctor's own sidecar may take to listen: it runs the policy's tests first.
+pub const DOCTOR_START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client may take from one turn to the next while its sidecar lives or is gone.
+pub const DOCTOR_TURN_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long a hook may take to deny while its sidecar is frozen. A runtime waits ten minutes where
+/// nothing else is said, and nobody waits that long for the doctor.
+pub const DOCTOR_HUNG_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often something that the doctor started is looked at.
+pub const DOCTOR_POLL: Duration = Duration::from_millis(20);

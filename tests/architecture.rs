@@ -29,6 +29,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("plane", 5),
     ("author", 6),
     ("service", 6),
+    ("doctor", 6),
     ("review", 6),
     ("cli", 7),
 ];
@@ -89,13 +90,16 @@ const ARROWS: &[(&str, &[&str])] = &[
             "redact", "session", "world",
         ],
     ),
+    // plane: it reads the hooks' table of events, and asks the sidecar as the hook client does.
+    // policy: the layers of the policies that it copies for a sidecar of its own.
+    ("doctor", &["audit", "limits", "model", "plane", "policy", "service"]),
     // gate, redact, world: `policy eval` asks as the sidecar would; it has no way through.
     // plane: the demo plays a session through the hook client's own code.
     (
         "cli",
         &[
-            "audit", "author", "gate", "limits", "model", "plane", "policy", "redact", "service",
-            "world",
+            "audit", "author", "doctor", "gate", "limits", "model", "plane", "policy", "redact",
+            "service", "world",
         ],
     ),
 ];
