@@ -19,9 +19,10 @@ pub mod world;
 pub mod facts;
 
 pub mod audit;
-pub mod calls;
 pub mod metrics;
 pub mod session;
+
+pub mod calls;
 
 pub mod gate;
 
