@@ -27,5 +27,6 @@ pub mod plane;
 
 pub mod author;
 pub mod service;
+pub mod wiring;
 
 pub mod cli;

@@ -4,6 +4,7 @@ mod ask;
 mod audit;
 mod demo;
 mod health;
+mod init;
 mod label;
 mod out;
 mod policy;
@@ -41,6 +42,8 @@ enum Command {
     /// Set or remove a label of a session
     #[command(subcommand)]
     Label(label::Command),
+    /// Wires a runtime to the guard: shows the change, keeps a backup, and --undo takes it back
+    Init(init::Arguments),
     /// The hook client: an event on stdin, the runtime's own answer on stdout
     Hook(Hook),
     /// For the person who writes policy
@@ -103,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Label(command) => label::run(&command),
+        Command::Init(arguments) => init::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Hook(Hook { runtime, socket, server_uid, deadline }) => {
