@@ -21,6 +21,8 @@ pub const HOOK_DEADLINE: Duration = Duration::from_secs(20);
 /// How much more patient than the client the wiring tells the runtime to be: a client that gave up
 /// still has to be started, and to print, on a machine under load.
 pub const HOOK_TIMEOUT_MARGIN: Duration = Duration::from_secs(10);
+/// What Codex gives a hook at the end of a session, whatever its settings say.
+pub const CODEX_SESSION_END_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest deadline that the wiring takes. A person would think that the agent hangs.
 pub const HOOK_DEADLINE_MAX: Duration = Duration::from_secs(300);
 /// One settings file of a runtime, in bytes. Real ones have some kilobytes.

@@ -28,6 +28,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("author", 6),
     ("service", 6),
     ("review", 6),
+    ("wiring", 6),
     ("cli", 7),
 ];
 
@@ -77,13 +78,16 @@ const ARROWS: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
+    // author: settings are written anew as policies are: in one step, with mode and owner.
+    // plane: which events of a runtime are registered is the table of the plane that answers them.
+    ("wiring", &["author", "limits", "model", "plane"]),
     // gate, redact, world: `policy eval` asks as the sidecar would; it has no way through.
     // plane: the demo plays a session through the hook client's own code.
     (
         "cli",
         &[
             "audit", "author", "gate", "limits", "model", "plane", "policy", "redact", "service",
-            "world",
+            "wiring", "world",
         ],
     ),
 ];

@@ -20,10 +20,13 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
+const AFTER_HELP: &str = "\
+Runtimes: claude (Claude Code and the Agent SDK), codex (OpenAI Codex CLI).
+Exit codes: 0 wired, or nothing to do; 1 nothing written, since --dry-run would change
+something or the answer was no; 2 could not run.";
+
 #[derive(clap::Args)]
-#[command(after_help = "Runtimes: claude (Claude Code and the Agent SDK), codex (OpenAI Codex CLI).\n\
-    Exit codes: 0 wired, or nothing to do; 1 nothing written: --dry-run would change something, or\n\
-    the answer was no; 2 could not run.")]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
     /// Whose hooks: claude or codex
     #[arg(required_unless_present = "list")]
@@ -195,6 +198,12 @@ fn wired(arguments: &Arguments) -> Result<Outcome, String> {
     report.client = client(runtime, arguments)?;
     let request = request(runtime, place, around, arguments)?;
     if arguments.what.print {
+        if request.runtime == Runtime::Codex && request.place == Place::User {
+            complain!(
+                "warning: Codex skips these hooks until they are trusted; `toolgate init \
+                codex` writes that too"
+            );
+        }
         text(&request.alone().map_err(|error| error.to_string())?);
         return Ok(Outcome::Fine);
     }
@@ -418,10 +427,11 @@ fn list(format: Format) {
         })
     });
     let row = |(runtime, event, wired, why): (&str, &str, &str, &str)| {
-        serde_json::json!({ "runtime": runtime, "event": event, "wired": wired, "why": why })
+        let row = [("runtime", runtime), ("event", event), ("wired", wired), ("why", why)];
+        row.into_iter().map(|(key, text)| (key.to_owned(), serde_json::Value::from(text))).collect()
     };
     match format {
-        Format::Json => say!("{}", serde_json::Value::from_iter(rows.map(row))),
+        Format::Json => say!("{}", serde_json::Value::Array(rows.map(row).collect())),
         Format::Human => rows.for_each(|(runtime, event, wired, why)| {
             say!("{runtime:<7} {event:<20} {wired:<8} {why}");
         }),

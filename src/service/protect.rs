@@ -19,7 +19,8 @@ pub struct Own {
 }
 
 impl Own {
-    /// The policy's files, the configuration, the log, this program and the sockets.
+    /// The policy's files, the configuration, the log, this program, the wiring that is named, and
+    /// the sockets.
     ///
     /// # Errors
     /// If the two sockets would be one.
@@ -32,7 +33,8 @@ impl Own {
         let program = std::env::current_exe().ok();
         let files = places.paths();
         let files = files.iter().map(PathBuf::as_path);
-        let paths = files.chain(config_file).chain([audit]).chain(program.as_deref());
+        let wiring = config.hook.wiring.iter().map(PathBuf::as_path);
+        let paths = files.chain(config_file).chain([audit]).chain(program.as_deref()).chain(wiring);
         Ok(Own {
             paths: paths.map(Path::to_owned).collect(),
             sockets: vec![config.hook.socket.clone(), config.admin_socket()?],

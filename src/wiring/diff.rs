@@ -158,8 +158,8 @@ mod tests {
                 kept.map(|(Line::Both(t) | Line::Old(t) | Line::New(t))| format!("{t}\n"))
                     .collect::<String>()
             };
-            prop_assert_eq!(side(|line| matches!(line, Line::New(_))), old);
-            prop_assert_eq!(side(|line| matches!(line, Line::Old(_))), new);
+            prop_assert_eq!(side(|line| matches!(line, Line::New(_))), old.clone());
+            prop_assert_eq!(side(|line| matches!(line, Line::Old(_))), new.clone());
         }
     }
 }

@@ -77,6 +77,13 @@ pub(super) fn put(hooks: &mut Node, ours: Ours<'_>, wanted: &[Entry]) -> Result<
     Ok(())
 }
 
+/// Which of an event's groups is ours.
+pub(super) fn position(hooks: &mut Node, ours: Ours<'_>, event: &str) -> Option<usize> {
+    let members = hooks.members("hooks").ok()?;
+    let (_, groups) = members.iter_mut().find(|(name, _)| name == event)?;
+    groups.elements(event).ok()?.iter().position(|group| has_ours(group, ours))
+}
+
 /// How many handlers of others stand at an event.
 pub(super) fn others(hooks: &mut Node, ours: Ours<'_>, event: &str) -> usize {
     let Ok(members) = hooks.members("hooks") else { return 0 };
@@ -147,6 +154,9 @@ fn is_ours(handler: &Value, ours: Ours<'_>) -> bool {
         return is_program(command) && texts("args").starts_with(&arguments);
     }
     // Written as one text for a shell.
-    let mut words = command.split_whitespace().map(|word| word.trim_matches(['\'', '"']));
-    words.next().is_some_and(is_program) && arguments.into_iter().eq(words.take(2))
+    let (program, rest) = match command.strip_prefix(['\'', '"']).zip(command.chars().next()) {
+        Some((rest, quote)) => rest.split_once(quote).unwrap_or_default(),
+        None => command.split_once(' ').unwrap_or_default(),
+    };
+    is_program(program) && arguments.into_iter().eq(rest.split_whitespace().take(2))
 }

@@ -60,7 +60,10 @@ impl Edit {
         let real = match path.canonicalize() {
             Ok(real) => real,
             Err(_) if path.is_symlink() => {
-                return Err(FileError::new(path, "is a link that leads nowhere; mend or remove it"));
+                return Err(FileError::new(
+                    path,
+                    "is a link that leads nowhere; mend or remove it",
+                ));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => path.to_owned(),
             Err(error) => return Err(FileError::io(path, "found", &error)),

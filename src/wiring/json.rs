@@ -31,6 +31,9 @@ pub enum Unfit {
     /// It is no JSON.
     #[error("it is not JSON, which knows no comments and no trailing commas: {0}; mend it first")]
     Syntax(String),
+    /// It is no TOML.
+    #[error("it is not TOML: {0}; mend it first")]
+    Toml(String),
     /// The value at a key is of another kind than the runtime wants.
     #[error("`{0}` is no {1}; the runtime would not read it either, mend it first")]
     Kind(String, &'static str),
@@ -222,7 +225,8 @@ mod tests {
 
     #[test]
     fn what_is_not_touched_keeps_its_bytes() {
-        let text = "{\n    \"b\": [1e400, 1.0,\n      \"\\u0041\"],\n    \"a\": {\"x\": 1, \"x\": 2}\n}";
+        let text =
+            "{\n    \"b\": [1e400, 1.0,\n      \"\\u0041\"],\n    \"a\": {\"x\": 1, \"x\": 2}\n}";
         let mut node = Node::read(text).unwrap();
         let members = node.members("it").unwrap();
         *member(members, "c", || Node::Bool(true)).unwrap() = Node::texts(["d"]);

@@ -8,12 +8,14 @@
 pub mod binary;
 pub mod claude;
 pub mod client;
+pub mod codex;
 pub mod diff;
 mod entries;
 pub mod file;
 mod json;
 pub mod place;
 pub mod plan;
+mod toml;
 
 pub use entries::TOKEN_VARIABLE;
 pub use json::Unfit;

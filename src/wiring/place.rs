@@ -60,10 +60,17 @@ impl Place {
         let path = match (self, runtime) {
             (Place::User, Runtime::Claude) => around.user(".claude")?.join("settings.json"),
             (Place::Project, Runtime::Claude) => around.directory.join(".claude/settings.json"),
-            (Place::File(path), _) => around.directory.join(path),
+            (Place::File(path), Runtime::Claude) => around.directory.join(path),
             (Place::Managed, Runtime::Claude) => MANAGED.into(),
             (Place::User, Runtime::Codex) => around.user(".codex")?.join("hooks.json"),
-            (Place::Project, Runtime::Codex) => around.directory.join(".codex/hooks.json"),
+            (Place::Project | Place::File(_), Runtime::Codex) => {
+                return Err(
+                    "Codex is wired in the user's settings, or with `--managed`: it takes \
+                            no settings file by name, and a repository's hooks only where the \
+                            user has trusted each"
+                        .to_owned(),
+                );
+            }
             (Place::Managed, Runtime::Codex) => "/etc/codex/requirements.toml".into(),
         };
         Ok(tidy(&path))
@@ -72,16 +79,19 @@ impl Place {
     /// What switches these settings off all the same.
     #[must_use]
     pub fn cannot_hold(&self, runtime: Runtime) -> Vec<Note> {
-        let mut notes = Vec::new();
         let texts: &[&str] = match (runtime, self) {
             (Runtime::Claude, Place::User) => CLAUDE_USER,
             (Runtime::Claude, Place::Project) => CLAUDE_PROJECT,
             (Runtime::Claude, Place::File(_)) => CLAUDE_FILE,
             (Runtime::Claude, Place::Managed) => CLAUDE_MANAGED,
-            (Runtime::Codex, _) => CODEX,
+            (Runtime::Codex, Place::Managed) => CODEX_MANAGED,
+            (Runtime::Codex, _) => CODEX_USER,
         };
-        notes.extend(texts.iter().map(|&text| Note::warning(text)));
-        notes
+        let always: &[&str] = match runtime {
+            Runtime::Claude => &[],
+            Runtime::Codex => CODEX,
+        };
+        texts.iter().chain(always).map(|&text| Note::warning(text)).collect()
     }
 }
 
@@ -90,8 +100,8 @@ const MANAGED: &str = "/etc/claude-code/managed-settings.json";
 
 const CLAUDE_USER: &[&str] = &[
     "a project's `.claude/settings.json` or `settings.local.json` with `disableAllHooks: true` \
-     switches hooks in the user's settings off, whatever they say themselves; start with \
-     `claude --settings '{\"disableAllHooks\": false}'`, which was seen to hold, or use `--managed`",
+     switches hooks in the user's settings off, whatever they say themselves; use `--managed`, or \
+     start with `claude --settings '{\"disableAllHooks\": false}'`, which was seen to hold",
     "`--bare`, `--safe-mode` and `--setting-sources` without `user` start without them; whoever \
      chooses the arguments needs `--managed`",
 ];
@@ -103,19 +113,29 @@ const CLAUDE_PROJECT: &[&str] = &[
     "`--bare`, `--safe-mode` and `--setting-sources` without `project` start without them",
 ];
 
-const CLAUDE_FILE: &[&str] = &[
-    "they count only where `claude` is started with `--settings` and this file (Agent SDK: the \
-     option `settings`); `--bare` and `--safe-mode` start without them",
+const CLAUDE_FILE: &[&str] =
+    &["they count only where `claude` is started with `--settings` and this file (Agent SDK: the \
+     option `settings`); `--bare` and `--safe-mode` start without them"];
+
+const CLAUDE_MANAGED: &[&str] =
+    &["they hold against projects, arguments and `--bare`, as long as the agent is not root and \
+     cannot write `/etc/claude-code`: mount it read-only"];
+
+const CODEX_USER: &[&str] = &[
+    "`[features] hooks = false` in the user's settings or in those of a project that the user has \
+     trusted, and `--disable hooks`, switch these hooks off; only `--managed` holds against that",
 ];
 
-const CLAUDE_MANAGED: &[&str] = &[
-    "they hold against projects, arguments and `--bare`, as long as the agent is not root and \
-     cannot write `/etc/claude-code`: mount it read-only",
+const CODEX_MANAGED: &[&str] = &[
+    "they hold against the user's and a project's settings, as long as the agent is not root and \
+     cannot write `/etc/codex`: mount it read-only",
 ];
 
 const CODEX: &[&str] = &[
     "Codex has no switch that makes a failed hook block: if the hook cannot be started, is killed, \
      or takes too long, the tool runs",
+    "Codex starts hooks by a shell, which honours `BASH_ENV`: start it with an environment that \
+     the agent has not chosen",
 ];
 
 /// What an administrator's other files do to the settings: each file of `managed-settings.d` is

@@ -3,12 +3,15 @@
 use super::claude::{self, Claude, Managed};
 use super::file::{Edit, FileError};
 use super::place::{Place, Surroundings, drop_ins};
-use super::{Hook, Note, Unfit, binary};
+use super::{Hook, Note, Unfit, binary, codex};
 use crate::model::host::Host;
 use crate::model::principal::Runtime;
 use crate::model::url::Network;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+/// Where a user of Codex trusts hooks, beside the hooks.
+const CONFIG: &str = "config.toml";
 
 /// What somebody wants wired.
 #[derive(Debug, Clone)]
@@ -70,7 +73,14 @@ pub fn files(
     place: &Place,
     around: &Surroundings,
 ) -> Result<Vec<PathBuf>, String> {
-    Ok(vec![around.here(&place.settings(runtime, around)?)])
+    let settings = around.here(&place.settings(runtime, around)?);
+    Ok(match (runtime, place) {
+        (Runtime::Codex, Place::User) => {
+            let config = settings.with_file_name(CONFIG);
+            vec![settings, config]
+        }
+        _ => vec![settings],
+    })
 }
 
 /// The user who runs the sidecar: as given, or whoever owns the socket by now.
@@ -98,8 +108,12 @@ impl Request {
     pub fn alone(&self) -> Result<String, PlanError> {
         self.check()?;
         let path = self.place.settings(self.runtime, &self.around)?;
-        let unfit = |why| PlanError::Unfit { path: path.clone(), why };
-        claude::alone(&self.claude(vec![path.clone()])).map_err(unfit)
+        let text = match (self.runtime, &self.place) {
+            (Runtime::Claude, _) => claude::alone(&self.claude(vec![path.clone()])),
+            (Runtime::Codex, Place::Managed) => codex::managed("", &self.hook),
+            (Runtime::Codex, _) => codex::alone(&self.hook),
+        };
+        text.map_err(|why| PlanError::Unfit { path, why })
     }
 
     /// What is to be changed.
@@ -109,22 +123,21 @@ impl Request {
     pub fn plan(&self) -> Result<Plan, PlanError> {
         self.check()?;
         let mut notes = binary::look(Path::new(&self.hook.binary), &self.around)?;
+        let mut edits = Vec::new();
+        for here in files(self.runtime, &self.place, &self.around)? {
+            let edit = Edit::of(&here)?;
+            if edit.path != here {
+                let text = format!("`{}` is a link to `{}`", here.display(), edit.path.display());
+                notes.push(Note::info(text));
+            }
+            edits.push(edit);
+        }
         let named = self.place.settings(self.runtime, &self.around)?;
-        let here = self.around.here(&named);
-        let mut edit = Edit::of(&here)?;
-        let mut paths = vec![named];
-        if edit.path != here && self.around.root.is_none() {
-            let text = format!("`{}` is a link to `{}`", here.display(), edit.path.display());
-            notes.push(Note::info(text));
-            paths.push(edit.path.clone());
-        }
-        let before = edit.before.clone().unwrap_or_default();
-        let unfit = |why| PlanError::Unfit { path: edit.path.clone(), why };
-        let (after, more) = claude::merge(&before, &self.claude(paths.clone())).map_err(unfit)?;
-        if edit.before.is_some() || !after.is_empty() {
-            edit.after = Some(after);
-        }
-        notes.extend(more);
+        let paths = self.names(&named, &edits);
+        notes.extend(match self.runtime {
+            Runtime::Claude => self.edit_claude(&mut edits, &paths)?,
+            Runtime::Codex => self.edit_codex(&mut edits, &named)?,
+        });
         notes.extend(paths.iter().filter(|path| !is_known(path)).map(|path| {
             Note::warning(format!(
                 "the policy's own floor does not know `{path}`: name it in the sidecar's \
@@ -132,12 +145,64 @@ impl Request {
                 path = path.display()
             ))
         }));
-        if self.place == Place::Managed {
+        if (self.runtime, &self.place) == (Runtime::Claude, &Place::Managed) {
             notes.extend(drop_ins(&self.around));
         }
         notes.extend(self.place.cannot_hold(self.runtime));
         notes.sort_by_key(|note| !note.is_warning);
-        Ok(Plan { edits: vec![edit], notes })
+        Ok(Plan { edits, notes })
+    }
+
+    /// Every name of the settings, as the agent sees them.
+    fn names(&self, named: &Path, edits: &[Edit]) -> Vec<PathBuf> {
+        let mut names = vec![named.to_owned()];
+        if edits.len() > 1 {
+            names.push(named.with_file_name(CONFIG));
+        }
+        // In an image, a path of this machine says nothing.
+        let real = edits.iter().filter(|_| self.around.root.is_none()).map(|edit| &edit.path);
+        for path in real {
+            if !names.contains(path) {
+                names.push(path.clone());
+            }
+        }
+        names
+    }
+
+    fn edit_claude(&self, edits: &mut [Edit], paths: &[PathBuf]) -> Result<Vec<Note>, PlanError> {
+        let mut notes = Vec::new();
+        for edit in edits {
+            let before = edit.before.clone().unwrap_or_default();
+            let unfit = |why| PlanError::Unfit { path: edit.path.clone(), why };
+            let wiring = self.claude(paths.to_vec());
+            let (after, more) = claude::merge(&before, &wiring).map_err(unfit)?;
+            edit.after = Some(after);
+            notes.extend(more);
+        }
+        Ok(notes)
+    }
+
+    fn edit_codex(&self, edits: &mut [Edit], named: &Path) -> Result<Vec<Note>, PlanError> {
+        let text = |edit: &Edit| edit.before.clone().unwrap_or_default();
+        let unfit = |edit: &Edit, why| PlanError::Unfit { path: edit.path.clone(), why };
+        match edits {
+            [hooks, config] => {
+                let done = codex::user(&text(hooks), &text(config), &self.hook, named);
+                let (new_hooks, new_config, notes) = done.map_err(|(of, why)| match of {
+                    codex::Of::Hooks => unfit(hooks, why),
+                    codex::Of::Config => unfit(config, why),
+                })?;
+                (hooks.after, config.after) = (Some(new_hooks), Some(new_config));
+                Ok(notes)
+            }
+            edits => {
+                for edit in edits {
+                    let after = codex::managed(&text(edit), &self.hook);
+                    edit.after = Some(after.map_err(|why| unfit(edit, why))?);
+                }
+                Ok(Vec::new())
+            }
+        }
     }
 
     fn claude(&self, paths: Vec<PathBuf>) -> Claude {
@@ -158,8 +223,15 @@ impl Request {
                 self.hook.socket
             ));
         }
-        if self.managed != Managed::default() && self.place != Place::Managed {
-            return Err("only `--managed` settings can bind the permission rules".to_owned());
+        let is_claude = self.runtime == Runtime::Claude;
+        let is_bound = is_claude && self.place == Place::Managed;
+        if self.managed != Managed::default() && !is_bound {
+            return Err(
+                "only the `--managed` settings of `claude` bind permission rules".to_owned()
+            );
+        }
+        if self.http.is_some() && !is_claude {
+            return Err("Codex has no HTTP hooks; leave `--http` out".to_owned());
         }
         self.http.as_deref().map_or(Ok(()), loopback)
     }
@@ -179,7 +251,9 @@ fn loopback(url: &str) -> Result<(), String> {
 fn is_known(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let directory = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
-    let is_settings =
-        matches!(name, "settings.json" | "settings.local.json" | "remote-settings.json");
-    (directory == Some(".claude") && is_settings) || path.starts_with("/etc/claude-code")
+    match directory {
+        Some(".claude") => matches!(name, "settings.json" | "settings.local.json"),
+        Some(".codex") => matches!(name, "hooks.json" | CONFIG),
+        _ => path.starts_with("/etc/claude-code") || path.starts_with("/etc/codex"),
+    }
 }
