@@ -10,7 +10,7 @@ use crate::limits::{HOOK_DEADLINE, HOOK_DEADLINE_MAX, HOOK_SOCKET};
 use crate::model::principal::Runtime;
 use crate::redact::Redactor;
 use crate::wiring::claude::Managed;
-use crate::wiring::file::{Edit, Undo};
+use crate::wiring::file::{Edit, Undo, is_backup_of_nothing};
 use crate::wiring::place::{Place, Surroundings};
 use crate::wiring::plan::{Request, files, server_uid};
 use crate::wiring::{Hook, Note, client};
@@ -245,7 +245,10 @@ fn around(runtime: Runtime, arguments: &Arguments) -> Result<Surroundings, Strin
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let config = match runtime {
         Runtime::Claude => set("CLAUDE_CONFIG_DIR"),
-        Runtime::Codex => set("CODEX_HOME"),
+        // Codex names its files, and with them what is trusted, by where this leads.
+        Runtime::Codex => set("CODEX_HOME").map(|home| {
+            std::fs::canonicalize(&home).map_or(home, PathBuf::into_os_string)
+        }),
     };
     let directory = std::env::current_dir()
         .map_err(|error| format!("the current directory cannot be told: {error}"))?;
@@ -408,8 +411,10 @@ fn finish(report: &Report, format: Format) {
             Done::Restored => say!("`{path}` is as it was"),
             Done::Removed => say!("`{path}` is gone, as it was"),
         }
-        if let Some(backup) = &file.backup {
-            say!("  what it held is in `{}`", plain(&backup.display().to_string()));
+        let Some(backup) = &file.backup else { continue };
+        match is_backup_of_nothing(backup) {
+            true => say!("  it was not there; `--undo` takes it away"),
+            false => say!("  what it held is in `{}`", plain(&backup.display().to_string())),
         }
     }
 }

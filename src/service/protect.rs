@@ -130,4 +130,14 @@ mod tests {
         let own = Own { paths: vec![root.join("circle"), root.join("none")], sockets: vec![] };
         assert_eq!(own.protected().paths, [at("circle"), at("none")]);
     }
+
+    #[test]
+    fn wiring_that_no_name_tells_is_held_where_it_is_named() {
+        let scratch = tempfile::tempdir().unwrap();
+        let settings = scratch.path().canonicalize().unwrap().join("agent/settings.json");
+        let text = format!("[hook]\nwiring = [{settings:?}]\n");
+        let config: Config = toml::from_str(&text).unwrap();
+        let own = Own::of(&config, &Places::default(), None, Path::new("/a")).unwrap();
+        assert!(own.protected().paths.contains(&absolute(&settings).unwrap()));
+    }
 }

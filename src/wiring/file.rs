@@ -160,8 +160,7 @@ impl Undo {
         let mut edit = Edit::of(path)?;
         let Some((backup, written)) = newest(&edit.path)? else { return Ok(None) };
         let now = edit.before.as_deref().map(digest);
-        let is_none = backup.to_string_lossy().ends_with(NONE);
-        edit.after = if is_none { None } else { read(&backup)? };
+        edit.after = if is_backup_of_nothing(&backup) { None } else { read(&backup)? };
         Ok(Some(Undo { edit, backup, is_changed: now != Some(written) }))
     }
 
@@ -180,6 +179,12 @@ impl Undo {
             .map_err(|error| FileError::io(&self.backup, "removed", &error))?;
         Ok(kept)
     }
+}
+
+/// Whether there was no file when this backup was made.
+#[must_use]
+pub fn is_backup_of_nothing(backup: &Path) -> bool {
+    backup.to_string_lossy().ends_with(NONE)
 }
 
 /// The newest backup of a file, and the digest of what was written in its place.
