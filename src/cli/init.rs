@@ -246,9 +246,8 @@ fn around(runtime: Runtime, arguments: &Arguments) -> Result<Surroundings, Strin
     let config = match runtime {
         Runtime::Claude => set("CLAUDE_CONFIG_DIR"),
         // Codex names its files, and with them what is trusted, by where this leads.
-        Runtime::Codex => set("CODEX_HOME").map(|home| {
-            std::fs::canonicalize(&home).map_or(home, PathBuf::into_os_string)
-        }),
+        Runtime::Codex => set("CODEX_HOME")
+            .map(|home| std::fs::canonicalize(&home).map_or(home, PathBuf::into_os_string)),
     };
     let directory = std::env::current_dir()
         .map_err(|error| format!("the current directory cannot be told: {error}"))?;

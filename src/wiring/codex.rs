@@ -240,10 +240,23 @@ mod tests {
         assert_eq!(label("Stop"), "stop");
     }
 
-    /// A digest of JSON depends on the order of its keys, which a feature of the library turns.
+    /// What `hooks/list` of the real app server (0.169) said of these very hooks.
     #[test]
-    fn what_is_hashed_has_its_keys_in_order() {
-        let text = json!({ "b": 1, "a": [{ "d": "é", "c": 2 }] }).to_string();
-        assert_eq!(text, "{\"a\":[{\"c\":2,\"d\":\"é\"}],\"b\":1}");
+    fn the_hash_is_the_one_that_codex_computes() {
+        let hook = Hook {
+            binary: "/usr/bin/toolgate".to_owned(),
+            socket: "/run/my guard/é.sock".to_owned(),
+            server_uid: 7,
+            deadline: Duration::from_secs(20),
+        };
+        for (name, seen) in [
+            ("PreToolUse", "1dcd3bab1731cbe08a6bf372fb414feb056ea1b249214f4872b1ca39ed8741c4"),
+            ("SessionEnd", "b693a20b5ba10ccbd307762540af6bb2f0cb877c0f1af750709a02909d774483"),
+            ("Stop", "be28296480ede7f0a2b40babb0052cf2e62023564a1539730361469eafe31d33"),
+        ] {
+            let event = wired().find(|event| event.name == name).unwrap();
+            let hash = hash(&command(&hook, event), timeout(&hook, event), name);
+            assert_eq!(hash, format!("sha256:{seen}"), "{name}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What `toolgate init` writes, held by the real client.
 
-    tests/clients/init_check.py --toolgate PATH [--claude PATH] [--only WORD] [--keep]
+    tests/clients/init_check.py --toolgate PATH [--claude PATH] [--codex PATH] [--only WORD] [--keep]
 
 For each place that `init` knows, the settings are written as a person would write them and the
 pinned client is started with them against a scripted model. Three things must hold: a denied call
@@ -17,8 +17,10 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "topology"))
@@ -69,6 +71,9 @@ class Machine:
         for folder in (self.home, self.work / ".claude", self.socket.parent, directory / "tmp"):
             folder.mkdir(parents=True, mode=0o700)
         (directory / "policy.toml").write_text(POLICY)
+        self.program = directory / "bin" / "toolgate"
+        self.program.parent.mkdir()
+        shutil.copy(tools.toolgate, self.program)
         self.sidecar = None
         self.sessions = 0
         self.start()
@@ -82,7 +87,7 @@ class Machine:
 
     def init(self, *arguments):
         argv = [self.tools.toolgate, "init", "claude", "--client", self.tools.claude]
-        argv += ["--socket", self.socket, "--deadline", "5000", *arguments]
+        argv += ["--binary", self.program, "--socket", self.socket, "--deadline", "5000", *arguments]
         done = subprocess.run(
             [str(word) for word in argv],
             cwd=self.work,
@@ -126,15 +131,23 @@ class Machine:
 
 
 def held(machine, report, name, *arguments):
-    """The sidecar answers, then it is gone, then the program itself is."""
+    """The sidecar answers; then it is gone, and then the program itself."""
     calls = [bash("echo hi"), bash("touch denied")]
     came = machine.play(calls, *arguments)
     report.check(f"{name}: an allowed call runs, a denied one does not", came == [True, False], came)
     machine.stop()
+    nothing_runs(machine, report, f"{name}: nothing runs without the sidecar", *arguments)
+    away = machine.program.with_suffix(".away")
+    machine.program.rename(away)
+    nothing_runs(machine, report, f"{name}: nothing runs without the program", *arguments)
+    away.rename(machine.program)
+    machine.start()
+
+
+def nothing_runs(machine, report, name, *arguments):
     came = machine.play([bash("echo hi > ran")], *arguments)
     ran = (machine.work / "ran").exists()
-    report.check(f"{name}: nothing runs without the sidecar", not ran and came != [True], came)
-    machine.start()
+    report.check(name, not ran and came != [True], came)
 
 
 def open_to(machine, report, name, *arguments):
@@ -161,12 +174,14 @@ def user(tools, directory, report):
         before = settings.read_bytes()
         came = machine.play(calls)
         wanted = [False] * 5 + [True] * 3
-        report.check("user: its settings are not the agent's, its commands are", came == wanted, came)
+        name = "user: its settings are not the agent's, its commands are"
+        report.check(name, came == wanted, came)
         report.check("user: the settings are as they were", settings.read_bytes() == before)
         off = machine.work / ".claude" / "settings.json"
         off.write_text(json.dumps(OFF))
         open_to(machine, report, "user, with a project's `disableAllHooks`")
-        held(machine, report, "user, and `--settings` with the switch", "--settings", '{"disableAllHooks": false}')
+        switch = ["--settings", '{"disableAllHooks": false}']
+        held(machine, report, "user, and `--settings` with the switch", *switch)
         off.unlink()
         open_to(machine, report, "user, with --safe-mode", "--safe-mode")
         machine.init("--undo", "--yes")
@@ -218,13 +233,80 @@ def managed(tools, directory, report):
         machine.stop()
 
 
+def codex(tools, directory, report):
+    """Codex says itself which hooks it trusts. That it runs these is another check's to show."""
+    codex_hooks(tools, directory, report, "codex", "trusted", "init", "codex")
+
+
+def codex_managed(tools, directory, report):
+    words = ["init", "codex", "--managed"]
+    codex_hooks(tools, directory, report, "codex managed", "managed", *words)
+
+
+def codex_hooks(tools, directory, report, name, trust, *words):
+    if tools.codex is None:
+        print(f"skip  {name}: Codex is not there")
+        return
+    home, work = directory / "home", directory / "work"
+    for folder in (home / "linked", work):
+        folder.mkdir(parents=True)
+    (home / "link").symlink_to("linked")
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
+    for config in (None, str(home / "link")):
+        if config:
+            environment["CODEX_HOME"] = config
+        argv = [tools.toolgate, *words, "--client", tools.codex, "--server-uid", "0", "--yes"]
+        subprocess.run(
+            argv, cwd=work, env=environment, check=True, capture_output=True, timeout=rig.TOOL_WAIT_S
+        )
+        hooks = listed(tools.codex, work, environment)
+        seen = [(hook["trustStatus"], hook["enabled"]) for hook in hooks]
+        report.check(f"{name}: all hooks are {trust}", seen == [(trust, True)] * 11, seen)
+
+
+def listed(program, work, environment):
+    """What the app server says of the hooks of a directory."""
+    asked = [
+        {
+            "id": 1,
+            "method": "initialize",
+            "params": {"clientInfo": {"name": "check", "version": "1"}},
+        },
+        {"method": "initialized"},
+        {"id": 2, "method": "hooks/list", "params": {"cwds": [str(work)]}},
+    ]
+    server = subprocess.Popen(
+        [program, "app-server"],
+        cwd=work,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    late = threading.Timer(rig.TOOL_WAIT_S, server.kill)
+    late.start()
+    try:
+        server.stdin.write("".join(json.dumps(line) + "\n" for line in asked))
+        server.stdin.flush()
+        answers = (json.loads(line) for line in server.stdout)
+        answer = next((answer for answer in answers if answer.get("id") == 2), None)
+    finally:
+        late.cancel()
+        server.kill()
+        server.wait()
+    if answer is None or "result" not in answer:
+        raise rig.RigError(f"the app server did not list its hooks: {answer}")
+    return [hook for place in answer["result"]["data"] for hook in place["hooks"]]
+
+
 def in_namespace():
-    """This check again, for the managed settings, with an /etc of its own."""
+    """This check again, for the administrator's settings, with an /etc of its own."""
     script = (
         "set -e; mount -t tmpfs none /mnt; cp -a /etc/. /mnt/; mount --bind /mnt /etc; "
-        'exec "$@"'
+        'mkdir -p /etc/claude-code /etc/codex; exec "$@"'
     )
-    words = [sys.executable, *sys.argv, "--only", "managed"]
+    words = [sys.executable, *sys.argv]
     argv = ["unshare", "--mount", "sh", "-c", script, "sh", *words]
     return subprocess.run(argv, env={**os.environ, INSIDE: "1"}, check=False)
 
@@ -237,18 +319,24 @@ def can_unshare():
         return False
 
 
-PLACES = {"user": user, "project": project, "by-name": by_name, "managed": managed}
+PLACES = {"user": user, "project": project, "by-name": by_name, "codex": codex}
+IN_ETC = {"managed": managed, "codex-managed": codex_managed}
 
 
 def check(tools, report, only=None, keep=False):
-    """Every place but the managed one, each in a scratch directory of its own."""
-    for name, play in PLACES.items():
-        if name == "managed" and INSIDE not in os.environ:
-            continue
+    """Every place, each in a scratch directory; those in /etc only where /etc is our own."""
+    places = IN_ETC if INSIDE in os.environ else PLACES
+    for name, play in places.items():
         if only in (None, name):
             directory = target() / "init-check" / f"{name}-{os.getpid()}"
             with rig.scratch(directory, keep):
                 play(tools, directory, report)
+
+
+def find_codex():
+    """The pinned Codex, if tests/install has put one there."""
+    found = sorted(target().glob("clients/codex-*/node_modules/@openai/*/vendor/*/bin/codex"))
+    return found[-1] if found else None
 
 
 def target():
@@ -259,19 +347,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--toolgate", type=pathlib.Path, required=True)
     parser.add_argument("--claude", type=pathlib.Path, help="the pinned client if not given")
-    parser.add_argument("--only", choices=PLACES)
+    parser.add_argument("--codex", type=pathlib.Path, help="the installed one if not given")
+    parser.add_argument("--only", choices=[*PLACES, *IN_ETC])
     parser.add_argument("--keep", action="store_true", help="keep the scratch directories")
     tools = parser.parse_args()
     tools.toolgate = tools.toolgate.resolve()
     tools.claude = tools.claude or claude.find(claude.pins()["CLAUDE_CODE_VERSION"])
+    tools.codex = tools.codex or find_codex()
     report = rig.Report()
     check(tools, report, tools.only, tools.keep)
     inner = 0
-    if INSIDE not in os.environ and tools.only in (None, "managed"):
+    if INSIDE not in os.environ and tools.only in (None, *IN_ETC):
         if can_unshare():
             inner = in_namespace().returncode
         else:
-            print("skip  managed: no mount namespace is to be had here")
+            print("skip  managed places: no mount namespace is to be had here")
     print(f"{report.passed} passed, {report.failed} failed")
     return 1 if report.failed or inner else 0
 
