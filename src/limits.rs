@@ -27,10 +27,10 @@ pub const CODEX_SESSION_END_TIMEOUT: Duration = Duration::from_secs(3);
 pub const HOOK_DEADLINE_MAX: Duration = Duration::from_secs(300);
 /// One settings file of a runtime, in bytes. Real ones have some kilobytes.
 pub const SETTINGS_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How long a runtime may take to say its version: a cold start of 400 MB takes seconds.
-pub const CLIENT_VERSION_TIMEOUT: Duration = Duration::from_secs(30);
-/// How much a runtime may say when it is asked for its version, in bytes.
-pub const CLIENT_VERSION_BYTES_MAX: usize = 4_096;
+/// How long a runtime may take to say what it is: a cold start of 400 MB takes seconds.
+pub const CLIENT_SAYS_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much a runtime may say when it is asked, in bytes: what a pipe holds while it runs.
+pub const CLIENT_SAYS_BYTES_MAX: usize = 64 * 1024;
 /// Hook connections served at once; a further one waits in the listener's backlog.
 pub const HOOK_CONNECTIONS_MAX: usize = 256;
 

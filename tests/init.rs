@@ -20,12 +20,22 @@ struct Machine {
     scratch: TempDir,
 }
 
+/// A client that says its version, and finds fault with one value as the real one does.
+fn fake(version: &str) -> String {
+    format!(
+        "#!/bin/sh\ncase \"$1\" in --version) echo '{version}' ;; doctor) echo 'Claude Code doctor'\n\
+         if grep -q '\"model\": 5' \"$CLAUDE_CONFIG_DIR/settings.json\"; then\n\
+         printf '\\nInvalid settings\\n- /x/settings.json › model: Expected string\\n\\nMore\\n- no\\n'\n\
+         fi ;; esac\n"
+    )
+}
+
 impl Machine {
     fn new(claude: &str, codex: &str) -> Machine {
         let machine = Machine { scratch: tempfile::tempdir().unwrap() };
         for (name, text) in [
-            ("bin/claude", format!("#!/bin/sh\n[ \"$1\" = --version ] && echo '{claude}'\n")),
-            ("bin/codex", format!("#!/bin/sh\n[ \"$1\" = --version ] && echo '{codex}'\n")),
+            ("bin/claude", fake(claude)),
+            ("bin/codex", format!("#!/bin/sh\n[ \"$1\" != --version ] || echo '{codex}'\n")),
             ("opt/toolgate", "#!/bin/sh\nexit 2\n".to_owned()),
         ] {
             machine.write(name, &text);
@@ -33,6 +43,7 @@ impl Machine {
             std::fs::set_permissions(machine.path(name), mode).unwrap();
         }
         std::fs::create_dir(machine.path("work")).unwrap();
+        std::fs::create_dir(machine.path("tmp")).unwrap();
         machine
     }
 
@@ -67,7 +78,8 @@ impl Machine {
             .current_dir(self.path("work"))
             .env_clear()
             .env("HOME", self.path("home"))
-            .env("PATH", self.at("relative:@/bin"))
+            .env("PATH", self.at("relative:@/bin:/usr/bin:/bin"))
+            .env("TMPDIR", self.path("tmp"))
             .envs(environment)
             .stdin(Stdio::null())
             .output()
@@ -358,41 +370,49 @@ fn codex_is_told_to_trust_each_hook_and_keeps_its_configuration() {
     assert!(text.contains("hooks.json:pre_tool_use:1:0"), "{text}");
 }
 
-/// Any JSON with a bias to what settings hold.
-fn settings() -> impl Strategy<Value = Value> {
+/// Any JSON.
+fn anything() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         "[ -~é\n\"]{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 20, 4, |inner| {
+        let members = prop::collection::btree_map("[a-z\"\n]{0,3}", inner.clone(), 0..4);
+        let object = members.prop_map(|members| Value::Object(members.into_iter().collect()));
+        prop_oneof![prop::collection::vec(inner, 0..4).prop_map(Value::from), object]
+    })
+}
+
+/// Settings with hooks of ours and others' in any mixture, here and there with something else.
+fn settings() -> impl Strategy<Value = Value> {
+    let handler = prop_oneof![
         Just(json!({"type": "command", "command": "/old/toolgate hook claude --socket /s"})),
         Just(json!({"type": "command", "command": "/old/toolgate", "args": ["hook", "claude"]})),
         Just(json!({"type": "command", "command": "mine", "args": ["hook", "claude"]})),
+        Just(json!({"type": "http", "url": "x", "allowedEnvVars": ["TOOLGATE_HOOK_TOKEN"]})),
     ];
-    let key = prop_oneof![
-        Just("hooks"),
-        Just("PreToolUse"),
-        Just("Stop"),
-        Just("WorktreeCreate"),
-        Just("matcher"),
-        Just("permissions"),
-        Just("deny"),
-        Just("disableAllHooks"),
-        Just("other"),
+    let handlers = prop::collection::vec(handler, 0..4);
+    let group = prop_oneof![
+        handlers.clone().prop_map(|hooks| json!({ "hooks": hooks })),
+        handlers.prop_map(|hooks| json!({"hooks": hooks, "matcher": "*", "other": 1})),
     ];
-    let value = leaf.prop_recursive(5, 40, 4, move |inner| {
-        let members = prop::collection::btree_map(key.clone(), inner.clone(), 0..4);
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            members.prop_map(|members| {
-                Value::Object(members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
-            }),
-            inner.prop_map(|handler| json!([{"matcher": "Bash", "hooks": [handler]}])),
-        ]
-    });
-    (value.clone(), value.clone(), value).prop_map(|(hooks, deny, rest)| {
-        let hooks = if hooks.is_object() { hooks } else { json!({ "PreToolUse": hooks }) };
+    let groups = prop_oneof![
+        40 => prop::collection::vec(group, 0..4).prop_map(Value::from),
+        1 => anything(),
+    ];
+    let event = prop_oneof![
+        Just("PreToolUse".to_owned()),
+        Just("Stop".to_owned()),
+        Just("WorktreeCreate".to_owned()),
+        Just("CwdChanged".to_owned()),
+        "[A-Z]{1,3}",
+    ];
+    let hooks = prop::collection::btree_map(event, groups, 0..5);
+    let deny = prop_oneof![4 => Just(json!(["Read(./.env)"])), 1 => anything()];
+    (hooks, deny, anything()).prop_map(|(hooks, deny, rest)| {
         json!({"other": rest, "hooks": hooks, "permissions": {"deny": deny, "allow": ["Read"]}})
     })
 }

@@ -17,7 +17,7 @@ use crate::wiring::{Hook, Note, client};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const AFTER_HELP: &str = "\
@@ -209,6 +209,12 @@ fn wired(arguments: &Arguments) -> Result<Outcome, String> {
     }
     let plan = request.plan().map_err(|error| error.to_string())?;
     tell(&plan.notes, &mut report);
+    if let (Runtime::Claude, Some(client)) = (runtime, &report.client) {
+        let texts = plan.edits.iter().filter_map(|edit| edit.after.as_deref());
+        let notes = texts.map(|text| read_whole(&client.path, text));
+        let notes: Vec<Vec<Note>> = notes.collect::<Result<_, _>>()?;
+        tell(&notes.concat(), &mut report);
+    }
     let changes: Vec<&Edit> = plan.edits.iter().filter(|edit| edit.changes()).collect();
     changes.iter().for_each(|edit| show(edit));
     let outcome = match changes.is_empty() {
@@ -307,6 +313,23 @@ fn client(runtime: Runtime, arguments: &Arguments) -> Result<Option<ClientReport
     };
     let version = client::check(runtime, &path)?.to_string();
     Ok(Some(ClientReport { path, version }))
+}
+
+/// That the client reads the settings whole; a note if it cannot be asked.
+fn read_whole(client: &Path, settings: &str) -> Result<Vec<Note>, String> {
+    match client::mistakes(client, settings) {
+        Ok(mistakes) if mistakes.is_empty() => Ok(Vec::new()),
+        Ok(mistakes) => Err(format!(
+            "nothing was written: Claude Code would not read the settings whole, and may then run \
+             none of their hooks; mend this first:\n{}",
+            mistakes.iter().map(|why| plain(why)).collect::<Vec<_>>().join("\n")
+        )),
+        Err(why) => Ok(vec![Note::warning(format!(
+            "`{} doctor` {why}; whether it reads the settings whole is not known, and one wrong \
+             value anywhere in them may switch their hooks off",
+            client.display()
+        ))]),
+    }
 }
 
 /// Whether it may be written. [`Outcome::Findings`] is a no.

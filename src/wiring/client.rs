@@ -1,14 +1,16 @@
-//! Which runtime is installed: asked for its version, once, and without a shell.
+//! Which runtime is installed: asked for its version, and whether it reads what is written for it.
 //!
 //! A client that is too old takes `onFailure` for a key it does not know, and lets every call
-//! through when a hook fails. A version that cannot be told counts as too old.
+//! through when a hook fails. A version that cannot be told counts as too old. It is started without
+//! a shell, and is given up when it does not end.
 
-use crate::limits::{CLIENT_VERSION_BYTES_MAX, CLIENT_VERSION_TIMEOUT};
+use crate::limits::{CLIENT_SAYS_BYTES_MAX, CLIENT_SAYS_TIMEOUT};
 use crate::model::principal::Runtime;
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -63,7 +65,8 @@ pub fn find(runtime: Runtime, search: &OsStr) -> Option<PathBuf> {
 /// If it is too old, or does not say in time what it is.
 pub fn check(runtime: Runtime, client: &Path) -> Result<Version, String> {
     let name = client.display();
-    let said = ask(client).map_err(|why| format!("`{name} --version` {why}"))?;
+    let said = ask(Command::new(client).arg("--version"))
+        .map_err(|why| format!("`{name} --version` {why}"))?;
     let version = said.split_whitespace().find_map(Version::parse);
     let oldest = oldest(runtime);
     match version {
@@ -76,10 +79,59 @@ pub fn check(runtime: Runtime, client: &Path) -> Result<Version, String> {
     }
 }
 
+/// What keeps Claude Code from reading these settings whole, in its own words. It then drops more
+/// than it says: one wrong value anywhere, and no hook of the file is run. It is asked by its
+/// `doctor`, about a copy, in a directory of its own.
+///
+/// # Errors
+/// If it cannot be asked. Nothing is known then.
+pub fn mistakes(client: &Path, settings: &str) -> Result<Vec<String>, String> {
+    let scratch = Scratch::new().map_err(|error| format!("no directory for it: {error}"))?;
+    let file = scratch.0.join("settings.json");
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file)
+        .and_then(|mut file| file.write_all(settings.as_bytes()))
+        .map_err(|error| format!("no copy for it: {error}"))?;
+    let mut command = Command::new(client);
+    command.arg("doctor").current_dir(&scratch.0).env_clear();
+    command.env("HOME", &scratch.0).env("CLAUDE_CONFIG_DIR", &scratch.0);
+    command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    for quiet in ["DISABLE_AUTOUPDATER", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] {
+        command.env(quiet, "1");
+    }
+    let said = ask(&mut command)?;
+    if !said.contains("Claude Code doctor") {
+        return Err("said nothing that is understood".to_owned());
+    }
+    let told = said.lines().skip_while(|line| *line != "Invalid settings").skip(1);
+    let told = told.take_while(|line| !line.is_empty()).filter_map(|line| line.strip_prefix("- "));
+    Ok(told.map(|line| line.split_once(" › ").map_or(line, |(_, why)| why).to_owned()).collect())
+}
+
+/// A directory that nobody else has, for as long as it is looked at.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> std::io::Result<Scratch> {
+        let name = format!("toolgate-init-{}", uuid::Uuid::now_v7());
+        let path = std::env::temp_dir().join(name);
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// What the client prints.
-fn ask(client: &Path) -> Result<String, String> {
-    let mut child = Command::new(client)
-        .arg("--version")
+fn ask(command: &mut Command) -> Result<String, String> {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -95,7 +147,7 @@ fn ask(client: &Path) -> Result<String, String> {
         return Err("failed".to_owned());
     }
     let mut said = Vec::new();
-    let limit = u64::try_from(CLIENT_VERSION_BYTES_MAX).unwrap_or(u64::MAX);
+    let limit = u64::try_from(CLIENT_SAYS_BYTES_MAX).unwrap_or(u64::MAX);
     if let Some(stdout) = child.stdout.take() {
         // A helper that it left behind may hold the pipe open: what is there must do.
         nonblocking(&stdout)?;
@@ -113,7 +165,7 @@ fn nonblocking(stdout: &std::process::ChildStdout) -> Result<(), String> {
 
 /// Whether it ended well; an error if it does not end.
 fn wait(child: &mut Child) -> Result<bool, String> {
-    let until = Instant::now() + CLIENT_VERSION_TIMEOUT;
+    let until = Instant::now() + CLIENT_SAYS_TIMEOUT;
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status.success()),

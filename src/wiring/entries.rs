@@ -52,6 +52,9 @@ pub(super) fn put(hooks: &mut Node, ours: Ours<'_>, wanted: &[Entry]) -> Result<
             continue;
         };
         let groups = groups.elements(&name)?;
+        if let Some(at) = groups.iter().position(|group| !is_group(group)) {
+            return Err(Unfit::Kind(format!("{name}[{at}]"), "matcher with a list of hooks"));
+        }
         let group = entry.group();
         if holds_only(groups, ours, &group) {
             continue;
@@ -91,6 +94,16 @@ pub(super) fn others(hooks: &mut Node, ours: Ours<'_>, event: &str) -> usize {
     let groups = groups.as_ref().and_then(Value::as_array);
     let handlers = groups.into_iter().flatten().filter_map(|group| group.get("hooks")?.as_array());
     handlers.flatten().filter(|handler| !is_ours(handler, ours)).count()
+}
+
+/// Whether a runtime can read it. One that it cannot takes ours with it: Claude Code then runs no
+/// hook of the event, and without `PreToolUse` nothing that is in the file.
+fn is_group(group: &Node) -> bool {
+    let Some(group) = group.value() else { return false };
+    let is_hook = |hook: &Value| hook.get("type").is_some_and(Value::is_string);
+    let hooks = group.get("hooks").and_then(Value::as_array);
+    hooks.is_some_and(|hooks| hooks.iter().all(is_hook))
+        && group.get("matcher").is_none_or(Value::is_string)
 }
 
 /// Whether ours stands here once, exactly as it is wanted.

@@ -186,8 +186,20 @@ def user(tools, directory, report):
         open_to(machine, report, "user, with --safe-mode", "--safe-mode")
         machine.init("--undo", "--yes")
         report.check("user: undo takes the file away", not settings.exists())
+        settings.write_text('{"model": 5}')
+        unread(machine, report)
     finally:
         machine.stop()
+
+
+def unread(machine, report):
+    """A wrong value anywhere, and the client runs no hook of the file: `init` must not write it."""
+    try:
+        said = machine.init("--yes")
+    except rig.RigError as error:
+        said = str(error)
+    name = "user: settings that the client drops are not written"
+    report.check(name, "would not read the settings whole" in said and "model" in said, said)
 
 
 def project(tools, directory, report):
