@@ -243,7 +243,7 @@ fn whole_files_are_as_they_were_read() {
     let machine = Machine::new(CLAUDE, CODEX);
     for (name, arguments) in [
         ("claude.json", &["claude", "--print"][..]),
-        ("claude-http.json", &["claude", "--print", "--http", "http://127.0.0.1:7077/hook/claude"]),
+        ("claude-http.json", &["claude", "--print", "--http", "http://127.0.0.1:8787"]),
         ("claude-managed.json", &["claude", "--print", "--managed", "--no-bypass"]),
         ("codex-hooks.json", &["codex", "--print"]),
         ("codex-requirements.toml", &["codex", "--print", "--managed"]),

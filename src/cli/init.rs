@@ -20,15 +20,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const AFTER_HELP: &str = "\
-Runtimes: claude (Claude Code and the Agent SDK), codex (OpenAI Codex CLI).
-Exit codes: 0 wired, or nothing to do; 1 nothing written, since --dry-run would change
-something or the answer was no; 2 could not run.";
-
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
-    /// Whose hooks: claude or codex
+    /// Whose hooks: claude (Claude Code and the Agent SDK) or codex (OpenAI Codex CLI)
     #[arg(required_unless_present = "list")]
     runtime: Option<String>,
     #[command(flatten)]
@@ -106,8 +100,8 @@ struct How {
     #[arg(long, value_name = "MS", default_value_t = default_deadline())]
     #[arg(value_parser = clap::value_parser!(u32).range(100..=longest_deadline()))]
     deadline: u32,
-    /// Send events that come too often for a process here, with the token in
-    /// $TOOLGATE_HOOK_TOKEN (claude)
+    /// Also send the events that come too often for a process, to the sidecar's HTTP listener,
+    /// with the token that $TOOLGATE_HOOK_TOKEN holds there (claude)
     #[arg(long, value_name = "URL")]
     http: Option<String>,
 }

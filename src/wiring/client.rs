@@ -1,8 +1,8 @@
 //! Which runtime is installed: asked for its version, and whether it reads what is written for it.
 //!
 //! A client that is too old takes `onFailure` for a key it does not know, and lets every call
-//! through when a hook fails. A version that cannot be told counts as too old. It is started without
-//! a shell, and is given up when it does not end.
+//! through when a hook fails. A version that cannot be told counts as too old. The client
+//! is started without a shell, and given up when it does not end.
 
 use crate::limits::{CLIENT_SAYS_BYTES_MAX, CLIENT_SAYS_TIMEOUT};
 use crate::model::principal::Runtime;

@@ -209,7 +209,7 @@ impl Request {
         let elsewhere = paths.into_iter().filter(|path| !is_known(path));
         Claude {
             hook: self.hook.clone(),
-            http: self.http.clone(),
+            http: self.http.as_deref().map(with_path),
             managed: (self.place == Place::Managed).then_some(self.managed),
             elsewhere: elsewhere.map(|path| path.display().to_string()).collect(),
         }
@@ -234,6 +234,15 @@ impl Request {
             return Err("Codex has no HTTP hooks; leave `--http` out".to_owned());
         }
         self.http.as_deref().map_or(Ok(()), loopback)
+    }
+}
+
+/// The address of the listener is enough: the path on it is known.
+fn with_path(url: &str) -> String {
+    let url = url.trim_end_matches('/');
+    match url.split_once("://").is_some_and(|(_, rest)| rest.contains('/')) {
+        true => url.to_owned(),
+        false => format!("{url}/v1/hook/claude"),
     }
 }
 
