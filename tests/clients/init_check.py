@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""What `toolgate init` writes, held by the real client.
+"""What `toolgate init` writes, held by the real clients.
 
-    tests/clients/init_check.py --toolgate PATH [--claude PATH] [--codex PATH] [--only WORD] [--keep]
+    tests/clients/init_check.py --toolgate PATH [--claude PATH] [--codex PATH] [--only PLACE]
+        [--keep]
 
 For each place that `init` knows, the settings are written as a person would write them and the
 pinned client is started with them against a scripted model. Three things must hold: a denied call
@@ -26,6 +27,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "topology"))
 
 import claude
+import codex as codex_client
 import rig
 
 SESSION_WAIT_S = 120.0
@@ -61,22 +63,40 @@ def write(path, content="{}"):
     return {"name": "Write", "input": {"file_path": str(path), "content": content}}
 
 
-class Machine:
+class Guard:
+    """A sidecar that can be stopped and started."""
+
+    def __init__(self, tools, directory, work):
+        self.tools, self.directory, self.work = tools, directory, work
+        self.socket = directory / "run" / "hook.sock"
+        self.socket.parent.mkdir(mode=0o700)
+        (directory / "policy.toml").write_text(POLICY)
+        self.start()
+
+    def start(self):
+        argv = [self.tools.toolgate, "serve", "--socket", self.socket]
+        argv += ["--audit", self.directory / "audit", "--policy", self.directory / "policy.toml"]
+        argv += ["--workspace", self.work]
+        self.sidecar = rig.Child("sidecar", argv, self.directory)
+        ready = "listening on"
+        rig.wait_for("sidecar", lambda: ready in self.sidecar.text(), self.sidecar.process)
+
+    def stop(self):
+        self.sidecar.kill()
+
+
+class Machine(Guard):
     """A home, a workspace and a sidecar; `init` has been run as its arguments say."""
 
     def __init__(self, tools, directory, *init):
-        self.tools, self.directory = tools, directory
-        self.home, self.work = directory / "home", directory / "work"
-        self.socket = directory / "run" / "hook.sock"
-        for folder in (self.home, self.work / ".claude", self.socket.parent, directory / "tmp"):
+        self.home = directory / "home"
+        for folder in (self.home, directory / "work" / ".claude", directory / "tmp"):
             folder.mkdir(parents=True, mode=0o700)
-        (directory / "policy.toml").write_text(POLICY)
         self.program = directory / "bin" / "toolgate"
         self.program.parent.mkdir()
         shutil.copy(tools.toolgate, self.program)
-        self.sidecar = None
         self.sessions = 0
-        self.start()
+        super().__init__(tools, directory, directory / "work")
         self.said = self.init(*init, "--yes")
 
     def environment(self, port=0):
@@ -87,7 +107,8 @@ class Machine:
 
     def init(self, *arguments):
         argv = [self.tools.toolgate, "init", "claude", "--client", self.tools.claude]
-        argv += ["--binary", self.program, "--socket", self.socket, "--deadline", "5000", *arguments]
+        argv += ["--binary", self.program, "--socket", self.socket, "--deadline", "5000"]
+        argv += arguments
         done = subprocess.run(
             [str(word) for word in argv],
             cwd=self.work,
@@ -100,17 +121,6 @@ class Machine:
         if done.returncode != 0:
             raise rig.RigError(f"init ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
-
-    def start(self):
-        argv = [self.tools.toolgate, "serve", "--socket", self.socket]
-        argv += ["--audit", self.directory / "audit", "--policy", self.directory / "policy.toml"]
-        argv += ["--workspace", self.work]
-        self.sidecar = rig.Child("sidecar", argv, self.directory)
-        ready = "listening on"
-        rig.wait_for("sidecar", lambda: ready in self.sidecar.text(), self.sidecar.process)
-
-    def stop(self):
-        self.sidecar.kill()
 
     def play(self, calls, *arguments):
         """One session; what came of each call: True if it ran, False if not, None if unasked."""
@@ -134,7 +144,8 @@ def held(machine, report, name, *arguments):
     """The sidecar answers; then it is gone, and then the program itself."""
     calls = [bash("echo hi"), bash("touch denied")]
     came = machine.play(calls, *arguments)
-    report.check(f"{name}: an allowed call runs, a denied one does not", came == [True, False], came)
+    what = f"{name}: an allowed call runs, a denied one does not"
+    report.check(what, came == [True, False], came)
     machine.stop()
     nothing_runs(machine, report, f"{name}: nothing runs without the sidecar", *arguments)
     away = machine.program.with_suffix(".away")
@@ -246,7 +257,6 @@ def managed(tools, directory, report):
 
 
 def codex(tools, directory, report):
-    """Codex says itself which hooks it trusts. That it runs these is another check's to show."""
     codex_hooks(tools, directory, report, "codex", "trusted", "init", "codex")
 
 
@@ -256,24 +266,42 @@ def codex_managed(tools, directory, report):
 
 
 def codex_hooks(tools, directory, report, name, trust, *words):
-    if tools.codex is None:
-        print(f"skip  {name}: Codex is not there")
-        return
-    home, work = directory / "home", directory / "work"
-    for folder in (home / "linked", work):
-        folder.mkdir(parents=True)
-    (home / "link").symlink_to("linked")
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
-    for config in (None, str(home / "link")):
-        if config:
-            environment["CODEX_HOME"] = config
-        argv = [tools.toolgate, *words, "--client", tools.codex, "--server-uid", "0", "--yes"]
-        subprocess.run(
-            argv, cwd=work, env=environment, check=True, capture_output=True, timeout=rig.TOOL_WAIT_S
-        )
-        hooks = listed(tools.codex, work, environment)
-        seen = [(hook["trustStatus"], hook["enabled"]) for hook in hooks]
-        report.check(f"{name}: all hooks are {trust}", seen == [(trust, True)] * 11, seen)
+    """Codex says itself which hooks it trusts, by whatever name its home has; then it plays."""
+    place = codex_client.Home(directory, tools.codex)
+    guard = Guard(tools, directory, place.work)
+    link = directory / "link"
+    link.symlink_to(place.codex)
+    turns = [[codex_client.shell("touch denied")], [codex_client.shell("echo hi > ran")]]
+    argv = [tools.toolgate, *words, "--client", tools.codex, "--socket", guard.socket]
+    argv += ["--deadline", "5000", "--yes"]
+    try:
+        for away in (False, True):
+            with codex_client.model(*turns) as model:
+                place.configure(model)
+                environment = place.environment() | {"CODEX_HOME": str(link)}
+                subprocess.run(
+                    [str(word) for word in argv],
+                    cwd=place.work,
+                    env=environment,
+                    check=True,
+                    capture_output=True,
+                    timeout=rig.TOOL_WAIT_S,
+                )
+                if away:
+                    guard.stop()
+                    (place.work / "ran").unlink(missing_ok=True)
+                else:
+                    hooks = listed(tools.codex, place.work, environment)
+                    seen = [(hook["trustStatus"], hook["enabled"]) for hook in hooks]
+                    wanted = [(trust, True)] * len(codex_client.EVENTS)
+                    report.check(f"{name}: all hooks are {trust}", seen == wanted, seen)
+                place.exec(env=environment)
+            came = [place.there("denied"), place.there("ran")]
+            what = "an allowed call runs, a denied one does not"
+            what = "nothing runs without the sidecar" if away else what
+            report.check(f"{name}: {what}", came == [False, not away], model.outputs)
+    finally:
+        guard.stop()
 
 
 def listed(program, work, environment):
@@ -325,8 +353,8 @@ def in_namespace():
 
 def can_unshare():
     try:
-        probe = "mount -t tmpfs none /mnt"
-        return subprocess.run(["unshare", "--mount", "sh", "-c", probe], check=False).returncode == 0
+        argv = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"]
+        return subprocess.run(argv, check=False).returncode == 0
     except FileNotFoundError:
         return False
 
@@ -345,12 +373,6 @@ def check(tools, report, only=None, keep=False):
                 play(tools, directory, report)
 
 
-def find_codex():
-    """The pinned Codex, if tests/install has put one there."""
-    found = sorted(target().glob("clients/codex-*/node_modules/@openai/*/vendor/*/bin/codex"))
-    return found[-1] if found else None
-
-
 def target():
     return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", rig.REPOSITORY / "target"))
 
@@ -359,13 +381,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--toolgate", type=pathlib.Path, required=True)
     parser.add_argument("--claude", type=pathlib.Path, help="the pinned client if not given")
-    parser.add_argument("--codex", type=pathlib.Path, help="the installed one if not given")
+    parser.add_argument("--codex", type=pathlib.Path, help="the pinned client if not given")
     parser.add_argument("--only", choices=[*PLACES, *IN_ETC])
     parser.add_argument("--keep", action="store_true", help="keep the scratch directories")
     tools = parser.parse_args()
     tools.toolgate = tools.toolgate.resolve()
     tools.claude = tools.claude or claude.find(claude.pins()["CLAUDE_CODE_VERSION"])
-    tools.codex = tools.codex or find_codex()
+    tools.codex = tools.codex or codex_client.find()
     report = rig.Report()
     check(tools, report, tools.only, tools.keep)
     inner = 0
