@@ -19,6 +19,7 @@ pub mod world;
 pub mod facts;
 
 pub mod audit;
+pub mod calls;
 pub mod metrics;
 pub mod session;
 
@@ -29,5 +30,7 @@ pub mod plane;
 pub mod author;
 pub mod service;
 pub mod wiring;
+
+pub mod doctor;
 
 pub mod cli;

@@ -195,6 +195,23 @@ pub const ADMIN_HTTP_CONNECTIONS_MAX: usize = 16;
 pub const SESSIONS_MAX: usize = 100_000;
 /// Sessions of one user, so that one user's agents cannot take the room of all others.
 pub const SESSIONS_OF_USER_MAX: usize = 50_000;
+/// Files that one prompt may mention with `@`; with more it is refused unread.
+pub const MENTIONS_MAX: usize = 4_096;
+/// The runtime's settings, or a skill of it, that changed: larger ones are refused unread.
+pub const SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Settings files whose wiring is remembered.
+pub const WIRINGS_MAX: usize = 1_024;
+/// Calls of one session that are waited for, or whose batch is. A turn has a handful at once; the
+/// one that is waited for longest makes room.
+pub const CALLS_OF_SESSION_MAX: usize = 1_024;
+/// Agents of one session whose permission mode is remembered; a further one has the main thread's.
+pub const AGENTS_OF_SESSION_MAX: usize = 64;
+/// How long a session may be silent before its calls count as over: no tool runs for a day.
+pub const CALL_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often silent sessions are looked for.
+pub const CALL_SWEEP: Duration = Duration::from_secs(60);
+/// Files of the log that calls under way are looked for in at a start, the newest ones.
+pub const CALLS_REBUILD_FILES: usize = 2;
 /// How long a session that left nothing to remember keeps its place when places are short: longer
 /// than any window that is counted.
 pub const SESSION_IDLE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
@@ -238,3 +255,19 @@ pub const TRANSCRIPT_MODEL_BYTES_MAX: usize = 128;
 pub const TRANSCRIPT_SILENT_CALLS_MAX: u64 = 16;
 /// Sessions whose place in their transcript is kept; for another one it is read from its start.
 pub const TRANSCRIPT_READERS_MAX: usize = 256;
+
+/// One request of a real client to the doctor's scripted model, in bytes: a whole conversation.
+pub const DOCTOR_REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// One settings file of a runtime, in bytes; people write a few kilobytes.
+pub const DOCTOR_SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// How long a client may take to say its version: a cold start from a slow disk.
+pub const DOCTOR_VERSION_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the doctor's own sidecar may take to listen: it runs the policy's tests first.
+pub const DOCTOR_START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client may take from one turn to the next while its sidecar lives or is gone.
+pub const DOCTOR_TURN_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long a hook may take to deny while its sidecar is frozen. A runtime waits ten minutes where
+/// nothing else is said, and nobody waits that long for the doctor.
+pub const DOCTOR_HUNG_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often something that the doctor started is looked at.
+pub const DOCTOR_POLL: Duration = Duration::from_millis(20);

@@ -3,6 +3,7 @@
 mod ask;
 mod audit;
 mod demo;
+mod doctor;
 mod health;
 mod init;
 mod label;
@@ -44,6 +45,11 @@ enum Command {
     Reload(reload::Arguments),
     /// Whether a running sidecar lives; with --ready, exit code 1 if it cannot do its work
     Health(health::Arguments),
+    /// Tries everything for real: sidecar, settings, the client itself; exit code 1 for findings
+    Doctor(Box<doctor::Arguments>),
+    /// Only for the doctor itself
+    #[command(name = "doctor-stage", hide = true)]
+    DoctorStage(doctor::Stage),
     /// Set or remove a label of a session
     #[command(subcommand)]
     Label(label::Command),
@@ -119,6 +125,8 @@ pub fn run() -> ExitCode {
         Command::Metrics(arguments) => metrics::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::DoctorStage(arguments) => return doctor::stage(&arguments),
         Command::Label(command) => label::run(&command),
         Command::Init(arguments) => init::run(&arguments),
         Command::Policy(command) => policy::run(&command),

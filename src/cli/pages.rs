@@ -80,6 +80,15 @@ const PAGES: &[Page] = &[
         exit: "0 it does, 1 it does not (only with --ready), 2 no sidecar answers there",
     },
     Page {
+        command: "doctor",
+        examples: &[
+            ("everything, for real", "toolgate doctor"),
+            ("as it runs in a container", "toolgate doctor --config t.toml --agent-uid 10002"),
+            ("what there is to check", "toolgate doctor --list"),
+        ],
+        exit: "0 nothing failed, 1 something did, 2 could not run, or nothing could be checked",
+    },
+    Page {
         command: "label add",
         examples: &[("a person has approved a ticket", "toolgate label add SESSION approved:T1")],
         exit: ASKS,
@@ -228,7 +237,7 @@ mod tests {
 
     /// Every command that can be given, by its words.
     fn leaves(command: &Command, above: &str, found: &mut BTreeSet<String>) {
-        for sub in command.get_subcommands() {
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
             let name = format!("{above} {}", sub.get_name()).trim().to_owned();
             match sub.has_subcommands() {
                 true => leaves(sub, &name, found),
