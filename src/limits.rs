@@ -18,6 +18,19 @@ pub const EVENT_READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DECISION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The hook client's own deadline: below the 30 s that the wiring gives the runtime's timeout.
 pub const HOOK_DEADLINE: Duration = Duration::from_secs(20);
+/// How much more patient than the client the wiring tells the runtime to be: a client that gave up
+/// still has to be started, and to print, on a machine under load.
+pub const HOOK_TIMEOUT_MARGIN: Duration = Duration::from_secs(10);
+/// What Codex gives a hook at the end of a session, whatever its settings say.
+pub const CODEX_SESSION_END_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest deadline that the wiring takes. A person would think that the agent hangs.
+pub const HOOK_DEADLINE_MAX: Duration = Duration::from_secs(300);
+/// One settings file of a runtime, in bytes. Real ones have some kilobytes.
+pub const SETTINGS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long a runtime may take to say what it is: a cold start of 400 MB takes seconds.
+pub const CLIENT_SAYS_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much a runtime may say when it is asked, in bytes: what a pipe holds while it runs.
+pub const CLIENT_SAYS_BYTES_MAX: usize = 64 * 1024;
 /// Hook connections served at once; a further one waits in the listener's backlog.
 pub const HOOK_CONNECTIONS_MAX: usize = 256;
 /// What an operator may ask for instead: each connection is a descriptor, and may hold an event.

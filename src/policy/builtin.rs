@@ -237,12 +237,17 @@ const WIRING: &[&str] = &[
     "**/.claude/settings.json",
     "**/.claude/settings.local.json",
     "**/.claude/settings.*.json",
+    // Where the client keeps what an organisation's server has told it.
+    "**/.claude/remote-settings.json",
     "**/.claude/hooks/",
     "/etc/claude-code/",
     "**/.codex/config.toml",
     "**/.codex/hooks.json",
     "**/.codex/requirements.toml",
     "/etc/codex/",
+    // What `toolgate init --undo` puts back, wherever the settings lie.
+    "**/*.json.toolgate-*",
+    "**/*.toml.toolgate-*",
 ];
 
 /// What an operator tells a running guard. Where the agent is the same user, the guard's own
