@@ -76,6 +76,9 @@ pub const PATH_DEPTH_MAX: usize = 256;
 pub const PATH_LINKS_MAX: usize = 40;
 /// Directory entries read to judge a tree; over it the tree is a maybe.
 pub const TREE_ENTRIES_MAX: usize = 200_000;
+/// A file that extends a runtime (a skill, a command), read before an edit of it is judged; over
+/// it what the file would hold is not known. Such texts go into a model's context whole.
+pub const EXTENSION_BYTES_MAX: u64 = 1 << 20;
 
 /// One shell text, in bytes. Over it the text is an unknown access of every verb.
 pub const SHELL_BYTES_MAX: usize = 64 * 1024;
