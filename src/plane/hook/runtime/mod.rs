@@ -7,12 +7,15 @@ mod salvage;
 use super::door::Peer;
 use super::events;
 use super::protocol::Reply;
-use crate::gate::permit::Passage;
+use crate::gate::permit::{Passage, Permit};
 use crate::model::call::{CallId, ToolCall, ToolName};
+use crate::model::decision::Obligation;
 use crate::model::json::{self, Json};
 use crate::model::path::AbsPath;
 use crate::model::principal::{Agent, Principal, Runtime};
-use salvage::Salvage;
+pub(super) use claude::output_key;
+pub(super) use codex::instead_of_output;
+pub(super) use salvage::Salvage;
 
 /// One event of a runtime, read.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,19 +109,24 @@ pub fn denial(event: Option<&str>, reason: &str) -> Reply {
     }
 }
 
-/// The answer when the sidecar cannot be asked, or could not answer: a denial, or, for what a tool
-/// has already brought back, nothing of it.
+/// The answer when the sidecar cannot be asked, or could not answer, in the form of the event: a
+/// denial; for what a tool has already brought back, nothing of it; for what only tells, nothing.
 #[must_use]
-pub fn failure(event: &[u8], reason: &str) -> Reply {
+pub fn failure(runtime: Runtime, event: &[u8], reason: &str) -> Reply {
     let event = String::from_utf8_lossy(event);
-    let Some(told) = Salvage::read(&event) else { return denial(None, reason) };
-    match (told.hook_event_name.as_deref(), told.output()) {
-        (Some("PostToolUse"), Some(output)) => {
-            let tool = told.tool_name.as_deref().unwrap_or_default();
-            claude::withheld(&ToolName::parse(tool), output, reason)
-        }
-        (name, _) => denial(name, reason),
+    let told = Salvage::of(&event);
+    match runtime {
+        Runtime::Claude => claude::failure(&told, reason),
+        Runtime::Codex => codex::failure(&told, reason),
     }
+}
+
+/// What the policy puts in the place of an output, and because of what.
+fn replaced(permit: &Permit) -> Option<(&Json, &[String])> {
+    permit.obligations().iter().find_map(|obligation| match obligation {
+        Obligation::ReplaceOutput { output, because } => Some((output, because.as_slice())),
+        Obligation::ReplaceInput(_) | Obligation::Mark { .. } | Obligation::Unmark(_) => None,
+    })
 }
 
 /// Who sent an event, as far as its body and the listener tell. Nothing in its body proves that
