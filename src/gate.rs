@@ -74,7 +74,7 @@ impl Gate {
             Ok(judged) => judged,
             Err(why) => Judged::failed(why, &bound.policy.id),
         };
-        let findings = record::findings(&draft, &judged.findings);
+        let findings = record::findings(&draft, &judged);
         let (kind, took) = (draft.kind, started.elapsed());
         let (record, decision, held) = record::complete(draft, judged, took, &self.redactor);
         match self.write(record, findings).await {

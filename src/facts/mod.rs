@@ -6,6 +6,7 @@
 pub mod commands;
 pub mod gather;
 mod narrow;
+mod patch;
 pub mod paths;
 mod place;
 

@@ -1,6 +1,6 @@
 //! Claude Code, and the Agent SDK, which runs it (payloads and answers as of 2.1.330).
 
-use super::{Event, EventError, Salvage, denial, no_opinion, path, principal, replaced};
+use super::{Event, EventError, Salvage, denial, no_opinion, path, principal};
 use crate::gate::permit::{Passage, Permit, Terms};
 use crate::model::call::{CallId, Phase, ToolCall, ToolName};
 use crate::model::json::Json;
@@ -101,7 +101,7 @@ fn before(permit: &Permit) -> Reply {
 /// What came back is replaced where the runtime can. `PostToolUseFailure` has no such answer; the
 /// record says what was found.
 fn after(event: &str, tool: &ToolName, permit: &Permit) -> Reply {
-    match (replaced(permit), event) {
+    match (permit.replaced_output(), event) {
         (Some((output, because)), "PostToolUse") => {
             let told = format!("toolgate redacted this output: {}", because.join(", "));
             replace(tool, output.clone(), &told)

@@ -4,7 +4,7 @@
 //! key is not its own. So it is told one of three things only: nothing, the exact denial, or, for
 //! an output, the text that the model gets in its place.
 
-use super::{Event, EventError, Salvage, claude, denial, no_opinion, replaced};
+use super::{Event, EventError, Salvage, claude, denial, no_opinion};
 use crate::gate::permit::{Passage, Terms};
 use crate::model::call::CallId;
 use crate::model::json::Json;
@@ -24,7 +24,7 @@ pub(super) fn answer(event: &str, passage: &Passage) -> Reply {
     match passage {
         Passage::Refusal(refusal) if event == OUTPUT => withheld(refusal.reason()),
         Passage::Refusal(refusal) => denial(Some(event), refusal.reason()),
-        Passage::Permit(permit) if event == OUTPUT => match replaced(permit) {
+        Passage::Permit(permit) if event == OUTPUT => match permit.replaced_output() {
             Some((output, _)) => instead_of_output(&text(output)),
             None => no_opinion(),
         },

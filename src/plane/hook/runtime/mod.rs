@@ -7,9 +7,8 @@ mod salvage;
 use super::door::Peer;
 use super::events;
 use super::protocol::Reply;
-use crate::gate::permit::{Passage, Permit};
+use crate::gate::permit::Passage;
 use crate::model::call::{CallId, ToolCall, ToolName};
-use crate::model::decision::Obligation;
 use crate::model::json::{self, Json};
 use crate::model::path::AbsPath;
 use crate::model::principal::{Agent, Principal, Runtime};
@@ -119,14 +118,6 @@ pub fn failure(runtime: Runtime, event: &[u8], reason: &str) -> Reply {
         Runtime::Claude => claude::failure(&told, reason),
         Runtime::Codex => codex::failure(&told, reason),
     }
-}
-
-/// What the policy puts in the place of an output, and because of what.
-fn replaced(permit: &Permit) -> Option<(&Json, &[String])> {
-    permit.obligations().iter().find_map(|obligation| match obligation {
-        Obligation::ReplaceOutput { output, because } => Some((output, because.as_slice())),
-        Obligation::ReplaceInput(_) | Obligation::Mark { .. } | Obligation::Unmark(_) => None,
-    })
 }
 
 /// Who sent an event, as far as its body and the listener tell. Nothing in its body proves that
