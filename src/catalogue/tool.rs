@@ -28,6 +28,9 @@ pub struct Tool {
     /// Arguments that are a URL.
     #[serde(default)]
     pub connect: Vec<String>,
+    /// Arguments that are a patch of files, as Codex's `apply_patch` takes it.
+    #[serde(default)]
+    pub patch: Vec<String>,
     /// The paths are read with everything below them.
     #[serde(default)]
     pub tree: bool,
@@ -119,7 +122,8 @@ mod tests {
     #[test]
     fn every_transparent_tool_is_described() {
         for name in TRANSPARENT {
-            assert!(tool(Runtime::Claude, name).is_some(), "{name}");
+            let known = |runtime| tool(runtime, name).is_some();
+            assert!(known(Runtime::Claude) || known(Runtime::Codex), "{name}");
         }
     }
 }

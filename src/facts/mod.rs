@@ -8,6 +8,7 @@ pub mod commands;
 mod extension;
 pub mod gather;
 mod narrow;
+mod patch;
 pub mod paths;
 mod place;
 

@@ -120,6 +120,14 @@ pub const TRANSPARENT: &[&str] = &[
     "ListAgents",
     "ReportFindings",
     "ToolSearch",
+    // Codex's.
+    "apply_patch",
+    "view_image",
+    "spawn_agent",
+    "collaborationspawn_agent",
+    "get_goal",
+    "create_goal",
+    "update_goal",
 ];
 
 /// Tools of the runtimes that are not transparent: known by name, for messages only.

@@ -3,7 +3,6 @@
 //! A listener knows its own wire and whom it lets speak; what an event comes to is the same
 //! everywhere. It is read, judged and written down here, and answered in the runtime's own words.
 
-use super::glimpse;
 use super::limit::{Limiter, Telling};
 use super::mention::leads_to;
 use super::protocol::Reply;
@@ -95,7 +94,11 @@ impl Door {
             Err(error) => {
                 let why = error.to_string();
                 self.bad_input(Some(runtime), &why, bytes, peer).await;
-                return failure(bytes, &format!("the guard cannot read this event: {why}"));
+                return failure(
+                    runtime,
+                    bytes,
+                    &format!("the guard cannot read this event: {why}"),
+                );
             }
         };
         if let Err(over) = limiter.session(event.principal(), Instant::now()) {
@@ -144,7 +147,9 @@ impl Door {
         };
         let tool = call.tool.clone();
         match self.gate.judge(call, Arc::clone(&self.world)).await {
-            Passage::Refusal(refusal) if event == "PostToolUse" => failure(bytes, refusal.reason()),
+            Passage::Refusal(refusal) if event == "PostToolUse" => {
+                failure(runtime, bytes, refusal.reason())
+            }
             passage => answer(runtime, event, &tool, &passage),
         }
     }
@@ -246,10 +251,8 @@ impl Door {
 /// The denial of an event of which no more is known than its beginning.
 #[must_use]
 pub fn denied(beginning: &[u8], why: &str) -> Reply {
-    match glimpse::event_name(beginning) {
-        Some(name) => denial(Some(&name), why),
-        None => failure(beginning, why),
-    }
+    // The clients of other runtimes say it again in their own form.
+    failure(Runtime::Claude, beginning, why)
 }
 
 fn unwritable(error: &impl std::fmt::Display) -> String {

@@ -89,14 +89,12 @@ fn read(file: &AbsPath, world: &dyn World) -> Result<Option<String>, String> {
     }
     let opened = world.open(file).map_err(|doubt| doubt.to_string())?;
     let mut text = String::new();
-    opened
-        .take(SETTINGS_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| error.to_string())?;
-    match u64::try_from(text.len()) {
-        Ok(bytes) if bytes <= SETTINGS_BYTES_MAX => Ok(Some(text)),
-        Ok(_) | Err(_) => Err("it is too large".to_owned()),
+    let bound = u64::try_from(SETTINGS_BYTES_MAX).unwrap_or(u64::MAX);
+    opened.take(bound + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() > SETTINGS_BYTES_MAX {
+        return Err("it is too large".to_owned());
     }
+    Ok(Some(text))
 }
 
 /// What in these settings switches hooks off.
