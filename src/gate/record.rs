@@ -9,7 +9,7 @@ use crate::model::access::Verb;
 use crate::model::call::{Phase, ToolCall};
 use crate::model::decision::Decision;
 use crate::model::effect::Verdict;
-use crate::model::finding::Finding;
+use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
 use crate::model::record::{Capture, Durability, Kind, Record};
 use crate::redact::withhold::withhold;
@@ -97,7 +97,7 @@ fn shown(output: &Json, decision: &Decision, redactor: &Redactor) -> Capture {
 pub(super) fn not_rewritten(judged: &Judged) -> Option<Finding> {
     let failed = matches!(judged.call.as_ref()?.phase, Phase::Post { failed: true, .. });
     let (_, because) = judged.decision.replaced_output().filter(|_| failed)?;
-    Some(Finding { code: "output_not_rewritten", what: because.to_vec() })
+    Some(Finding { code: Code::OutputNotRewritten, what: because.to_vec() })
 }
 
 /// One record for each thing that does not agree, of the event that `draft` is of.
@@ -105,7 +105,7 @@ pub(super) fn findings(draft: &Record, found: &[Finding]) -> Vec<Record> {
     let record = |finding: &Finding| Record {
         kind: Kind::Finding,
         details: vec![
-            ("code", finding.code.into()),
+            ("code", finding.code.as_str().into()),
             ("what", finding.what.iter().map(String::as_str).collect()),
         ],
         ..draft.clone()

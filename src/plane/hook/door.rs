@@ -12,7 +12,7 @@ use crate::gate::Gate;
 use crate::gate::permit::Passage;
 use crate::limits::EVENT_BYTES_IN_FLIGHT_MAX;
 use crate::model::call::{CallId, Phase, ToolCall};
-use crate::model::finding::Finding;
+use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
 use crate::model::path::AbsPath;
 use crate::model::principal::{Runtime, Sender};
@@ -165,7 +165,7 @@ impl Door {
             let told = Told { principal, event, permission_mode, cwd, details, ends };
             return self.told(told).await;
         }
-        let found = Finding { code: "question_about_unjudged_input", what: Vec::new() };
+        let found = Finding { code: Code::QuestionAboutUnjudgedInput, what: Vec::new() };
         match self.gate.look(call, EVENT, Some(found), Arc::clone(&self.world)).await {
             Passage::Refusal(refusal) => denial(Some(EVENT), refusal.reason()),
             // Whether it may run is the person's to say.
@@ -202,7 +202,7 @@ impl Door {
             Err(_) => Some("it could not be looked at: an internal error".to_owned()),
         };
         let finding =
-            |why: &String| Finding { code: "config_change_refused", what: vec![why.clone()] };
+            |why: &String| Finding { code: Code::ConfigChangeRefused, what: vec![why.clone()] };
         match (self.gate.told(told, refused.as_ref().map(finding)).await, refused) {
             (Ok(()), None) => no_opinion(),
             (Ok(()), Some(why)) => denial(Some(event), &format!("the change is refused: {why}")),
