@@ -161,6 +161,22 @@ pub const ADMIN_NAME_BYTES_MAX: usize = 256;
 /// Layers that an answer of the admin socket lists; more are counted.
 pub const ADMIN_LAYERS_MAX: usize = 64;
 
+/// Rules that the metrics count by their ids; the rest is counted together. A scraper keeps each
+/// for as long as it keeps anything.
+pub const METRIC_RULES_MAX: usize = 1_000;
+/// Codes of findings that the metrics count apart: there are far fewer, all of them ours.
+pub const METRIC_CODES_MAX: usize = 64;
+/// The text of all metrics in an answer of the admin socket, in bytes: [`METRIC_RULES_MAX`] rules
+/// with long ids, each of which says more than one thing.
+pub const METRICS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long the sidecar gives its own threads to judge a call that is nobody's before it counts as
+/// hung: half of what a probe waits for it.
+pub const SELF_CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the service manager may take to make room for what it is told: it must not hold us up.
+pub const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connections of the admin listener served at once; a further one waits.
+pub const ADMIN_HTTP_CONNECTIONS_MAX: usize = 16;
+
 /// Sessions that are remembered, of all users together. Each may hold a few hundred bytes for as
 /// long as the log is kept; a further one is refused, since none may be forgotten.
 pub const SESSIONS_MAX: usize = 100_000;

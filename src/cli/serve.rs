@@ -1,5 +1,6 @@
 //! `toolgate serve`: the sidecar in the foreground.
 
+use super::out::complain;
 use super::{Outcome, failed};
 use crate::service::config::{Config, WorldName};
 use crate::service::supervise::serve;
@@ -39,14 +40,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    start_tracing(&arguments.log_format);
+    let log = Log::start(&arguments.log_format);
     let config = match configuration(arguments) {
         Ok(config) => config,
-        Err(error) => return failed(&error),
+        Err(error) => return log.failed(&error),
     };
-    match serve(&config, arguments.config.as_deref()) {
+    match serve(&config, arguments.config.as_deref(), &|socket| log.listening(socket)) {
         Ok(()) => Outcome::Fine,
-        Err(error) => failed(&error),
+        Err(error) => log.failed(&error),
     }
 }
 
@@ -91,13 +92,54 @@ fn without_file() -> Config {
     config
 }
 
-/// Messages about the sidecar itself. The log of decisions is another thing: the journal.
-fn start_tracing(format: &str) {
-    let filter = EnvFilter::try_from_env("TOOLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        "json" => builder.json().init(),
-        _ => builder.init(),
+/// How messages about the sidecar itself are written. The log of decisions is another thing: the
+/// journal. In JSON every line is an object, those of a panic too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Log {
+    Text,
+    Json,
+}
+
+impl Log {
+    fn start(format: &str) -> Log {
+        let filter =
+            EnvFilter::try_from_env("TOOLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+        let builder =
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        match format {
+            "json" => {
+                builder.json().init();
+                std::panic::set_hook(Box::new(|panic| {
+                    let at = panic.location().map(ToString::to_string);
+                    let why = panic.payload_as_str();
+                    tracing::error!(at, why, "an internal error");
+                }));
+                Log::Json
+            }
+            _ => {
+                builder.init();
+                Log::Text
+            }
+        }
+    }
+
+    /// The sidecar is there; whoever started it may wait for these words.
+    fn listening(self, socket: &Path) {
+        let socket = socket.display();
+        match self {
+            Log::Text => complain!("listening on {socket}"),
+            Log::Json => tracing::info!(%socket, "listening on {socket}"),
+        }
+    }
+
+    fn failed(self, why: &dyn std::fmt::Display) -> Outcome {
+        match self {
+            Log::Text => failed(why),
+            Log::Json => {
+                tracing::error!(%why, "the sidecar has ended");
+                Outcome::Failed
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::model::path::AbsPath;
 use crate::plane::hook::limit::Bounds;
 use crate::world::{Mounted, Reported, Same, World};
 use serde::Deserialize;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -106,6 +107,10 @@ pub struct Audit {
 pub struct Admin {
     /// Where to listen; beside the hook socket if nothing is said.
     pub socket: Option<PathBuf>,
+    /// Where metrics and probes are answered over HTTP; nowhere if nothing is said.
+    pub listen: Option<SocketAddr>,
+    /// Whether that may be an address that other machines can reach.
+    pub expose: bool,
 }
 
 impl std::default::Default for PolicyFiles {
@@ -182,6 +187,24 @@ impl Config {
             )));
         }
         Ok(socket)
+    }
+}
+
+impl Admin {
+    /// Where metrics and probes are answered over HTTP.
+    ///
+    /// # Errors
+    /// If other machines could ask and nobody said that they may.
+    pub fn listen(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        match self.listen {
+            Some(address) if !address.ip().to_canonical().is_loopback() && !self.expose => {
+                Err(ConfigError::Value(format!(
+                    "`listen = \"{address}\"` in `[admin]` can be reached from other machines; \
+                     use 127.0.0.1, or add `expose = true` if they may read the metrics"
+                )))
+            }
+            address => Ok(address),
+        }
     }
 }
 
@@ -281,6 +304,9 @@ mod tests {
             "[audit]\ndir = 1\n",
             "[policy]\npoll_seconds = -1\n",
             "[admin]\nmode = \"0666\"\n",
+            "[admin]\nlisten = \"127.0.0.1\"\n",
+            "[admin]\nlisten = \"localhost:9180\"\n",
+            "[admin]\nlisten = 9180\n",
         ] {
             assert!(toml::from_str::<Config>(text).is_err(), "{text}");
         }
@@ -296,6 +322,23 @@ mod tests {
             assert!(hook(&format!("[hook]\n{bound}")).bounds().is_err(), "{bound}");
         }
         assert_eq!(hook("").bounds().unwrap(), Bounds::default());
+    }
+
+    #[test]
+    fn other_machines_ask_only_where_they_may() {
+        let listen = |text: &str| toml::from_str::<Config>(text).unwrap().admin.listen();
+        assert_eq!(listen("").unwrap(), None);
+        for near in ["127.0.0.1:9180", "127.9.9.9:1", "[::1]:9180", "[::ffff:127.0.0.1]:1"] {
+            let stated = listen(&format!("[admin]\nlisten = \"{near}\"")).unwrap();
+            assert_eq!(stated, near.parse().ok(), "{near}");
+        }
+        for far in ["0.0.0.0:9180", "[::]:9180", "10.0.0.1:9180", "[::ffff:10.0.0.1]:1"] {
+            let text = format!("[admin]\nlisten = \"{far}\"");
+            let why = listen(&text).unwrap_err().to_string();
+            assert!(why.contains("other machines") && why.contains("expose = true"), "{why}");
+            let stated = listen(&format!("{text}\nexpose = true")).unwrap();
+            assert_eq!(stated, far.parse().ok(), "{far}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod http;
 pub mod layers;
 pub mod load;
 mod memory;
+mod notify;
 pub mod protect;
 pub mod reload;
 pub mod socket;

@@ -69,6 +69,19 @@ impl Door {
         if let Err(over) = limiter.event(peer.uid, Instant::now()) {
             return self.refuse(&over.to_string(), bytes, peer, limiter).await;
         }
+        let began = Instant::now();
+        let reply = self.judged(runtime, bytes, peer, limiter).await;
+        self.gate.answered(began.elapsed());
+        reply
+    }
+
+    async fn judged(
+        self: &Arc<Door>,
+        runtime: Runtime,
+        bytes: &[u8],
+        peer: Peer,
+        limiter: &Arc<Limiter>,
+    ) -> Reply {
         let id = CallId(uuid::Uuid::now_v7().to_string());
         let event = match runtime::read(runtime, bytes, peer, id) {
             Ok(event) => event,
