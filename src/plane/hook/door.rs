@@ -131,7 +131,9 @@ impl Door {
                 tokio::spawn(async move {
                     tokio::time::sleep(pause).await;
                     let count = limiter.take_refusals(&why, Instant::now());
-                    door.write_down(vec![("why", why.into()), ("count", count.into())]).await;
+                    let uid = peer.uid.into();
+                    let details = [("why", why.into()), ("peer_uid", uid), ("count", count.into())];
+                    door.write_down(details.to_vec()).await;
                 });
             }
             Telling::Elsewhere => {}
