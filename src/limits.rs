@@ -25,8 +25,6 @@ pub const HOOK_TIMEOUT_MARGIN: Duration = Duration::from_secs(10);
 pub const CODEX_SESSION_END_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest deadline that the wiring takes. A person would think that the agent hangs.
 pub const HOOK_DEADLINE_MAX: Duration = Duration::from_secs(300);
-/// One settings file of a runtime, in bytes. Real ones have some kilobytes.
-pub const SETTINGS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long a runtime may take to say what it is: a cold start of 400 MB takes seconds.
 pub const CLIENT_SAYS_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much a runtime may say when it is asked, in bytes: what a pipe holds while it runs.

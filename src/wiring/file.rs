@@ -219,10 +219,10 @@ fn read(path: &Path) -> Result<Option<String>, FileError> {
         return Err(FileError::new(path, "is no regular file"));
     }
     let mut bytes = Vec::new();
-    let limit = u64::try_from(SETTINGS_BYTES_MAX).unwrap_or(u64::MAX) + 1;
+    let limit = SETTINGS_BYTES_MAX + 1;
     let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    read.map_err(|error| failed(&error))?;
-    if bytes.len() > SETTINGS_BYTES_MAX {
+    let read = read.map_err(|error| failed(&error))?;
+    if u64::try_from(read).is_ok_and(|read| read > SETTINGS_BYTES_MAX) {
         return Err(FileError::new(path, "is far too large for settings"));
     }
     String::from_utf8(bytes).map(Some).map_err(|_| FileError::new(path, "is not UTF-8 text"))

@@ -4,6 +4,7 @@
 //! be anything, and is refused. What a file wired when it was last seen must still be wired, and
 //! no file may switch hooks off.
 
+use super::events::{Role, role};
 use crate::limits::{SETTINGS_BYTES_MAX, WIRINGS_MAX};
 use crate::model::json::{self, Json};
 use crate::model::path::AbsPath;
@@ -111,7 +112,8 @@ fn weakens(text: &str) -> Option<&'static str> {
     let is_open = |hook: &Json| hook.get("onFailure").and_then(Json::as_str) != Some("block");
     hooks
         .iter()
-        .any(|(_, hook)| is_ours(hook) && is_open(hook))
+        // What only tells is wired with `continue`: blocked, it would force another turn.
+        .any(|(event, hook)| role(event) != Role::Tells && is_ours(hook) && is_open(hook))
         .then_some("would let calls run when the guard cannot be asked (`onFailure`)")
 }
 
