@@ -58,6 +58,10 @@ class Model:
         self.server.shutdown()
         self.server.server_close()
 
+    def go_on(self, *turns):
+        """More turns for a conversation that is taken up again."""
+        self.threads[0][1].extend(turns)
+
     def answer(self, body):
         """The items to answer a request with."""
         with self.lock:
