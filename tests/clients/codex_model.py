@@ -97,7 +97,8 @@ class Model:
             for item in body.get("input", []):
                 if item.get("type", "").endswith("_output"):
                     output = item.get("output", item)
-                    told[item.get("call_id")] = output if isinstance(output, str) else json.dumps(output)
+                    text = output if isinstance(output, str) else json.dumps(output)
+                    told[item.get("call_id")] = text
         return told
 
     def said_to_model(self):
