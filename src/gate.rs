@@ -11,9 +11,11 @@ mod judge;
 pub mod memory;
 pub mod permit;
 pub mod record;
+pub mod standing;
 
-use crate::audit::{AuditError, Head, Journal, Receipt};
+use crate::audit::{AuditError, Journal, Receipt};
 use crate::limits::DECISION_TIMEOUT;
+use crate::metrics::Metrics;
 use crate::model::call::ToolCall;
 use crate::model::record::Record;
 use crate::policy::Policy;
@@ -31,6 +33,7 @@ pub struct Gate {
     redactor: Redactor,
     journal: Journal,
     store: Store,
+    metrics: Metrics,
 }
 
 /// A policy in force and the places that its names stand for.
@@ -57,7 +60,9 @@ impl Gate {
         redactor: Redactor,
         journal: Journal,
     ) -> Arc<Gate> {
-        Arc::new(Gate { policy: RwLock::new(Arc::new(bound)), redactor, journal, store })
+        let metrics = Metrics::new();
+        metrics.in_force(&bound.policy);
+        Arc::new(Gate { policy: RwLock::new(Arc::new(bound)), redactor, journal, store, metrics })
     }
 
     /// Judges one call, seen in `world`: the way through, if there is one, and the record of it.
@@ -70,23 +75,27 @@ impl Gate {
             Err(why) => Judged::failed(why, &bound.policy.id),
         };
         let findings = record::findings(&draft, &judged.findings);
-        let (record, decision, held) =
-            record::complete(draft, judged, started.elapsed(), &self.redactor);
+        let (kind, took) = (draft.kind, started.elapsed());
+        let (record, decision, held) = record::complete(draft, judged, took, &self.redactor);
         match self.write(record, findings).await {
             Ok(receipt) => {
                 held.keep();
+                self.metrics.decided(kind, &decision, took);
                 decision.permit(receipt)
             }
             // What was held for the call goes back as `held` is dropped.
-            Err(error) => Refusal::unrecorded(decision, &error).into(),
+            Err(error) => {
+                self.metrics.unrecorded(kind, &decision, took);
+                Refusal::unrecorded(decision, &error).into()
+            }
         }
     }
 
     /// The place of the call's record in the log, once it and what was found stand there.
     async fn write(&self, record: Record, findings: Vec<Record>) -> Result<Receipt, AuditError> {
-        let receipt = self.journal.append(record).await?;
+        let receipt = self.append(record).await?;
         for finding in findings {
-            self.journal.append(finding).await?;
+            self.append(finding).await?;
         }
         Ok(receipt)
     }
@@ -96,7 +105,13 @@ impl Gate {
     /// # Errors
     /// If the journal could not take it.
     pub async fn note(&self, record: Record) -> Result<(), AuditError> {
-        self.journal.append(record).await.map(|_| ())
+        self.append(record).await.map(|_| ())
+    }
+
+    /// The one way from here into the log: what is in it is counted, whether it gets there or not.
+    async fn append(&self, record: Record) -> Result<Receipt, AuditError> {
+        self.metrics.recorded(&record);
+        self.journal.append(record).await
     }
 
     /// The policy in force. A decision in flight ends on the policy it began with.
@@ -110,21 +125,10 @@ impl Gate {
     /// still hold.
     pub fn replace(&self, bound: Bound) -> Arc<Bound> {
         let next = Arc::new(bound);
+        self.metrics.in_force(&next.policy);
         let mut policy = self.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Given back whole: freeing a large policy must not happen under the lock.
         std::mem::replace(&mut *policy, next)
-    }
-
-    /// The newest record of the log.
-    #[must_use]
-    pub fn log_head(&self) -> Option<Head> {
-        self.journal.head()
-    }
-
-    /// Why nothing can be recorded any more, and so nothing is let through, if that is so.
-    #[must_use]
-    pub fn log_failure(&self) -> Option<&AuditError> {
-        self.journal.failure()
     }
 
     /// Judges beside the runtime's own threads: looking at files blocks, and a panic must end as a

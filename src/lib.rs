@@ -19,6 +19,7 @@ pub mod world;
 pub mod facts;
 
 pub mod audit;
+pub mod metrics;
 pub mod session;
 
 pub mod gate;

@@ -20,6 +20,38 @@ pub const DECISION_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HOOK_DEADLINE: Duration = Duration::from_secs(20);
 /// Hook connections served at once; a further one waits in the listener's backlog.
 pub const HOOK_CONNECTIONS_MAX: usize = 256;
+/// What an operator may ask for instead: each connection is a descriptor, and may hold an event.
+pub const HOOK_CONNECTIONS_CEILING: usize = 65_536;
+/// Events of one user in a second, unless the operator says otherwise: more than an honest machine
+/// full of agents sends, so that only a flood meets it.
+pub const HOOK_EVENTS_PER_SECOND: u32 = 10_000;
+/// How many seconds' worth of events may come at once: a thousand sessions start together.
+pub const HOOK_EVENTS_BURST_SECONDS: u32 = 2;
+/// Refusals of one kind are written down at most this often, with their count: a flood of them
+/// must not fill the disk.
+pub const REFUSALS_RECORDED_EVERY: Duration = Duration::from_secs(1);
+
+/// The head of one HTTP request, in bytes: Claude Code's has some 300.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Headers of one HTTP request: Claude Code sends ten.
+pub const HTTP_HEADERS_MAX: usize = 64;
+/// What is read at once of a request's body, in bytes.
+pub const HTTP_READ_BYTES_MAX: usize = 256 * 1024;
+/// How much is read of the event of a sender who may not speak, in bytes: only so much that the
+/// event's name is found, by which its denial is said.
+pub const HTTP_STRANGER_BYTES_MAX: usize = 64 * 1024;
+/// How long a connection may wait for its next request, and what its client is told: less, so
+/// that the client does not send one into a connection that is just being closed.
+pub const HTTP_IDLE: Duration = Duration::from_secs(65);
+/// See [`HTTP_IDLE`].
+pub const HTTP_IDLE_TOLD: Duration = Duration::from_secs(60);
+/// How much is read and thrown away after the last answer, in bytes, so that the client reads it
+/// before it finds the connection reset.
+pub const HTTP_LINGER_BYTES_MAX: usize = EVENT_BYTES_READ_MAX;
+/// A token has at least so many characters: what can be guessed guards nothing.
+pub const TOKEN_CHARS_MIN: usize = 32;
+/// A token's file, in bytes: it must fit a request's head.
+pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
 
 /// One path, in bytes (Linux `PATH_MAX`).
 pub const PATH_BYTES_MAX: usize = 4096;
@@ -128,6 +160,22 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 16;
 pub const ADMIN_NAME_BYTES_MAX: usize = 256;
 /// Layers that an answer of the admin socket lists; more are counted.
 pub const ADMIN_LAYERS_MAX: usize = 64;
+
+/// Rules that the metrics count by their ids; the rest is counted together. A scraper keeps each
+/// for as long as it keeps anything.
+pub const METRIC_RULES_MAX: usize = 1_000;
+/// Codes of findings that the metrics count apart: there are far fewer, all of them ours.
+pub const METRIC_CODES_MAX: usize = 64;
+/// The text of all metrics in an answer of the admin socket, in bytes: [`METRIC_RULES_MAX`] rules
+/// with long ids, each of which says more than one thing.
+pub const METRICS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long the sidecar gives its own threads to judge a call that is nobody's before it counts as
+/// hung: half of what a probe waits for it.
+pub const SELF_CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the service manager may take to make room for what it is told: it must not hold us up.
+pub const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connections of the admin listener served at once; a further one waits.
+pub const ADMIN_HTTP_CONNECTIONS_MAX: usize = 16;
 
 /// Sessions that are remembered, of all users together. Each may hold a few hundred bytes for as
 /// long as the log is kept; a further one is refused, since none may be forgotten.

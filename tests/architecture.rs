@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("world", 2),
     ("facts", 2),
     ("audit", 3),
+    ("metrics", 3),
     ("session", 3),
     ("gate", 4),
     ("plane", 5),
@@ -50,13 +51,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("facts", &["catalogue", "limits", "model", "policy", "shell", "world"]),
     // redact: texts of a record that nobody redacted before are redacted as they are written.
     ("audit", &["limits", "model", "redact"]),
+    // policy: a rule is counted by its id only while its policy is in force.
+    ("metrics", &["limits", "model", "policy"]),
     // audit: what is remembered is built again from the log. catalogue: what models cost. policy:
     // which limits and labels there are. redact: a label is kept only as the log can keep it.
     // world: a session's transcript is one of the agent's files.
     ("session", &["audit", "catalogue", "limits", "model", "policy", "redact", "world"]),
     (
         "gate",
-        &["audit", "engine", "facts", "limits", "model", "policy", "redact", "session", "world"],
+        // metrics: calls are counted where they are decided, findings on their way to the log.
+        &[
+            "audit", "engine", "facts", "limits", "metrics", "model", "policy", "redact",
+            "session", "world",
+        ],
     ),
     // redact: an output that cannot be judged is withheld in its own shape, without a decision.
     // world: whose files a listener's paths name is the listener's to say.
@@ -69,12 +76,13 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["engine", "facts", "gate", "limits", "model", "policy", "redact", "session", "world"],
     ),
     // author: a policy is in force only if its own examples and tests hold.
+    // metrics: what only the service sees is counted and told there too.
     // session: what is remembered is built again before anything is answered.
     (
         "service",
         &[
-            "audit", "author", "gate", "limits", "model", "plane", "policy", "redact", "session",
-            "world",
+            "audit", "author", "gate", "limits", "metrics", "model", "plane", "policy", "redact",
+            "session", "world",
         ],
     ),
     // gate, redact, world: `policy eval` asks as the sidecar would; it has no way through.

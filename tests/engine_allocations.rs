@@ -1,4 +1,5 @@
-//! A decision allocates nothing: an allocator counts, while the engine rules on a day's calls.
+//! A decision allocates nothing, and counting it neither: an allocator counts, while the engine
+//! rules on a day's calls.
 //!
 //! What does allocate, and is not here: a tree (`rm -r`, `cp -r`), a path of more than 16
 //! components, a command of more than 64 arguments, a call that draws on more than 4 limits, a
@@ -11,11 +12,13 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use toolgate::engine::{decide, rule};
 use toolgate::facts::{Place, gather};
+use toolgate::metrics::Metrics;
 use toolgate::model::call::{CallId, Phase, ToolCall, ToolName};
 use toolgate::model::effect::Verdict;
 use toolgate::model::facts::Facts;
 use toolgate::model::json::Json;
 use toolgate::model::principal::{Agent, Principal, Runtime, Sender};
+use toolgate::model::record::Kind;
 use toolgate::policy::builtin::Protected;
 use toolgate::policy::pattern::Anchors;
 use toolgate::policy::rule::LayerKind;
@@ -179,11 +182,20 @@ fn a_decision_allocates_nothing() {
         (("TodoWrite", json!({})), vec![], Allow),
     ];
     let redactor = Redactor::shipped().unwrap();
+    let metrics = Metrics::new();
+    metrics.in_force(&policy);
     for ((tool, input), labels, expected) in cases {
         let facts = facts(&policy, tool, input.clone(), &labels);
         let (ruling, count) = allocations(|| rule(&policy, &facts));
         let told = decide(&policy, &facts, &redactor);
         assert_eq!(ruling.attended_verdict, expected, "{tool} {input} {labels:?}: {}", told.reason);
+        assert_eq!(count, 0, "{tool} {input} {labels:?}");
+        // Nor does counting it.
+        let took = std::time::Duration::from_micros(30);
+        let ((), count) = allocations(|| {
+            metrics.decided(Kind::ToolPre, &told, took);
+            metrics.answered(took);
+        });
         assert_eq!(count, 0, "{tool} {input} {labels:?}");
     }
     // A limit that is used up says so without words, too.

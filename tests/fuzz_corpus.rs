@@ -7,6 +7,8 @@ mod engine;
 mod event_reader;
 #[path = "../fuzz/targets_shared/host.rs"]
 mod host;
+#[path = "../fuzz/targets_shared/http.rs"]
+mod http;
 #[path = "../fuzz/targets_shared/policy_reader.rs"]
 mod policy_reader;
 #[path = "../fuzz/targets_shared/reply.rs"]
@@ -46,6 +48,11 @@ fn every_known_host_holds() {
 #[test]
 fn every_known_reply_holds() {
     replay("reply", reply::hold);
+}
+
+#[test]
+fn every_known_beginning_and_answer_holds() {
+    replay("http", http::hold);
 }
 
 #[test]

@@ -622,6 +622,7 @@ fn invariant_8_neither_a_directory_above_nor_a_connection_to_the_socket_is_a_way
         paths: vec![at("/g/policy.toml"), at("/g/audit")],
         links: vec![at("/g/link")],
         sockets: vec![at("/run/g/s")],
+        secrets: vec![at("/g/token")],
     };
     let policy = policy(EVERYTHING, &protected);
     let verdict = |target: Target| {
@@ -632,6 +633,10 @@ fn invariant_8_neither_a_directory_above_nor_a_connection_to_the_socket_is_a_way
     let tree = |path: &str, extent: Extent| {
         Target::Write(PathTarget { extent, ..PathTarget::plain(at(path)) })
     };
+    let read = |path: &str| Target::Read(PathTarget::plain(at(path)));
+    assert_eq!(verdict(read("/g/token")), Verdict::Deny);
+    assert_eq!(verdict(tree("/g/token", Extent::Itself)), Verdict::Deny);
+    assert_eq!(verdict(read("/g/policy.toml")), Verdict::Allow);
     let below = Extent::Below(vec![at("/g/x"), at("/g/audit")]);
     assert_eq!(verdict(tree("/g", below)), Verdict::Deny);
     assert_eq!(verdict(tree("/g/audit", Extent::Itself)), Verdict::Deny);

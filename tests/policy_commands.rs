@@ -217,6 +217,7 @@ const PRINTING: &[(&[&str], i32)] = &[
     (&["policy", "fmt", "--check", "p.toml"], 1),
     (&["policy", "schema"], 0),
     (&["completions", "bash"], 0),
+    (&["man"], 0),
     (&["demo"], 0),
 ];
 

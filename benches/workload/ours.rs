@@ -14,6 +14,7 @@ use toolgate::model::call::{CallId, ToolCall};
 use toolgate::model::effect::Verdict;
 use toolgate::model::facts::Facts;
 use toolgate::model::principal::Runtime;
+use toolgate::plane::hook::door::Peer;
 use toolgate::plane::hook::runtime::{Event, read};
 use toolgate::policy::builtin::Protected;
 use toolgate::policy::pattern::Anchors;
@@ -113,7 +114,7 @@ pub fn event(request: &Request) -> Vec<u8> {
 /// # Errors
 /// If they state none.
 pub fn call(event: &[u8]) -> Result<ToolCall, Failure> {
-    match read(Runtime::Claude, event, 1_000, CallId(String::new()))? {
+    match read(Runtime::Claude, event, Peer::user(1_000), CallId(String::new()))? {
         Event::Call(call) => Ok(*call),
         Event::Other { name, .. } => Err(format!("`{name}` is no call").into()),
     }

@@ -179,7 +179,12 @@ impl Draft {
 /// What belongs to the guard.
 fn protected() -> Protected {
     let at = |text: &str| toolgate::model::path::AbsPath::parse(text).unwrap();
-    Protected { paths: vec![at("/work/A/conf")], links: Vec::new(), sockets: vec![at("/work/s")] }
+    Protected {
+        paths: vec![at("/work/A/conf")],
+        links: Vec::new(),
+        sockets: vec![at("/work/s")],
+        secrets: Vec::new(),
+    }
 }
 
 impl std::fmt::Display for Draft {

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use toolgate::model::call::CallId;
 use toolgate::model::json;
 use toolgate::model::principal::Runtime;
+use toolgate::plane::hook::door::Peer;
 use toolgate::plane::hook::protocol::Reply;
 use toolgate::plane::hook::runtime::{failure, read};
 
 /// Fails if the property does not hold for these bytes.
 pub fn hold(bytes: &[u8]) {
     for runtime in [Runtime::Claude, Runtime::Codex] {
-        let of = |bytes: &[u8]| read(runtime, bytes, 7, CallId("c".to_owned()));
+        let of = |bytes: &[u8]| read(runtime, bytes, Peer::user(7), CallId("c".to_owned()));
         if let Ok(event) = of(bytes) {
             let text = json::parse(bytes).unwrap().to_string();
             assert_eq!(of(text.as_bytes()).unwrap(), event);

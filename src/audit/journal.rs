@@ -10,6 +10,7 @@ use super::park::block_until;
 use super::place::{Head, Receipt, StreamId};
 use super::recover::{self, Found};
 use super::storage::{Directory, Storage};
+use super::waiting::Waiting;
 use super::wire;
 use crate::limits::JOURNAL_QUEUE_MAX;
 use crate::model::record::{Durability, Record};
@@ -86,7 +87,20 @@ impl Journal {
         submitted.unwrap_or(Err(AuditError::Timeout(self.timeout)))
     }
 
+    /// As [`Journal::append`], and nothing is written after it: what comes later is refused.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub async fn append_last(&self, record: Record) -> Result<Receipt, AuditError> {
+        let submitted = tokio::time::timeout(self.timeout, self.submit_as(record, true));
+        submitted.await.unwrap_or(Err(AuditError::Timeout(self.timeout)))
+    }
+
     async fn submit(&self, record: Record) -> Result<Receipt, AuditError> {
+        self.submit_as(record, false).await
+    }
+
+    async fn submit_as(&self, record: Record, last: bool) -> Result<Receipt, AuditError> {
         if let Some(failure) = self.failure() {
             return Err(failure.clone());
         }
@@ -94,7 +108,10 @@ impl Journal {
         let body = wire::body(record, &self.redactor);
         let (answer, receipt) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(AuditError::Closed)?;
-        queue.send(Job { body, durability, answer }).await.map_err(|_| AuditError::Closed)?;
+        let room = queue.reserve().await.map_err(|_| AuditError::Closed)?;
+        let accepted = Instant::now();
+        self.shared.waiting.accept();
+        room.send(Job { body, durability, answer, accepted, last });
         receipt.await.map_err(|_| AuditError::Closed)?
     }
 
@@ -108,6 +125,12 @@ impl Journal {
     #[must_use]
     pub fn head(&self) -> Option<Head> {
         self.shared.head()
+    }
+
+    /// What was taken and is not on the disk yet. After a failure it stays what it was.
+    #[must_use]
+    pub fn waiting(&self) -> Waiting {
+        self.shared.waiting.now()
     }
 
     /// Writes and syncs what is waiting, and closes.

@@ -448,3 +448,44 @@ fn wait_for(condition: impl Fn() -> bool) {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+#[test]
+fn nothing_is_written_after_the_last_record() {
+    let dir = scratch();
+    let journal = open(dir.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        // Sent together: what comes in one batch with the last record and after it is refused too.
+        let (first, last, late) = tokio::join!(
+            journal.append(event("a")),
+            journal.append_last(Record::new(Kind::ServiceStop)),
+            journal.append(event("b")),
+        );
+        assert!(first.is_ok() && last.is_ok());
+        assert!(matches!(late, Err(AuditError::Closed)), "{late:?}");
+        let again = journal.append_last(Record::new(Kind::ServiceStop)).await;
+        assert!(matches!(again, Err(AuditError::Closed)), "{again:?}");
+    });
+    assert_eq!(journal.waiting(), Waiting::default());
+    let head = journal.close().unwrap();
+    assert_eq!(kinds(dir.path()), ["audit.open", "runtime.event", "service.stop"]);
+    assert_intact(dir.path(), head.as_ref());
+}
+
+#[test]
+fn what_waits_for_the_disk_is_told() {
+    let (dir, plan) = (scratch(), Plan::new());
+    let flush = Duration::from_secs(3600);
+    let journal = open_faulty(dir.path(), &plan, Options { flush, ..options() }).unwrap();
+    assert_eq!(journal.waiting(), Waiting::default());
+    for n in 1..=3 {
+        journal.append_blocking(written("a")).unwrap();
+        assert_eq!(journal.waiting().records, n);
+    }
+    assert!(journal.waiting().oldest > Duration::ZERO);
+    journal.append_blocking(event("b")).unwrap();
+    assert_eq!(journal.waiting(), Waiting::default());
+    plan.sync_fails.store(true, SeqCst);
+    journal.append_blocking(event("c")).unwrap_err();
+    assert_eq!(journal.waiting().records, 1);
+}

@@ -24,6 +24,7 @@ mod segment;
 mod shrink;
 mod storage;
 mod verify;
+mod waiting;
 pub mod wire;
 
 pub use chain::Flaw;
@@ -35,6 +36,7 @@ pub use options::{Options, SEGMENT_BYTES_MAX};
 pub use place::{Hash, Head, Receipt, StreamId};
 pub use read::{Entry, Records, Unreadable, records};
 pub use verify::{BadRecord, Gap, Report, SegmentReport, State, verify};
+pub use waiting::Waiting;
 
 #[cfg(test)]
 mod faults;

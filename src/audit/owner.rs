@@ -11,6 +11,7 @@ use super::park::block_until;
 use super::place::{Hash, Head, Receipt, StreamId};
 use super::segment::SegmentName;
 use super::storage::{SegmentFile, Storage};
+use super::waiting::Tally;
 use super::wire::{self, Body};
 use crate::model::record::Durability;
 use std::io::{self, ErrorKind};
@@ -31,6 +32,10 @@ pub(super) struct Job {
     pub(super) body: Body,
     pub(super) durability: Durability,
     pub(super) answer: oneshot::Sender<Result<Receipt, AuditError>>,
+    /// When it was taken.
+    pub(super) accepted: Instant,
+    /// Nothing is written after it.
+    pub(super) last: bool,
 }
 
 /// What the owner and the journal's handles both see.
@@ -40,6 +45,8 @@ pub(super) struct Shared {
     pub(super) failure: OnceLock<AuditError>,
     /// The newest record that was handed to the kernel.
     head: Mutex<Option<Head>>,
+    /// What is on its way to the disk.
+    pub(super) waiting: Tally,
 }
 
 impl Shared {
@@ -86,6 +93,8 @@ pub(super) struct Owner<S: Storage> {
     /// Since when something written is not synced.
     unsynced: Option<Instant>,
     checked: Instant,
+    /// The last record was written.
+    ended: bool,
 }
 
 impl<S: Storage> Owner<S> {
@@ -127,6 +136,7 @@ impl<S: Storage> Owner<S> {
             buffer,
             unsynced: None,
             checked,
+            ended: false,
         })
     }
 
@@ -174,9 +184,9 @@ impl<S: Storage> Owner<S> {
 
     /// Writes the records and answers each when it stands as firmly as it asked for.
     fn commit(&mut self, jobs: Vec<Job>) {
-        if jobs.is_empty() {
-            return;
-        }
+        let jobs = self.up_to_the_last(jobs);
+        let Some(oldest) = jobs.first().map(|job| job.accepted) else { return };
+        self.shared.waiting.begin(oldest);
         if let Some(failure) = self.shared.failure.get() {
             jobs.into_iter().for_each(|job| refuse(job.answer, failure));
             return;
@@ -190,6 +200,8 @@ impl<S: Storage> Owner<S> {
                 return;
             }
         };
+        // A new file may have been begun, with all of the one before it synced.
+        self.shared.waiting.begin(oldest);
         let mut to_sync = Vec::new();
         for (job, receipt) in jobs.into_iter().zip(receipts) {
             match job.durability {
@@ -212,6 +224,20 @@ impl<S: Storage> Owner<S> {
         }
     }
 
+    /// Refuses what comes after the last record.
+    fn up_to_the_last(&mut self, mut jobs: Vec<Job>) -> Vec<Job> {
+        let end = match jobs.iter().position(|job| job.last) {
+            _ if self.ended => 0,
+            Some(last) => last + 1,
+            None => return jobs,
+        };
+        self.ended = true;
+        let late = jobs.split_off(end);
+        self.shared.waiting.refuse(late.len());
+        late.into_iter().for_each(|job| refuse(job.answer, &AuditError::Closed));
+        jobs
+    }
+
     /// Hands every record to the kernel, in files as they fill up.
     fn write(&mut self, jobs: &[Job]) -> Result<Vec<Receipt>, AuditError> {
         let mut receipts = Vec::with_capacity(jobs.len());
@@ -231,6 +257,7 @@ impl<S: Storage> Owner<S> {
             }
         }
         self.flush()?;
+        self.shared.waiting.write(jobs.len());
         self.shared.set_head(Some(self.head()));
         Ok(receipts)
     }
@@ -268,6 +295,7 @@ impl<S: Storage> Owner<S> {
     fn sync(&mut self) -> Result<(), AuditError> {
         self.open.file.sync().map_err(AuditError::file("sync", &self.open.path))?;
         self.unsynced = None;
+        self.shared.waiting.sync();
         self.check_place()
     }
 

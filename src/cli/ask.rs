@@ -1,4 +1,4 @@
-//! Asking a running sidecar: what `status`, `reload`, `health` and `label` share.
+//! Asking a running sidecar: what `status`, `reload`, `health`, `metrics` and `label` share.
 
 use super::{Outcome, failed};
 use crate::limits::{ADMIN_SOCKET, ADMIN_TIMEOUT};
@@ -34,7 +34,11 @@ impl Socket {
 pub(super) fn refused(reply: Reply) -> Outcome {
     match reply {
         Reply::Error(why) => failed(&why),
-        Reply::Status(_) | Reply::Reload(_) | Reply::Health(_) | Reply::Label(_) => {
+        Reply::Status(_)
+        | Reply::Reload(_)
+        | Reply::Health(_)
+        | Reply::Metrics(_)
+        | Reply::Label(_) => {
             failed(&"the sidecar answered another question; is it of another version?")
         }
     }

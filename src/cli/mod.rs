@@ -5,14 +5,17 @@ mod audit;
 mod demo;
 mod health;
 mod label;
+mod man;
+mod metrics;
 mod out;
+mod pages;
 mod policy;
 mod reload;
 mod serve;
 mod show;
 mod status;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use out::complain;
 use std::process::ExitCode;
 
@@ -34,6 +37,8 @@ enum Command {
     Serve(serve::Arguments),
     /// What a running sidecar is and does
     Status(status::Arguments),
+    /// What a running sidecar counts, as Prometheus reads it
+    Metrics(metrics::Arguments),
     /// A running sidecar reads its policy files again; exit code 1 if they are refused
     Reload(reload::Arguments),
     /// Whether a running sidecar lives; with --ready, exit code 1 if it cannot do its work
@@ -54,6 +59,8 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// The manual
+    Man(man::Arguments),
 }
 
 /// Only for the help text: the hook client reads its arguments itself, before everything else.
@@ -93,13 +100,20 @@ impl From<Outcome> for ExitCode {
     }
 }
 
+/// The whole command line, each command with its examples.
+fn command() -> clap::Command {
+    pages::with_pages(Arguments::command())
+}
+
 /// Runs the command that the arguments name.
 #[must_use]
 pub fn run() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let arguments = Arguments::from_arg_matches(&command().get_matches());
+    let outcome = match arguments.unwrap_or_else(|error| error.exit()).command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Metrics(arguments) => metrics::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Label(command) => label::run(&command),
@@ -113,10 +127,11 @@ pub fn run() -> ExitCode {
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "toolgate", &mut script);
+            clap_complete::generate(shell, &mut command(), "toolgate", &mut script);
             out::text(&String::from_utf8_lossy(&script));
             Outcome::Fine
         }
+        Command::Man(arguments) => man::run(&arguments),
     };
     out::finish(outcome).into()
 }

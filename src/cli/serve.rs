@@ -1,5 +1,6 @@
 //! `toolgate serve`: the sidecar in the foreground.
 
+use super::out::complain;
 use super::{Outcome, failed};
 use crate::service::config::{Config, WorldName};
 use crate::service::supervise::serve;
@@ -18,6 +19,12 @@ pub(super) struct Arguments {
     /// Where to listen for hooks [default: /run/toolgate/hook.sock]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
+    /// Where to answer HTTP hooks: a loopback address, or `unix:` and a path [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+    /// The file that holds the token of HTTP hooks
+    #[arg(long, value_name = "FILE")]
+    http_token_file: Option<PathBuf>,
     /// Where the log goes [default: the state directory]
     #[arg(long, value_name = "DIR")]
     audit: Option<PathBuf>,
@@ -33,14 +40,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    start_tracing(&arguments.log_format);
+    let log = Log::start(&arguments.log_format);
     let config = match configuration(arguments) {
         Ok(config) => config,
-        Err(error) => return failed(&error),
+        Err(error) => return log.failed(&error),
     };
-    match serve(&config, arguments.config.as_deref()) {
+    match serve(&config, arguments.config.as_deref(), &|socket| log.listening(socket)) {
         Ok(()) => Outcome::Fine,
-        Err(error) => failed(&error),
+        Err(error) => log.failed(&error),
     }
 }
 
@@ -54,6 +61,12 @@ fn configuration(arguments: &Arguments) -> Result<Config, crate::service::config
     }
     if let Some(socket) = &arguments.socket {
         config.hook.socket.clone_from(socket);
+    }
+    if let Some(address) = &arguments.http {
+        config.http.listen = Some(address.clone());
+    }
+    if let Some(token) = &arguments.http_token_file {
+        config.http.token_file = Some(token.clone());
     }
     if let Some(audit) = &arguments.audit {
         config.audit.dir = Some(audit.clone());
@@ -79,13 +92,54 @@ fn without_file() -> Config {
     config
 }
 
-/// Messages about the sidecar itself. The log of decisions is another thing: the journal.
-fn start_tracing(format: &str) {
-    let filter = EnvFilter::try_from_env("TOOLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        "json" => builder.json().init(),
-        _ => builder.init(),
+/// How messages about the sidecar itself are written. The log of decisions is another thing: the
+/// journal. In JSON every line is an object, those of a panic too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Log {
+    Text,
+    Json,
+}
+
+impl Log {
+    fn start(format: &str) -> Log {
+        let filter =
+            EnvFilter::try_from_env("TOOLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+        let builder =
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        match format {
+            "json" => {
+                builder.json().init();
+                std::panic::set_hook(Box::new(|panic| {
+                    let at = panic.location().map(ToString::to_string);
+                    let why = panic.payload_as_str();
+                    tracing::error!(at, why, "an internal error");
+                }));
+                Log::Json
+            }
+            _ => {
+                builder.init();
+                Log::Text
+            }
+        }
+    }
+
+    /// The sidecar is there; whoever started it may wait for these words.
+    fn listening(self, socket: &Path) {
+        let socket = socket.display();
+        match self {
+            Log::Text => complain!("listening on {socket}"),
+            Log::Json => tracing::info!(%socket, "listening on {socket}"),
+        }
+    }
+
+    fn failed(self, why: &dyn std::fmt::Display) -> Outcome {
+        match self {
+            Log::Text => failed(why),
+            Log::Json => {
+                tracing::error!(%why, "the sidecar has ended");
+                Outcome::Failed
+            }
+        }
     }
 }
 

@@ -227,6 +227,8 @@ pub struct Protected {
     pub links: Vec<AbsPath>,
     /// Sockets that the sidecar listens on.
     pub sockets: Vec<AbsPath>,
+    /// Files whose content tells the sidecar who speaks.
+    pub secrets: Vec<AbsPath>,
 }
 
 /// Files that switch a runtime's hooks on and off, wherever they lie, there or not
@@ -256,17 +258,25 @@ pub fn floor(protected: &Protected, anchors: &Anchors) -> Vec<Rule> {
         .paths
         .iter()
         .chain(&protected.sockets)
+        .chain(&protected.secrets)
         .map(PathPattern::held)
         .chain(protected.links.iter().map(PathPattern::held_alone))
         .collect();
     let admin = ExecPattern::parse(ADMIN, anchors, Stance::Tighten);
     let sockets = protected.sockets.iter().map(ConnectPattern::held_socket);
     let writes = |matches| Targets::Paths { verbs: vec![Verb::Write], matches, unless: Vec::new() };
+    let reads = |matches| Targets::Paths { verbs: vec![Verb::Read], matches, unless: Vec::new() };
+    let secrets = protected.secrets.iter().map(PathPattern::held);
     vec![
         built_in(
             "toolgate:self",
             writes(own),
             "This belongs to the guard itself, which no agent may change.",
+        ),
+        built_in(
+            "toolgate:secret",
+            reads(secrets.collect()),
+            "Who can read this can speak to the guard as the runtime does.",
         ),
         built_in(
             "toolgate:wiring",

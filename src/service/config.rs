@@ -1,10 +1,14 @@
 //! `toolgate.toml`: what the operator says of the sidecar. Nothing of it is policy.
 
+pub mod http;
+
 use super::layers::ORG_DIRECTORY;
-use crate::limits::{HOOK_SOCKET, POLICY_POLL_SECONDS};
+use crate::limits::{HOOK_CONNECTIONS_CEILING, HOOK_SOCKET, POLICY_POLL_SECONDS};
 use crate::model::path::AbsPath;
+use crate::plane::hook::limit::Bounds;
 use crate::world::{Mounted, Reported, Same, World};
 use serde::Deserialize;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +19,8 @@ use std::sync::Arc;
 pub struct Config {
     /// `[hook]`
     pub hook: Hook,
+    /// `[http]`
+    pub http: http::Http,
     /// `[policy]`
     pub policy: PolicyFiles,
     /// `[audit]`
@@ -31,10 +37,20 @@ pub struct Hook {
     pub socket: PathBuf,
     /// The socket's mode, in octal: `0600`, or `0660` with a shared `group`.
     pub mode: String,
+    /// The socket's owner, if it is not the sidecar's own user; only root can give it away.
+    pub owner: Option<u32>,
     /// The socket's group id, if it is not the sidecar's own.
     pub group: Option<u32>,
     /// The users who may speak; the sidecar's own user if none is named.
     pub allow_uid: Vec<u32>,
+    /// Connections served at once; a further one waits.
+    pub connections: usize,
+    /// Those of one user; 0 for as many as there are.
+    pub connections_per_uid: usize,
+    /// Events of one user in a second; 0 for as many as come.
+    pub events_per_second: u32,
+    /// Sessions of one user.
+    pub sessions_max: usize,
     /// Whose files the paths of events name.
     pub world: Option<WorldName>,
     /// For `mounted`: the directories that are the same on both sides.
@@ -91,6 +107,10 @@ pub struct Audit {
 pub struct Admin {
     /// Where to listen; beside the hook socket if nothing is said.
     pub socket: Option<PathBuf>,
+    /// Where metrics and probes are answered over HTTP; nowhere if nothing is said.
+    pub listen: Option<SocketAddr>,
+    /// Whether that may be an address that other machines can reach.
+    pub expose: bool,
 }
 
 impl std::default::Default for PolicyFiles {
@@ -110,11 +130,17 @@ impl std::default::Default for PolicyFiles {
 
 impl std::default::Default for Hook {
     fn default() -> Hook {
+        let bounds = Bounds::default();
         Hook {
             socket: PathBuf::from(HOOK_SOCKET),
             mode: "0600".to_owned(),
+            owner: None,
             group: None,
             allow_uid: Vec::new(),
+            connections: bounds.connections,
+            connections_per_uid: bounds.connections_per_uid,
+            events_per_second: bounds.events_per_second,
+            sessions_max: bounds.sessions_max,
             world: None,
             mounts: Vec::new(),
             home: None,
@@ -164,6 +190,24 @@ impl Config {
     }
 }
 
+impl Admin {
+    /// Where metrics and probes are answered over HTTP.
+    ///
+    /// # Errors
+    /// If other machines could ask and nobody said that they may.
+    pub fn listen(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        match self.listen {
+            Some(address) if !address.ip().to_canonical().is_loopback() && !self.expose => {
+                Err(ConfigError::Value(format!(
+                    "`listen = \"{address}\"` in `[admin]` can be reached from other machines; \
+                     use 127.0.0.1, or add `expose = true` if they may read the metrics"
+                )))
+            }
+            address => Ok(address),
+        }
+    }
+}
+
 impl Hook {
     /// The agent's world, as configured.
     ///
@@ -195,14 +239,44 @@ impl Hook {
     /// # Errors
     /// If it is no octal mode, or lets anyone else in.
     pub fn mode(&self) -> Result<u32, ConfigError> {
-        match u32::from_str_radix(&self.mode, 8) {
-            Ok(mode) if mode & 0o007 == 0 && mode <= 0o770 => Ok(mode),
-            _ => Err(ConfigError::Value(format!(
-                "`mode = \"{}\"` must be octal and let no other user in, as \"0600\" or \"0660\"",
-                self.mode
-            ))),
-        }
+        mode(&self.mode)
     }
+
+    /// What one user may ask of the socket.
+    ///
+    /// # Errors
+    /// If nobody could be served.
+    pub fn bounds(&self) -> Result<Bounds, ConfigError> {
+        within(Bounds {
+            connections: self.connections,
+            connections_per_uid: self.connections_per_uid,
+            events_per_second: self.events_per_second,
+            sessions_max: self.sessions_max,
+        })
+    }
+}
+
+fn mode(text: &str) -> Result<u32, ConfigError> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode & 0o007 == 0 && mode <= 0o770 => Ok(mode),
+        _ => Err(ConfigError::Value(format!(
+            "`mode = \"{text}\"` must be octal and let no other user in, as \"0600\" or \"0660\""
+        ))),
+    }
+}
+
+fn within(bounds: Bounds) -> Result<Bounds, ConfigError> {
+    let wrong = |key: &str, value: usize, why: &str| {
+        Err(ConfigError::Value(format!("`{key} = {value}` {why}")))
+    };
+    if !(1..=HOOK_CONNECTIONS_CEILING).contains(&bounds.connections) {
+        let why = format!("must be from 1 to {HOOK_CONNECTIONS_CEILING}");
+        return wrong("connections", bounds.connections, &why);
+    }
+    if bounds.sessions_max == 0 {
+        return wrong("sessions_max", 0, "would let no session in");
+    }
+    Ok(bounds)
 }
 
 /// A path of the configuration, which must be absolute.
@@ -230,6 +304,9 @@ mod tests {
             "[audit]\ndir = 1\n",
             "[policy]\npoll_seconds = -1\n",
             "[admin]\nmode = \"0666\"\n",
+            "[admin]\nlisten = \"127.0.0.1\"\n",
+            "[admin]\nlisten = \"localhost:9180\"\n",
+            "[admin]\nlisten = 9180\n",
         ] {
             assert!(toml::from_str::<Config>(text).is_err(), "{text}");
         }
@@ -241,6 +318,27 @@ mod tests {
             assert!(hook(&format!("[hook]\nmode = \"{mode}\"")).mode().is_err(), "{mode}");
         }
         assert_eq!(hook("").mode().unwrap(), 0o600);
+        for bound in ["connections = 0", "connections = 65537", "sessions_max = 0"] {
+            assert!(hook(&format!("[hook]\n{bound}")).bounds().is_err(), "{bound}");
+        }
+        assert_eq!(hook("").bounds().unwrap(), Bounds::default());
+    }
+
+    #[test]
+    fn other_machines_ask_only_where_they_may() {
+        let listen = |text: &str| toml::from_str::<Config>(text).unwrap().admin.listen();
+        assert_eq!(listen("").unwrap(), None);
+        for near in ["127.0.0.1:9180", "127.9.9.9:1", "[::1]:9180", "[::ffff:127.0.0.1]:1"] {
+            let stated = listen(&format!("[admin]\nlisten = \"{near}\"")).unwrap();
+            assert_eq!(stated, near.parse().ok(), "{near}");
+        }
+        for far in ["0.0.0.0:9180", "[::]:9180", "10.0.0.1:9180", "[::ffff:10.0.0.1]:1"] {
+            let text = format!("[admin]\nlisten = \"{far}\"");
+            let why = listen(&text).unwrap_err().to_string();
+            assert!(why.contains("other machines") && why.contains("expose = true"), "{why}");
+            let stated = listen(&format!("{text}\nexpose = true")).unwrap();
+            assert_eq!(stated, far.parse().ok(), "{far}");
+        }
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 pub mod admin;
 pub mod config;
+mod http;
 pub mod layers;
 pub mod load;
 mod memory;
+mod notify;
 pub mod protect;
 pub mod reload;
 pub mod socket;

@@ -4,6 +4,7 @@
 //! a file was reached is held back, and every link on the way, since whoever turns a link chooses
 //! what the next reload reads.
 
+use super::config::http::Address;
 use super::config::{Config, ConfigError, absolute};
 use super::layers::Places;
 use crate::limits::PATH_LINKS_MAX;
@@ -16,13 +17,14 @@ use std::path::{Path, PathBuf};
 pub struct Own {
     paths: Vec<PathBuf>,
     sockets: Vec<PathBuf>,
+    secrets: Vec<PathBuf>,
 }
 
 impl Own {
-    /// The policy's files, the configuration, the log, this program and the sockets.
+    /// The policy's files, the configuration, the log, this program, the sockets and the token.
     ///
     /// # Errors
-    /// If the two sockets would be one.
+    /// If the hook and the admin socket would be one, or the HTTP listener's address is wrong.
     pub fn of(
         config: &Config,
         places: &Places,
@@ -33,9 +35,14 @@ impl Own {
         let files = places.paths();
         let files = files.iter().map(PathBuf::as_path);
         let paths = files.chain(config_file).chain([audit]).chain(program.as_deref());
+        let mut sockets = vec![config.hook.socket.clone(), config.admin_socket()?];
+        if let Some(Address::Unix(socket)) = config.http.address()? {
+            sockets.push(socket);
+        }
         Ok(Own {
             paths: paths.map(Path::to_owned).collect(),
-            sockets: vec![config.hook.socket.clone(), config.admin_socket()?],
+            sockets,
+            secrets: config.http.token_file.iter().cloned().collect(),
         })
     }
 
@@ -53,9 +60,10 @@ impl Own {
             found
         };
         let (paths, sockets) = (names(&self.paths), names(&self.sockets));
+        let secrets = names(&self.secrets);
         links.sort();
         links.dedup();
-        Protected { paths, links, sockets }
+        Protected { paths, links, sockets, secrets }
     }
 }
 
@@ -109,7 +117,11 @@ mod tests {
         std::fs::write(root.join("..v1/policy.toml"), "").unwrap();
         symlink("..v1", root.join("..data")).unwrap();
         symlink("..data/policy.toml", root.join("policy.toml")).unwrap();
-        let own = Own { paths: vec![root.join("policy.toml")], sockets: vec![root.join("s")] };
+        let own = Own {
+            paths: vec![root.join("policy.toml")],
+            sockets: vec![root.join("s")],
+            secrets: vec![root.join("..data/policy.toml")],
+        };
         let names = |protected: &Protected, version: &str| {
             let real = at(&format!("{version}/policy.toml"));
             let mut paths = vec![at("..data/policy.toml"), at("policy.toml"), real];
@@ -117,6 +129,9 @@ mod tests {
             assert_eq!(protected.paths, paths);
             assert_eq!(protected.links, [at("..data"), at("policy.toml")]);
             assert_eq!(protected.sockets, [at("s")]);
+            let mut secrets = vec![at("..data/policy.toml"), at(&format!("{version}/policy.toml"))];
+            secrets.sort();
+            assert_eq!(protected.secrets, secrets);
         };
         names(&own.protected(), "..v1");
         std::fs::rename(root.join("..v1"), root.join("..a2")).unwrap();
@@ -125,7 +140,8 @@ mod tests {
         names(&own.protected(), "..a2");
         // A circle ends, and what is not there has its name.
         symlink("circle", root.join("circle")).unwrap();
-        let own = Own { paths: vec![root.join("circle"), root.join("none")], sockets: vec![] };
+        let paths = vec![root.join("circle"), root.join("none")];
+        let own = Own { paths, sockets: vec![], secrets: vec![] };
         assert_eq!(own.protected().paths, [at("circle"), at("none")]);
     }
 }

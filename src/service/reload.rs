@@ -11,11 +11,13 @@ pub(super) mod record;
 use super::config::PolicyFiles;
 use super::layers::Places;
 use super::load::{self, LoadError, clip};
+use super::notify::Notify;
 use super::protect::Own;
 use crate::gate::{Bound, Gate};
 use crate::limits::{
     DECISION_TIMEOUT, JOURNAL_TIMEOUT, RELOAD_QUEUE_MAX, RELOAD_TIMEOUT, RELOAD_TOLD_BYTES_MAX,
 };
+use crate::metrics;
 use crate::model::decision::PolicyId;
 use crate::policy::Source;
 use crate::policy::builtin::Protected;
@@ -165,6 +167,8 @@ pub(super) struct Reloader {
     standing: Arc<Mutex<Standing>>,
     /// Held by the thread that reads or compiles, even after nobody waits for it any more.
     busy: Arc<Semaphore>,
+    /// The service manager, which is told.
+    notify: Notify,
     /// What is in force.
     in_force: Seen,
     /// What was refused last; the poll leaves it alone.
@@ -199,11 +203,17 @@ impl Reloader {
             asks,
             standing: Arc::clone(&standing),
             busy: Arc::new(Semaphore::new(1)),
+            notify: Notify::default(),
             in_force: Seen { texts, protected },
             refused: None,
             polled: None,
         };
         (reloader, Reloads { asks: sender, standing })
+    }
+
+    /// The same, and the service manager is told of reloads.
+    pub(super) fn telling(self, notify: Notify) -> Reloader {
+        Reloader { notify, ..self }
     }
 
     /// Reloads when asked, until nobody can ask any more.
@@ -230,6 +240,7 @@ impl Reloader {
         while let Ok(next) = self.asks.try_recv() {
             asks.push(next);
         }
+        self.notify.reloading();
         let causes: BTreeSet<Cause> = asks.iter().map(|ask| ask.cause).collect();
         let causes: Vec<&str> = causes.into_iter().map(Cause::as_str).collect();
         let attempt = self.reload(&causes.join("+")).await;
@@ -268,6 +279,7 @@ impl Reloader {
                 self.ended(Cause::Poll.as_str(), Outcome::Unchanged);
             }
         } else if is_settled && self.refused.as_ref() != Some(&seen) {
+            self.notify.reloading();
             self.load(Cause::Poll.as_str(), found).await;
         }
     }
@@ -333,6 +345,7 @@ impl Reloader {
     fn ended(&self, cause: &str, outcome: Outcome) -> Attempt {
         let policy = self.gate.in_force().policy.id.clone();
         let (name, sha256) = (&policy.name, &policy.sha256);
+        self.tell(&outcome, &policy);
         match &outcome {
             Outcome::Loaded => tracing::info!(cause, name, sha256, "the policy was reloaded"),
             Outcome::Unchanged => tracing::info!(cause, name, sha256, "the policy is unchanged"),
@@ -352,6 +365,20 @@ impl Reloader {
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         standing.last = Some(attempt.clone());
         attempt
+    }
+
+    /// Counts a reload, and tells the service manager that it is over.
+    fn tell(&self, outcome: &Outcome, policy: &PolicyId) {
+        let reload = match outcome {
+            Outcome::Loaded => metrics::Reload::Loaded,
+            Outcome::Unchanged => metrics::Reload::Unchanged,
+            Outcome::Refused(_) => metrics::Reload::Refused,
+        };
+        self.gate.metrics().reloaded(reload);
+        match outcome {
+            Outcome::Loaded | Outcome::Unchanged => self.notify.ready(policy),
+            Outcome::Refused(why) => self.notify.ready_on_the_old(policy, why),
+        }
     }
 
     /// Does what blocks on a thread that may. A thread cannot be stopped: what takes too long is

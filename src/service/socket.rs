@@ -1,26 +1,59 @@
 //! Making a Unix socket that only the right users can reach, in a directory that only we can write.
 
-use super::config::{ConfigError, Hook};
-use nix::unistd::{Gid, chown};
+use super::config::ConfigError;
+use nix::unistd::{Gid, Uid, chown};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use tokio::net::UnixListener;
 
-/// Listens at the configured path with the configured owner, group and mode.
+/// Whose a socket is, and who may reach it.
+#[derive(Debug, Clone, Copy)]
+pub struct Rights {
+    /// Its mode.
+    pub mode: u32,
+    /// Its owner, if that is not our own user.
+    pub owner: Option<u32>,
+    /// Its group, if that is not our own.
+    pub group: Option<u32>,
+}
+
+impl Rights {
+    /// For our own user alone.
+    pub const OURS: Rights = Rights { mode: 0o600, owner: None, group: None };
+}
+
+/// Listens at a path.
 ///
 /// # Errors
 /// If another sidecar listens there, the directory is open to others, or the system refuses.
-pub fn listen(hook: &Hook) -> Result<UnixListener, ConfigError> {
-    listen_at(&hook.socket, hook.mode()?, hook.group)
-}
-
-/// Listens for operators: for our own user and root alone.
-///
-/// # Errors
-/// As [`listen`].
-pub fn listen_for_operators(path: &Path) -> Result<UnixListener, ConfigError> {
-    listen_at(path, 0o600, None)
+pub fn listen(path: &Path, rights: Rights) -> Result<UnixListener, ConfigError> {
+    let wrong = |what: &str, why: &dyn std::fmt::Display| {
+        ConfigError::Value(format!("the socket `{}` {what}: {why}", path.display()))
+    };
+    let directory = path.parent().filter(|parent| parent.is_absolute()).ok_or_else(|| {
+        ConfigError::Value(format!("the socket `{}` must be an absolute path", path.display()))
+    })?;
+    prepare(directory, rights)?;
+    clear(path)?;
+    // Made without rights for anyone else, and opened up only then.
+    let before = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
+    let listener = UnixListener::bind(path);
+    nix::sys::stat::umask(before);
+    let listener = listener.map_err(|error| wrong("cannot be made", &error))?;
+    if let Some(group) = rights.group {
+        chown(path, None, Some(Gid::from_raw(group)))
+            .map_err(|error| wrong("cannot be given to its group", &error.desc()))?;
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(rights.mode))
+        .map_err(|error| wrong("cannot be given its mode", &error))?;
+    // Last: what is not ours any more cannot be given a mode.
+    if let Some(owner) = rights.owner {
+        chown(path, Some(Uid::from_raw(owner)), None).map_err(|error| {
+            wrong("cannot be given to its owner, which only root can do", &error.desc())
+        })?;
+    }
+    Ok(listener)
 }
 
 /// What tells one socket from another at the same path: its device and inode.
@@ -29,41 +62,23 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::symlink_metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
-fn listen_at(path: &Path, mode: u32, group: Option<u32>) -> Result<UnixListener, ConfigError> {
-    let wrong = |what: &str, why: &dyn std::fmt::Display| {
-        ConfigError::Value(format!("the socket `{}` {what}: {why}", path.display()))
-    };
-    let directory = path.parent().filter(|parent| parent.is_absolute()).ok_or_else(|| {
-        ConfigError::Value(format!("the socket `{}` must be an absolute path", path.display()))
-    })?;
-    prepare(directory, group)?;
-    clear(path)?;
-    // Made without rights for anyone else, and opened up only then.
-    let before = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
-    let listener = UnixListener::bind(path);
-    nix::sys::stat::umask(before);
-    let listener = listener.map_err(|error| wrong("cannot be made", &error))?;
-    if let Some(group) = group {
-        chown(path, None, Some(Gid::from_raw(group)))
-            .map_err(|error| wrong("cannot be given to its group", &error.desc()))?;
-    }
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-        .map_err(|error| wrong("cannot be given its mode", &error))?;
-    Ok(listener)
-}
-
 /// The directory is there, ours, and nobody else can put another socket in our place.
-fn prepare(directory: &Path, group: Option<u32>) -> Result<(), ConfigError> {
+fn prepare(directory: &Path, rights: Rights) -> Result<(), ConfigError> {
     let wrong = |why: String| {
         ConfigError::Value(format!("the socket's directory `{}` {why}", directory.display()))
     };
     if !directory.exists() {
-        let mode = if group.is_some() { 0o750 } else { 0o700 };
+        // It stays ours, so that nobody else can put a socket there; others only pass through.
+        let mode = match rights {
+            Rights { owner: Some(_), .. } => 0o711,
+            Rights { group: Some(_), .. } => 0o750,
+            Rights { .. } => 0o700,
+        };
         std::fs::DirBuilder::new()
             .mode(mode)
             .create(directory)
             .map_err(|error| wrong(format!("cannot be made: {error}; use --socket")))?;
-        if let Some(group) = group {
+        if let Some(group) = rights.group {
             chown(directory, None, Some(Gid::from_raw(group)))
                 .map_err(|error| wrong(format!("cannot be given to its group: {error}")))?;
         }

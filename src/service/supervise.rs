@@ -2,22 +2,27 @@
 
 use super::admin;
 use super::config::{Config, ConfigError};
+use super::http;
 use super::layers::Places;
 use super::load::{LoadError, anchors, load_to_serve};
 use super::memory;
+use super::notify::Notify;
 use super::protect::Own;
 use super::reload::{Cause, Reloader, Reloads, record};
-use super::socket;
+use super::socket::{self, Rights};
 use crate::audit::{AuditError, Journal, Options};
 use crate::gate::Gate;
 use crate::limits::DRAIN_TIMEOUT;
 use crate::model::record::{Kind, Record};
+use crate::plane::hook::door::Door;
 use crate::plane::hook::server::Server;
 use crate::redact::{RedactError, Redactor};
 use crate::session::RebuildError;
 use crate::world::World;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -39,25 +44,38 @@ pub enum ServiceError {
     /// The detectors in this binary cannot be read.
     #[error("{0}")]
     Redact(#[from] RedactError),
+    /// It was told to stop a second time.
+    #[error(
+        "stopped at once by a second signal: what was in flight has no answer, which its clients \
+         take for a denial"
+    )]
+    Hurried,
     /// The system refuses something.
     #[error("{0}: {1}")]
     System(&'static str, std::io::Error),
 }
 
-/// Runs the sidecar until it is told to stop.
+/// Runs the sidecar until it is told to stop; `announce` is called with its socket once it listens.
 ///
 /// # Errors
 /// If it cannot start, or the log cannot be closed in good order.
-pub fn serve(config: &Config, config_file: Option<&Path>) -> Result<(), ServiceError> {
+pub fn serve(
+    config: &Config,
+    config_file: Option<&Path>,
+    announce: &dyn Fn(&Path),
+) -> Result<(), ServiceError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .thread_name("toolgate")
         .enable_all()
         .build()
         .map_err(|error| ServiceError::System("the runtime cannot start", error))?;
-    let ended = runtime.block_on(run(config, config_file));
-    // A reload that is still under way is let go: nothing waits for it any more.
-    runtime.shutdown_timeout(DRAIN_TIMEOUT);
+    let ended = runtime.block_on(run(config, config_file, announce));
+    match &ended {
+        Err(ServiceError::Hurried) => runtime.shutdown_background(),
+        // A reload that is still under way is let go: nothing waits for it any more.
+        Ok(()) | Err(_) => runtime.shutdown_timeout(DRAIN_TIMEOUT),
+    }
     ended
 }
 
@@ -68,20 +86,35 @@ const WORKERS: usize = 2;
 pub struct Running {
     gate: Arc<Gate>,
     server: Arc<Server>,
+    admin: Arc<admin::Server>,
+    http: Option<http::Listening>,
     reloads: Reloads,
+    notify: Notify,
+    /// What begins something new.
     tasks: Vec<JoinHandle<()>>,
+    /// What tells how it stands, to the end.
+    telling: Vec<JoinHandle<()>>,
     socket: PathBuf,
     admin_socket: PathBuf,
 }
 
-async fn run(config: &Config, config_file: Option<&Path>) -> Result<(), ServiceError> {
+async fn run(
+    config: &Config,
+    config_file: Option<&Path>,
+    announce: &dyn Fn(&Path),
+) -> Result<(), ServiceError> {
     // Caught from the start on: as the first process of a container nothing else would stop us.
     let system = |error| ServiceError::System("signals cannot be caught", error);
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(system)?;
-    let running = start(config, config_file).await?;
-    eprintln!("listening on {}", running.socket.display());
+    let notify = Notify::from_environment();
+    let running = start_telling(notify, config.hook.world()?, config, config_file).await?;
+    if let Some(http) = &running.http {
+        tracing::info!("answering HTTP hooks on {}", http.url);
+    }
+    announce(&running.socket);
+    running.notify.ready(&running.gate.in_force().policy.id);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -89,7 +122,11 @@ async fn run(config: &Config, config_file: Option<&Path>) -> Result<(), ServiceE
             _ = hangup.recv() => running.reloads.reload_soon(Cause::Sighup),
         }
     }
-    running.stop().await
+    tokio::select! {
+        ended = running.stop() => ended,
+        _ = terminate.recv() => Err(ServiceError::Hurried),
+        _ = interrupt.recv() => Err(ServiceError::Hurried),
+    }
 }
 
 /// Starts a sidecar: policy, log, sockets, in this order, so that nothing is answered unrecorded.
@@ -105,6 +142,15 @@ pub async fn start(config: &Config, config_file: Option<&Path>) -> Result<Runnin
 /// # Errors
 /// As [`start`].
 pub async fn start_in(
+    world: Arc<dyn World>,
+    config: &Config,
+    config_file: Option<&Path>,
+) -> Result<Running, ServiceError> {
+    start_telling(Notify::default(), world, config, config_file).await
+}
+
+async fn start_telling(
+    notify: Notify,
     world: Arc<dyn World>,
     config: &Config,
     config_file: Option<&Path>,
@@ -138,7 +184,7 @@ pub async fn start_in(
     let files = (places, own);
     let (reloader, reloads) =
         Reloader::new(Arc::clone(&gate), files, (&sources, protected), redactor, &config.policy);
-    listen(world, config, gate, (reloader, reloads))
+    listen(world, config, gate, (reloader.telling(notify.clone()), reloads), notify)
 }
 
 /// Opens the sockets, and serves.
@@ -147,26 +193,56 @@ fn listen(
     config: &Config,
     gate: Arc<Gate>,
     (reloader, reloads): (Reloader, Reloads),
+    notify: Notify,
 ) -> Result<Running, ServiceError> {
     let (socket, admin_socket) = (config.hook.socket.clone(), config.admin_socket()?);
-    let listener = socket::listen(&config.hook)?;
-    let admin_listener = socket::listen_for_operators(&admin_socket)?;
+    let hook = &config.hook;
+    let rights = Rights { mode: hook.mode()?, owner: hook.owner, group: hook.group };
+    let bounds = hook.bounds()?;
+    let door = Arc::new(Door::new(Arc::clone(&gate), world));
+    // First: it alone has a token that may be wrong, and leaves nothing behind then.
+    let http = http::listen(&config.http, &door)?;
+    let telling_listener = config.admin.listen()?.map(listen_http).transpose()?;
+    let listener = socket::listen(&socket, rights)?;
+    let admin_listener = socket::listen(&admin_socket, Rights::OURS)?;
     let us = nix::unistd::geteuid().as_raw();
     let agents = match config.hook.allow_uid.as_slice() {
         [] => vec![us],
         named => named.to_vec(),
     };
     let operators = admin::operators(us, &agents);
-    let server = Arc::new(Server::new(Arc::clone(&gate), world, agents));
+    let server = Arc::new(Server::new(door, agents, bounds));
     let watched = (Arc::clone(&server), socket.clone());
     let admin = admin::Server::new(Arc::clone(&gate), reloads.clone(), watched, operators);
-    let tasks = vec![
+    let mut tasks = vec![
         tokio::spawn(Arc::clone(&server).serve(listener)),
-        tokio::spawn(admin.serve(admin_listener)),
         tokio::spawn(reloader.run()),
         tokio::spawn(memory::keep_written(Arc::clone(&gate))),
     ];
-    Ok(Running { gate, server, reloads, tasks, socket, admin_socket })
+    let http = http.map(|(listening, task)| {
+        tasks.push(task);
+        listening
+    });
+    let scraped = telling_listener.map(|listener| admin::serve_http(Arc::clone(&admin), listener));
+    let mut telling = vec![
+        tokio::spawn(Arc::clone(&admin).serve(admin_listener)),
+        tokio::spawn(notify.clone().watch(Arc::clone(&admin))),
+    ];
+    telling.extend(scraped.map(tokio::spawn));
+    Ok(Running { gate, server, admin, http, reloads, notify, tasks, telling, socket, admin_socket })
+}
+
+/// Listens for those who scrape and probe over HTTP.
+fn listen_http(address: SocketAddr) -> Result<TcpListener, ConfigError> {
+    let listening = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        tracing::info!(%address, "metrics and probes are answered over HTTP");
+        TcpListener::from_std(listener)
+    });
+    listening.map_err(|error| {
+        ConfigError::Value(format!("cannot listen at `{address}`, `listen` in `[admin]`: {error}"))
+    })
 }
 
 impl Running {
@@ -182,20 +258,32 @@ impl Running {
         &self.admin_socket
     }
 
-    /// Stops listening, lets what is in flight end, and closes the log.
+    /// Stops listening, lets what is in flight end, and closes the log. Whoever asks how it stands
+    /// is answered until then: it is not ready any more.
     ///
     /// # Errors
     /// If the log cannot be closed in good order.
     pub async fn stop(self) -> Result<(), ServiceError> {
+        self.admin.stopping();
+        self.notify.stopping();
         self.tasks.iter().for_each(JoinHandle::abort);
-        for socket in [&self.socket, &self.admin_socket] {
-            let _ = std::fs::remove_file(socket);
+        let _ = std::fs::remove_file(&self.socket);
+        if let Some(http) = &self.http {
+            http.close();
         }
-        if tokio::time::timeout(DRAIN_TIMEOUT, self.server.idle()).await.is_err() {
+        let idle = async {
+            self.server.idle().await;
+            if let Some(http) = &self.http {
+                http.server.idle().await;
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIMEOUT, idle).await.is_err() {
             tracing::warn!("calls were still open at the end; their clients deny them");
         }
+        self.telling.iter().for_each(JoinHandle::abort);
+        let _ = std::fs::remove_file(&self.admin_socket);
         // On the disk before we go: this record is synced, and so is everything before it.
-        Ok(self.gate.note(Record::new(Kind::ServiceStop)).await?)
+        Ok(self.gate.end().await?)
     }
 }
 

@@ -196,6 +196,12 @@ impl Store {
         Arc::clone(&places)
     }
 
+    /// How many sessions are remembered, of all users.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
     /// Why nothing is known of what was, if that is so.
     #[must_use]
     pub fn is_lost(&self) -> Option<&str> {

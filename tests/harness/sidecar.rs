@@ -41,7 +41,9 @@ impl Sidecar {
         std::fs::write(scratch.path().join("toolgate.toml"), config).unwrap();
         std::fs::create_dir(scratch.path().join("work")).unwrap();
         command.arg("serve").arg("--config").arg(scratch.path().join("toolgate.toml"));
-        let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // What it says is kept: a test may want to know where it listens, or why it does not.
+        let said = std::fs::File::create(scratch.path().join("stderr")).unwrap();
+        let child = command.stdin(Stdio::null()).stderr(said).spawn().unwrap();
         let mut sidecar = Sidecar { child, scratch };
         until("the sidecar listens", || {
             assert!(sidecar.is_alive(), "the sidecar did not start");

@@ -32,12 +32,12 @@ def pins():
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def settings(toolgate, socket, server_uid):
+def settings(toolgate, socket, server_uid, deadline_ms=HOOK_DEADLINE_MS):
     """Settings that put toolgate before and after every tool call."""
     hook = {
         "type": "command",
         "command": str(toolgate),
-        "args": hook_arguments(socket, server_uid),
+        "args": hook_arguments(socket, server_uid, deadline_ms),
         "timeout": HOOK_TIMEOUT_S,
         "onFailure": "block",
     }
@@ -48,7 +48,7 @@ def settings(toolgate, socket, server_uid):
     }
 
 
-def hook_arguments(socket, server_uid):
+def hook_arguments(socket, server_uid, deadline_ms):
     return [
         "hook",
         "claude",
@@ -57,7 +57,7 @@ def hook_arguments(socket, server_uid):
         "--server-uid",
         str(server_uid),
         "--deadline",
-        str(HOOK_DEADLINE_MS),
+        str(deadline_ms),
     ]
 
 

@@ -3,18 +3,12 @@
 //! One connection, one event, one answer. Whoever may not speak, says something unreadable, or is
 //! slow, gets a denial where one can be said, and the server goes on.
 
+use super::door::{Door, Peer};
+use super::limit::{Bounds, Limiter};
 use super::protocol::{HEAD_BYTES_MAX, Reply, parse_request_head};
-use super::runtime::{self, Event, answer, denial, failure, no_opinion};
-use crate::gate::Gate;
-use crate::gate::permit::Passage;
-use crate::limits::{
-    EVENT_BYTES_IN_FLIGHT_MAX, EVENT_BYTES_MAX, EVENT_READ_TIMEOUT, HOOK_CONNECTIONS_MAX,
-};
-use crate::model::call::{CallId, Phase, ToolCall};
-use crate::model::principal::{Principal, Runtime};
-use crate::model::record::{Durability, Kind, Record};
-use crate::world::World;
-use sha2::{Digest, Sha256};
+use super::runtime::denial;
+use crate::limits::{EVENT_BYTES_MAX, EVENT_READ_TIMEOUT};
+use crate::model::principal::Runtime;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -22,31 +16,24 @@ use tokio::sync::Semaphore;
 
 /// One hook socket and whom it serves.
 pub struct Server {
-    gate: Arc<Gate>,
-    world: Arc<dyn World>,
+    door: Arc<Door>,
     allow_uid: Vec<u32>,
+    limiter: Arc<Limiter>,
     /// One place for each connection served; all are free when the server is idle.
     places: Arc<Semaphore>,
-    /// Room for events in memory, in KiB; an event holds its room until it is answered.
-    room: Semaphore,
 }
 
 impl Server {
-    /// Serves the agents whose files are in `world` and whose user is one of `allow_uid`.
+    /// Serves the agents whose user is one of `allow_uid`, within `bounds`.
     #[must_use]
-    pub fn new(gate: Arc<Gate>, world: Arc<dyn World>, allow_uid: Vec<u32>) -> Server {
-        Server {
-            gate,
-            world,
-            allow_uid,
-            places: Arc::new(Semaphore::new(HOOK_CONNECTIONS_MAX)),
-            room: Semaphore::new(kib(EVENT_BYTES_IN_FLIGHT_MAX) as usize),
-        }
+    pub fn new(door: Arc<Door>, allow_uid: Vec<u32>, bounds: Bounds) -> Server {
+        let places = Arc::new(Semaphore::new(bounds.connections));
+        Server { door, allow_uid, limiter: Limiter::new(bounds), places }
     }
 
     /// Waits until no connection is being served.
     pub async fn idle(&self) {
-        let all = u32::try_from(HOOK_CONNECTIONS_MAX).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.limiter.bounds().connections).unwrap_or(u32::MAX);
         let _ = self.places.acquire_many(all).await;
     }
 
@@ -54,7 +41,8 @@ impl Server {
     #[must_use]
     pub fn connections(&self) -> usize {
         // The place that waits for the next connection serves none.
-        HOOK_CONNECTIONS_MAX.saturating_sub(self.places.available_permits() + 1)
+        let all = self.limiter.bounds().connections;
+        all.saturating_sub(self.places.available_permits() + 1)
     }
 
     /// Serves until the listener fails for good or the task is dropped.
@@ -81,11 +69,11 @@ impl Server {
     async fn connection(&self, mut stream: UnixStream) {
         let reply = match stream.peer_cred() {
             Ok(peer) if self.allow_uid.contains(&peer.uid()) => {
-                self.request(&mut stream, peer.uid()).await
+                self.request(&mut stream, Peer::user(peer.uid())).await
             }
             Ok(peer) => {
-                self.bad_input(None, "a user who may not speak here", &[], peer.uid()).await;
-                denial(None, "this user may not speak to the guard")
+                let why = "this user may not speak to the guard";
+                self.door.refuse(why, &[], Peer::user(peer.uid()), &self.limiter).await
             }
             Err(_) => denial(None, "the guard cannot see who is speaking"),
         };
@@ -94,86 +82,31 @@ impl Server {
         let _ = stream.shutdown().await;
     }
 
-    async fn request(&self, stream: &mut UnixStream, uid: u32) -> Reply {
+    async fn request(&self, stream: &mut UnixStream, peer: Peer) -> Reply {
+        let _seat = match self.limiter.connect(peer.uid) {
+            Ok(seat) => seat,
+            Err(over) => {
+                return self.door.refuse(&over.to_string(), &[], peer, &self.limiter).await;
+            }
+        };
         let head = match in_time(read_head(stream)).await {
             Ok(head) => head,
-            Err(why) => return self.unreadable(&why, uid).await,
+            Err(why) => return self.unreadable(&why, peer).await,
         };
         // Held until the answer is made: events of all connections share this much memory.
         let runtime = head.runtime;
-        let Ok(_room) = self.room.acquire_many(kib(head.length)).await else {
+        let Some(_room) = self.door.room(head.length).await else {
             return denial(None, "the guard is closing");
         };
         match in_time(read_event(stream, head)).await {
-            Ok(bytes) => self.event(runtime, &bytes, uid).await,
-            Err(why) => self.unreadable(&why, uid).await,
+            Ok(bytes) => self.door.event(runtime, &bytes, peer, &self.limiter).await,
+            Err(why) => self.unreadable(&why, peer).await,
         }
     }
 
-    async fn unreadable(&self, why: &str, uid: u32) -> Reply {
-        self.bad_input(None, why, &[], uid).await;
+    async fn unreadable(&self, why: &str, peer: Peer) -> Reply {
+        self.door.bad_input(None, why, &[], peer).await;
         denial(None, why)
-    }
-
-    async fn event(&self, runtime: Runtime, bytes: &[u8], uid: u32) -> Reply {
-        let id = CallId(uuid::Uuid::now_v7().to_string());
-        match runtime::read(runtime, bytes, uid, id) {
-            Ok(Event::Call(call)) => self.call(runtime, *call, bytes).await,
-            Ok(Event::Other { name, principal, .. }) => self.told(&name, *principal).await,
-            Err(error) => {
-                let why = error.to_string();
-                self.bad_input(Some(runtime), &why, bytes, uid).await;
-                failure(bytes, &format!("the guard cannot read this event: {why}"))
-            }
-        }
-    }
-
-    async fn call(&self, runtime: Runtime, call: ToolCall, bytes: &[u8]) -> Reply {
-        let event = match call.phase {
-            Phase::Pre => "PreToolUse",
-            Phase::Post { failed: true, .. } => "PostToolUseFailure",
-            Phase::Post { failed: false, .. } => "PostToolUse",
-        };
-        let tool = call.tool.clone();
-        match self.gate.judge(call, Arc::clone(&self.world)).await {
-            Passage::Refusal(refusal) if event == "PostToolUse" => failure(bytes, refusal.reason()),
-            passage => answer(runtime, event, &tool, &passage),
-        }
-    }
-
-    /// An event that holds no call: written down, and answered with no opinion. If it cannot be
-    /// written down, what could be held back is.
-    async fn told(&self, name: &str, principal: Principal) -> Reply {
-        let record = Record {
-            principal: Some(principal),
-            details: vec![("event", name.into())],
-            durability: Durability::Written,
-            ..Record::new(match name {
-                "SessionStart" => Kind::SessionStart,
-                "SessionEnd" => Kind::SessionEnd,
-                _ => Kind::RuntimeEvent,
-            })
-        };
-        match self.gate.note(record).await {
-            Ok(()) => no_opinion(),
-            Err(error) => denial(Some(name), &format!("the log cannot be written: {error}")),
-        }
-    }
-
-    /// What could not be read is remembered by its length and digest, never by its content.
-    async fn bad_input(&self, runtime: Option<Runtime>, why: &str, bytes: &[u8], uid: u32) {
-        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-        let mut details = vec![("why", why.into()), ("peer_uid", uid.into())];
-        details.extend(runtime.map(|runtime| ("runtime", runtime.as_str().into())));
-        if !bytes.is_empty() {
-            details.push(("bytes", bytes.len().into()));
-            details.push(("sha256", digest.into()));
-        }
-        let record = Record { details, ..Record::new(Kind::BadInput) };
-        if let Err(error) = self.gate.note(record).await {
-            // The refusal stands either way.
-            tracing::error!(%error, "a refused input could not be recorded");
-        }
     }
 }
 
@@ -230,9 +163,4 @@ async fn read_event(stream: &mut UnixStream, head: Head) -> Result<Vec<u8>, Stri
         Ok(read) if read == missing => Ok(bytes),
         Ok(_) | Err(_) => Err("the event is cut short".to_owned()),
     }
-}
-
-/// A number of bytes as places of the room for events.
-fn kib(bytes: usize) -> u32 {
-    u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX)
 }

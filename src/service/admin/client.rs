@@ -1,7 +1,6 @@
 //! Asking a running sidecar, with a deadline: what `toolgate status` and its like do.
 
 use super::protocol::{Reply, Request, line};
-use crate::limits::ADMIN_LINE_BYTES_MAX;
 use crate::model::json;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt,
@@ -45,7 +44,7 @@ pub fn ask(socket: &Path, request: &Request, patience: Duration) -> Result<Reply
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(late(error)),
         }
-        if answer.len() > ADMIN_LINE_BYTES_MAX {
+        if answer.len() > request.answer_bytes_max() {
             return Err("the sidecar's answer is too long".to_owned());
         }
     }

@@ -4,11 +4,13 @@
 //! answered, and the floor of every policy holds agents off it. One line of JSON in, one out.
 
 mod client;
+mod http;
 mod label;
 mod protocol;
 mod server;
 
 pub use client::ask;
+pub(super) use http::serve as serve_http;
 pub use label::{Change, LabelChange};
 pub use protocol::{
     Audit, Connections, Health, Layer, Policy, Reload, Reloaded, Reply, Request, Status,

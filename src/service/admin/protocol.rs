@@ -3,7 +3,7 @@
 //! Requests with anything unknown in them are refused; answers may grow.
 
 use super::label::LabelChange;
-use crate::limits::ADMIN_LINE_BYTES_MAX;
+use crate::limits::{ADMIN_LINE_BYTES_MAX, METRICS_BYTES_MAX};
 use crate::model::json;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,8 @@ pub enum Request {
     Reload,
     /// Whether it can do its work.
     Health,
+    /// What is counted.
+    Metrics,
     /// Set or remove a label.
     Label(LabelChange),
 }
@@ -31,6 +33,8 @@ pub enum Reply {
     Reload(Reload),
     /// To `health`.
     Health(Health),
+    /// To `metrics`: their text, as Prometheus reads it.
+    Metrics(String),
     /// To `label`: this was done.
     Label(LabelChange),
     /// To anything: it was not done, and why.
@@ -141,6 +145,16 @@ pub struct Health {
 }
 
 impl Request {
+    /// How long the answer may be, in bytes.
+    pub(super) fn answer_bytes_max(&self) -> usize {
+        match self {
+            Request::Metrics => METRICS_BYTES_MAX,
+            Request::Status | Request::Reload | Request::Health | Request::Label(_) => {
+                ADMIN_LINE_BYTES_MAX
+            }
+        }
+    }
+
     /// Reads one line, without its end.
     ///
     /// # Errors
@@ -156,7 +170,15 @@ impl Reply {
     #[must_use]
     pub fn to_line(&self) -> Vec<u8> {
         let line = line(self);
-        match line.len() <= ADMIN_LINE_BYTES_MAX {
+        let most = match self {
+            Reply::Metrics(_) => METRICS_BYTES_MAX,
+            Reply::Status(_)
+            | Reply::Reload(_)
+            | Reply::Health(_)
+            | Reply::Label(_)
+            | Reply::Error(_) => ADMIN_LINE_BYTES_MAX,
+        };
+        match line.len() <= most {
             true => line,
             false => line_of_error("the answer is too long"),
         }
@@ -194,6 +216,7 @@ mod tests {
             (r#""status""#, Request::Status),
             (r#" "reload" "#, Request::Reload),
             (r#""health""#, Request::Health),
+            (r#""metrics""#, Request::Metrics),
             (
                 r#"{"label":{"session":"s","change":"add","label":"approved:T1"}}"#,
                 Request::Label(label),

@@ -6,18 +6,22 @@
 use super::protocol::{
     Audit, Connections, Health, Layer, Policy, Reload, Reloaded, Reply, Request, Status,
 };
+use crate::audit::Waiting;
 use crate::gate::{Bound, Gate};
 use crate::limits::{
     ADMIN_CONNECTIONS_MAX, ADMIN_LAYERS_MAX, ADMIN_LINE_BYTES_MAX, ADMIN_NAME_BYTES_MAX,
-    ADMIN_TIMEOUT,
+    ADMIN_TIMEOUT, JOURNAL_TIMEOUT,
 };
+use crate::metrics::Now;
 use crate::model::record::{Kind, Record};
 use crate::plane::hook::server::Server as HookServer;
 use crate::service::load::clip;
 use crate::service::reload::{Attempt, Cause, Outcome, Reloads};
 use crate::service::socket::identity;
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -32,7 +36,9 @@ pub(in crate::service) struct Server {
     /// The hook socket, and which one it was when it was made.
     hook_socket: (PathBuf, Option<(u64, u64)>),
     allow_uid: Vec<u32>,
-    started: Instant,
+    started: (Instant, Timestamp),
+    /// Set when the sidecar begins to stop.
+    stopping: AtomicBool,
     places: Arc<Semaphore>,
 }
 
@@ -57,9 +63,15 @@ impl Server {
             hook,
             hook_socket: (hook_socket, made),
             allow_uid,
-            started: Instant::now(),
+            started: (Instant::now(), Timestamp::now()),
+            stopping: AtomicBool::new(false),
             places: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
         })
+    }
+
+    /// From now on the sidecar is not ready: it ends what is in flight and takes nothing new.
+    pub(in crate::service) fn stopping(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
     }
 
     /// Serves until the task is dropped.
@@ -107,7 +119,8 @@ impl Server {
         };
         match line.and_then(|line| Request::parse(&line)) {
             Ok(Request::Status) => Reply::Status(Box::new(self.status())),
-            Ok(Request::Health) => Reply::Health(self.health()),
+            Ok(Request::Health) => Reply::Health(self.health().await),
+            Ok(Request::Metrics) => self.metrics().await.map_or_else(Reply::Error, Reply::Metrics),
             Ok(Request::Reload) => match self.reloads.reload(Cause::Command).await {
                 Ok(attempt) => Reply::Reload(reload(&attempt)),
                 Err(why) => Reply::Error(why),
@@ -132,11 +145,10 @@ impl Server {
             rules: layer.rules.len(),
         };
         let head = self.gate.log_head();
-        let waiting = self.places.available_permits() + 1;
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            uptime_s: self.started.elapsed().as_secs(),
+            uptime_s: self.started.0.elapsed().as_secs(),
             policy: Policy {
                 name: name(&bound.policy.id.name),
                 sha256: bound.policy.id.sha256.clone(),
@@ -150,22 +162,39 @@ impl Server {
                 head: head.map(|head| format!("{}/{}/{}", head.stream, head.seq, head.hash)),
                 failure: self.gate.log_failure().map(ToString::to_string),
             },
-            connections: Connections {
-                hook: self.hook.connections(),
-                admin: ADMIN_CONNECTIONS_MAX.saturating_sub(waiting),
-            },
+            connections: Connections { hook: self.hook.connections(), admin: self.connections() },
         }
     }
 
-    fn health(&self) -> Health {
-        let mut problems = Vec::new();
-        problems.extend(self.gate.log_failure().map(|error| format!("the log failed: {error}")));
-        let (path, made) = &self.hook_socket;
-        if made.is_none() || identity(path) != *made {
-            problems.push(format!(
-                "the hook socket `{}` was removed or replaced; restart the sidecar",
-                path.display()
-            ));
+    /// How many operators are being served.
+    fn connections(&self) -> usize {
+        // The place that waits for the next connection serves none.
+        ADMIN_CONNECTIONS_MAX.saturating_sub(self.places.available_permits() + 1)
+    }
+
+    /// The text of all metrics.
+    pub(super) async fn metrics(&self) -> Result<String, String> {
+        let ready = self.health().await.ready;
+        let waiting = self.gate.log_waiting();
+        let now = Now {
+            version: env!("CARGO_PKG_VERSION"),
+            started: self.started.1.as_duration().as_secs_f64(),
+            policy: &self.gate.in_force().policy.id,
+            ready,
+            log_failed: self.gate.log_failure().is_some(),
+            waiting: waiting.records,
+            waiting_for: waiting.oldest,
+            sessions: self.gate.sessions(),
+            connections: &[("hook", self.hook.connections()), ("admin", self.connections())],
+        };
+        self.gate.metrics().text(&now).map_err(|error| error.to_string())
+    }
+
+    /// Whether calls can be judged and recorded, and what an operator should look at.
+    pub(in crate::service) async fn health(&self) -> Health {
+        let mut problems = self.problems().await;
+        if self.stopping.load(Ordering::Relaxed) {
+            problems.push("the sidecar is stopping".to_owned());
         }
         let refused = |attempt: Attempt| match attempt.outcome {
             Outcome::Refused(why) => {
@@ -177,6 +206,37 @@ impl Server {
         let mut warnings: Vec<String> = notices(&self.gate.in_force()).collect();
         warnings.extend(self.reloads.standing().last.and_then(refused));
         Health { ready: problems.is_empty(), problems, warnings }
+    }
+
+    /// That it lives: the threads that judge do.
+    ///
+    /// # Errors
+    /// In words, if they do not.
+    pub(super) async fn liveness(&self) -> Result<(), &'static str> {
+        self.gate.self_check().await
+    }
+
+    /// Why calls cannot be judged or recorded in a sidecar that nobody told to stop. A new start
+    /// may help against each.
+    pub(in crate::service) async fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        problems.extend(self.gate.log_failure().map(|error| format!("the log failed: {error}")));
+        let Waiting { records, oldest } = self.gate.log_waiting();
+        if oldest > JOURNAL_TIMEOUT && problems.is_empty() {
+            let seconds = oldest.as_secs();
+            problems.push(format!("the disk holds up the log: {records} records, {seconds} s"));
+        }
+        let (path, made) = &self.hook_socket;
+        // While it stops, the socket is gone because it was taken away.
+        let is_ours = made.is_some() && identity(path) == *made;
+        if !is_ours && !self.stopping.load(Ordering::Relaxed) {
+            problems.push(format!(
+                "the hook socket `{}` was removed or replaced; restart the sidecar",
+                path.display()
+            ));
+        }
+        problems.extend(self.liveness().await.err().map(str::to_owned));
+        problems
     }
 
     async fn bad_input(&self, why: &str, uid: u32) {

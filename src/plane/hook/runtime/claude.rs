@@ -6,6 +6,7 @@ use crate::model::call::{CallId, Phase, ToolCall, ToolName};
 use crate::model::decision::Obligation;
 use crate::model::json::Json;
 use crate::model::principal::{Principal, Runtime};
+use crate::plane::hook::door::Peer;
 use crate::plane::hook::protocol::Reply;
 use crate::redact::withhold::withhold;
 use serde_json::json;
@@ -16,7 +17,7 @@ const FAILURE_OUTPUT: &str = "error";
 pub(super) fn read(
     runtime: Runtime,
     mut body: Json,
-    uid: u32,
+    peer: Peer,
     id: CallId,
 ) -> Result<Event, EventError> {
     if !body.is_object() {
@@ -24,7 +25,7 @@ pub(super) fn read(
     }
     let text = |key: &str| body.get(key).and_then(Json::as_str).map(str::to_owned);
     let name = text("hook_event_name").ok_or(EventError::Field("hook_event_name"))?;
-    let principal = principal(runtime, &body, uid)?;
+    let principal = principal(runtime, &body, peer)?;
     let output = match name.as_str() {
         "PreToolUse" => None,
         "PostToolUse" => Some("tool_response"),

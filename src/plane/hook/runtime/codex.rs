@@ -8,10 +8,11 @@ use crate::gate::permit::{Passage, Terms};
 use crate::model::call::CallId;
 use crate::model::json::Json;
 use crate::model::principal::Runtime;
+use crate::plane::hook::door::Peer;
 use crate::plane::hook::protocol::Reply;
 
-pub(super) fn read(body: Json, uid: u32, id: CallId) -> Result<Event, EventError> {
-    claude::read(Runtime::Codex, body, uid, id)
+pub(super) fn read(body: Json, peer: Peer, id: CallId) -> Result<Event, EventError> {
+    claude::read(Runtime::Codex, body, peer, id)
 }
 
 pub(super) fn answer(event: &str, passage: &Passage) -> Reply {

@@ -4,13 +4,14 @@ mod claude;
 mod codex;
 mod salvage;
 
+use super::door::Peer;
 use super::events;
 use super::protocol::Reply;
 use crate::gate::permit::Passage;
 use crate::model::call::{CallId, ToolCall, ToolName};
 use crate::model::json::{self, Json};
 use crate::model::path::AbsPath;
-use crate::model::principal::{Agent, Principal, Runtime, Sender};
+use crate::model::principal::{Agent, Principal, Runtime};
 use salvage::Salvage;
 
 /// One event of a runtime, read.
@@ -29,6 +30,17 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Who sent it.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        match self {
+            Event::Call(call) => &call.principal,
+            Event::Other { principal, .. } => principal,
+        }
+    }
+}
+
 /// Why an event cannot be read. It is refused, and a record says so.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
@@ -40,15 +52,15 @@ pub enum EventError {
     Field(&'static str),
 }
 
-/// Reads an event. `uid` is the peer's, as the socket tells it; `id` is ours to give.
+/// Reads an event. Who sent it is the listener's to say; `id` is ours to give.
 ///
 /// # Errors
 /// If it is no JSON object of the runtime's form.
-pub fn read(runtime: Runtime, bytes: &[u8], uid: u32, id: CallId) -> Result<Event, EventError> {
+pub fn read(runtime: Runtime, bytes: &[u8], peer: Peer, id: CallId) -> Result<Event, EventError> {
     let body = json::parse(bytes)?;
     match runtime {
-        Runtime::Claude => claude::read(runtime, body, uid, id),
-        Runtime::Codex => codex::read(body, uid, id),
+        Runtime::Claude => claude::read(runtime, body, peer, id),
+        Runtime::Codex => codex::read(body, peer, id),
     }
 }
 
@@ -109,9 +121,9 @@ pub fn failure(event: &[u8], reason: &str) -> Reply {
     }
 }
 
-/// Who sent an event, as far as its body and the socket tell. Nothing in it proves that the
-/// sender is the runtime, and not a command that the agent runs.
-fn principal(runtime: Runtime, body: &Json, uid: u32) -> Result<Principal, EventError> {
+/// Who sent an event, as far as its body and the listener tell. Nothing in its body proves that
+/// the sender is the runtime, and not a command that the agent runs.
+fn principal(runtime: Runtime, body: &Json, peer: Peer) -> Result<Principal, EventError> {
     let text = |key: &str| body.get(key).and_then(Json::as_str).map(str::to_owned);
     let agent = match text("agent_id") {
         Some(id) => Agent::Sub { id, kind: text("agent_type").unwrap_or_default() },
@@ -121,8 +133,8 @@ fn principal(runtime: Runtime, body: &Json, uid: u32) -> Result<Principal, Event
         runtime,
         session: text("session_id").ok_or(EventError::Field("session_id"))?,
         agent,
-        uid: Some(uid),
-        sender: Sender::Unproven,
+        uid: peer.uid,
+        sender: peer.sender,
     })
 }
 

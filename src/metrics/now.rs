@@ -1,0 +1,65 @@
+//! What is not counted but looked at when somebody asks: how the sidecar stands at this moment.
+
+use super::PREFIX;
+use crate::model::decision::PolicyId;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use std::time::Duration;
+
+/// How the sidecar stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Now<'a> {
+    /// toolgate's version.
+    pub version: &'a str,
+    /// When it started, in seconds since 1970.
+    pub started: f64,
+    /// The policy in force.
+    pub policy: &'a PolicyId,
+    /// Whether it can judge and record.
+    pub ready: bool,
+    /// Whether nothing can be recorded any more.
+    pub log_failed: bool,
+    /// Records that were handed to the log and are not on the disk yet.
+    pub waiting: u64,
+    /// How long the oldest of them has waited.
+    pub waiting_for: Duration,
+    /// Sessions that are remembered.
+    pub sessions: usize,
+    /// Connections being served, by listener.
+    pub connections: &'a [(&'static str, usize)],
+}
+
+impl Now<'_> {
+    pub(super) fn registry(&self) -> Registry {
+        let mut all = Registry::with_prefix(PREFIX);
+        let mut gauge = |name: &str, help: &str, value: u64| {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            all.register(name, help, ConstGauge::new(value));
+        };
+        gauge("ready", "1 if calls can be judged and recorded", u64::from(self.ready));
+        gauge("log_failed", "1 if every call is refused", u64::from(self.log_failed));
+        gauge("log_waiting_records", "Records not yet on the disk", self.waiting);
+        let sessions = u64::try_from(self.sessions).unwrap_or(u64::MAX);
+        gauge("sessions", "Sessions that are remembered", sessions);
+        let connections = Family::<[(&str, &str); 1], Gauge>::default();
+        for (listener, open) in self.connections {
+            let open = i64::try_from(*open).unwrap_or(i64::MAX);
+            connections.get_or_create(&[("listener", *listener)]).set(open);
+        }
+        all.register("connections", "Connections being served", connections);
+        let seconds = |value: f64| (Unit::Seconds, ConstGauge::new(value));
+        let (unit, waiting) = seconds(self.waiting_for.as_secs_f64());
+        let help = "How long the oldest record not yet on the disk has waited";
+        all.register_with_unit("log_waiting", help, unit, waiting);
+        let (unit, started) = seconds(self.started);
+        all.register_with_unit("start_time", "When it started, since 1970", unit, started);
+        let policy =
+            vec![("name", self.policy.name.clone()), ("sha256", self.policy.sha256.clone())];
+        all.register("policy", "The policy in force", Info::new(policy));
+        let build = vec![("version", self.version.to_owned())];
+        all.register("build", "Which toolgate this is", Info::new(build));
+        all
+    }
+}
