@@ -1,8 +1,7 @@
-"""Codex with toolgate as its hook: what is denied, what runs, and every way to fail."""
+"""Codex with toolgate as its hook: what is denied, what runs, and what comes back."""
 
 import os
 import secrets
-import socket
 import sys
 import threading
 
@@ -11,9 +10,8 @@ import codex_canaries
 import rig
 import sdk_place
 
-# Long enough for a debug build on a busy machine; short where nobody answers at all.
+# Long enough for a debug build on a busy machine.
 DEADLINE_MS = 20_000
-SHORT_DEADLINE_MS = 2000
 # The managed settings, in a mount namespace of their own: this machine's /etc stays as it is.
 OVER_ETC = """\
 mount -t tmpfs none "$1" && mkdir "$1/new" "$1/work" && cp -R "$2" "$1/new/codex" &&
@@ -35,14 +33,11 @@ def parts():
     yield script_outputs
     yield asked
     yield rewritten
-    yield story
     yield managed
     yield own_settings
     yield subagents
     yield resumed
     yield large
-    for name, fail in FAILURES.items():
-        yield lambda place, check, name=name, fail=fail: failure(place, check, name, fail)
 
 
 def wire(sidecar, deadline_ms=DEADLINE_MS):
@@ -380,26 +375,6 @@ def large(place, check):
     check("large.allowed", "xxxx" in told and "blocked" not in told, told)
 
 
-def story(place, check):
-    """One session in which the sidecar lives, is killed, and comes back."""
-    sidecar = None
-
-    def killed():
-        sidecar.kill()
-        return [codex.shell("touch while-dead")]
-
-    def back():
-        sidecar.start()
-        return [codex.shell("touch afterwards")]
-
-    sidecar, model = start(place, [codex.shell("touch before")], killed, back)
-    with model:
-        done = place.home.exec()
-    there = [name for name in ("before", "while-dead", "afterwards") if place.home.there(name)]
-    check("story.calls", there == ["before", "afterwards"], f"{there}: {model.outputs}")
-    check("story.ends-well", done.returncode == 0 and model.end in done.stdout, done.stderr)
-
-
 def managed(place, check):
     """Wired in /etc/codex, nothing of the user's or of the project's switches it off."""
     if os.getuid() != 0:
@@ -435,78 +410,3 @@ def requirements(hooks):
                 lines.append(f"command = '''{handler['command']}'''")
                 lines.append(f"timeout = {handler['timeout']}")
     return "\n".join(lines) + "\n"
-
-
-def failure(place, check, name, fail):
-    """The sidecar fails from the first event on: the prompt, or any call, does not get through."""
-    calls = [codex.shell("touch forbidden"), codex.shell("touch allowed")]
-    sidecar, model = start(place, calls, deadline_ms=SHORT_DEADLINE_MS)
-    fail(place, sidecar)
-    with model:
-        done = place.home.exec()
-        check(f"failure.{name}.prompt", not model.bodies, "the model was called")
-        check(f"failure.{name}.ends", done.returncode in (0, 1), done.returncode)
-        # The same without the event that already stops the session.
-        hooks = wire(sidecar, SHORT_DEADLINE_MS)
-        del hooks["UserPromptSubmit"]
-        place.home.configure(model, hooks)
-        place.home.exec()
-    ran = place.home.there("forbidden") or place.home.there("allowed")
-    check(f"failure.{name}.call", not ran and model.outputs, model.outputs)
-    told = str(model.outputs)
-    check(f"failure.{name}.told", "blocked by PreToolUse hook" in told, told)
-    turns = len(model.bodies)
-    check(f"failure.{name}.no-forced-turn", turns == 2, f"{turns} requests to the model")
-
-
-def killed(_place, sidecar):
-    sidecar.kill()
-
-
-def frozen(_place, sidecar):
-    sidecar.freeze()
-
-
-def deleted(_place, sidecar):
-    sidecar.socket.unlink()
-
-
-def answers(*said):
-    """A failure: another program sits on the socket, and says this to everyone."""
-
-    def fail(place, sidecar):
-        sidecar.kill()
-        sidecar.socket.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(sidecar.socket))
-        listener.listen()
-        place.at_end(listener.close)
-
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.settimeout(1)
-                    try:
-                        connection.recv(65536)
-                        for part in said:
-                            connection.sendall(part)
-                    except OSError:
-                        pass
-
-        threading.Thread(target=serve, daemon=True).start()
-
-    return fail
-
-
-FAILURES = {
-    "killed": killed,
-    "frozen": frozen,
-    "socket-deleted": deleted,
-    "garbage": answers(b"\x00\xff" * 500),
-    "text": answers(b"HTTP/1.1 200 OK\r\n\r\n{}"),
-    "closes": answers(),
-}

@@ -70,7 +70,7 @@ def settings(sidecar, deadline_ms=DEADLINE_MS):
         return out
     if "unrecognized subcommand" not in error:
         raise rig.RigError(f"init: {error}")
-    return json.dumps(claude.settings(sidecar.toolgate, sidecar.socket, uid))
+    return json.dumps(claude.settings(sidecar.toolgate, sidecar.socket, uid, deadline_ms))
 
 
 class Session:
