@@ -7,10 +7,11 @@ use crate::model::access::Verb;
 use crate::model::call::{Phase, ToolCall};
 use crate::model::decision::Decision;
 use crate::model::effect::Verdict;
+use crate::model::finding::Finding;
 use crate::model::json::Json;
 use crate::model::record::{Durability, Kind, Record};
 use crate::redact::Redactor;
-use crate::session::{Finding, Held};
+use crate::session::Held;
 use std::time::Duration;
 
 /// What is known of a call before it is judged; it stands even if judging fails.

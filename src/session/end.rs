@@ -3,10 +3,11 @@
 use super::change::{Before, Change};
 use super::key::Key;
 use super::labels::{Pending, kept, kept_or_every_key, takes};
-use super::store::{Asked, Finding, Held, Outcome, Store};
+use super::store::{Asked, Held, Outcome, Store};
 use super::user::{Late, Remembered, State};
 use crate::limits::LABELS_OF_CALL_MAX;
 use crate::model::decision::{Decision, Obligation};
+use crate::model::finding::Finding;
 use crate::model::session::Session;
 use crate::model::time::Moment;
 use crate::policy::Policy;

@@ -10,6 +10,7 @@ use crate::limits::{LABELS_OF_CALL_MAX, LIMITS_OF_CALL_MAX, SESSIONS_MAX, TRANSC
 use crate::model::call::ToolCall;
 use crate::model::decision::{Decision, Obligation};
 use crate::model::effect::Verdict;
+use crate::model::finding::Finding;
 use crate::model::json::Json;
 use crate::model::path::AbsPath;
 use crate::model::principal::Sender;
@@ -68,15 +69,6 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// To be kept once the record stands in the log; dropped, it gives back what was taken.
     pub held: Held,
-}
-
-/// Something that does not agree, or was not believed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    /// Which kind of thing, as one word.
-    pub code: &'static str,
-    /// What of it.
-    pub what: Vec<String>,
 }
 
 /// What an admission took, until its record stands in the log.

@@ -3,17 +3,9 @@
 //! Codex runs the tool whenever it cannot make sense of an answer, so it is told one of two things
 //! only: nothing, or the exact denial.
 
-use super::{Event, EventError, claude, denial, no_opinion};
+use super::{denial, no_opinion};
 use crate::gate::permit::{Passage, Terms};
-use crate::model::call::CallId;
-use crate::model::json::Json;
-use crate::model::principal::Runtime;
-use crate::plane::hook::door::Peer;
 use crate::plane::hook::protocol::Reply;
-
-pub(super) fn read(body: Json, peer: Peer, id: CallId) -> Result<Event, EventError> {
-    claude::read(Runtime::Codex, body, peer, id)
-}
 
 pub(super) fn answer(event: &str, passage: &Passage) -> Reply {
     match passage {
