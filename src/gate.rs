@@ -7,17 +7,20 @@
 //! permit made. Whatever fails on the way, a panic included, ends in a refusal, and what was taken
 //! for the call is given back.
 
+mod join;
 mod judge;
+mod look;
 pub mod memory;
 pub mod permit;
 pub mod record;
 pub mod standing;
 
 use crate::audit::{AuditError, Journal, Receipt};
+use crate::calls::Calls;
 use crate::limits::DECISION_TIMEOUT;
 use crate::metrics::Metrics;
 use crate::model::call::ToolCall;
-use crate::model::record::Record;
+use crate::model::record::{Kind, Record};
 use crate::policy::Policy;
 use crate::redact::Redactor;
 use crate::session::Store;
@@ -33,6 +36,7 @@ pub struct Gate {
     redactor: Redactor,
     journal: Journal,
     store: Store,
+    calls: Calls,
     metrics: Metrics,
 }
 
@@ -49,38 +53,52 @@ impl Gate {
     #[must_use]
     pub fn new(bound: Bound, redactor: Redactor, journal: Journal) -> Arc<Gate> {
         let store = Store::new(redactor.clone());
-        Gate::remembering(store, bound, redactor, journal)
+        Gate::remembering(store, Calls::default(), bound, redactor, journal)
     }
 
-    /// The same with what is remembered of sessions.
+    /// The same with what is remembered of sessions, and the calls that are under way.
     #[must_use]
     pub fn remembering(
         store: Store,
+        calls: Calls,
         bound: Bound,
         redactor: Redactor,
         journal: Journal,
     ) -> Arc<Gate> {
         let metrics = Metrics::new();
         metrics.in_force(&bound.policy);
-        Arc::new(Gate { policy: RwLock::new(Arc::new(bound)), redactor, journal, store, metrics })
+        let policy = RwLock::new(Arc::new(bound));
+        Arc::new(Gate { policy, redactor, journal, store, calls, metrics })
     }
 
     /// Judges one call, seen in `world`: the way through, if there is one, and the record of it.
     pub async fn judge(self: &Arc<Self>, call: ToolCall, world: Arc<dyn World>) -> Passage {
         let started = Instant::now();
         let bound = self.in_force();
-        let draft = record::draft(&call);
-        let judged = match self.beside(call, world, &bound, started).await {
+        let mut draft = record::draft(&call);
+        let mode = self.mode(&call.principal, call.permission_mode.as_deref());
+        let mut judged = match self.beside(call, world, &bound, started).await {
             Ok(judged) => judged,
             Err(why) => Judged::failed(why, &bound.policy.id),
         };
-        let findings = record::findings(&draft, &judged);
-        let (kind, took) = (draft.kind, started.elapsed());
-        let (record, decision, held) = record::complete(draft, judged, took, &self.redactor);
-        match self.write(record, findings).await {
+        let ended = std::mem::take(&mut judged.ended);
+        if let Some(begun) = ended.call {
+            draft.call = Some(begun);
+        }
+        let not_rewritten = record::not_rewritten(&judged);
+        judged.findings.extend(mode.into_iter().chain(ended.findings).chain(not_rewritten));
+        let mut beside = record::findings(&draft, &judged.findings);
+        beside.extend(ended.asked.then(|| join::approval(&draft, true)));
+        let (kind, took, input) = (draft.kind, started.elapsed(), judged.input);
+        let (record, decision, held) =
+            record::complete(draft.clone(), judged, took, &self.redactor);
+        match self.write(record, beside).await {
             Ok(receipt) => {
                 held.keep();
                 self.metrics.decided(kind, &decision, took);
+                if kind == Kind::ToolPre {
+                    self.began(&draft, input, decision.verdict).await;
+                }
                 decision.permit(receipt)
             }
             // What was held for the call goes back as `held` is dropped.
@@ -91,11 +109,11 @@ impl Gate {
         }
     }
 
-    /// The place of the call's record in the log, once it and what was found stand there.
-    async fn write(&self, record: Record, findings: Vec<Record>) -> Result<Receipt, AuditError> {
+    /// The place of a record in the log, once it and what belongs to it stand there.
+    async fn write(&self, record: Record, beside: Vec<Record>) -> Result<Receipt, AuditError> {
         let receipt = self.append(record).await?;
-        for finding in findings {
-            self.append(finding).await?;
+        for one in beside {
+            self.append(one).await?;
         }
         Ok(receipt)
     }

@@ -22,11 +22,16 @@ pub mod audit;
 pub mod metrics;
 pub mod session;
 
+pub mod calls;
+
 pub mod gate;
 
 pub mod plane;
 
 pub mod author;
 pub mod service;
+pub mod wiring;
+
+pub mod doctor;
 
 pub mod cli;

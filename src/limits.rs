@@ -18,6 +18,19 @@ pub const EVENT_READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DECISION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The hook client's own deadline: below the 30 s that the wiring gives the runtime's timeout.
 pub const HOOK_DEADLINE: Duration = Duration::from_secs(20);
+/// How much more patient than the client the wiring tells the runtime to be: a client that gave up
+/// still has to be started, and to print, on a machine under load.
+pub const HOOK_TIMEOUT_MARGIN: Duration = Duration::from_secs(10);
+/// What Codex gives a hook at the end of a session, whatever its settings say.
+pub const CODEX_SESSION_END_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest deadline that the wiring takes. A person would think that the agent hangs.
+pub const HOOK_DEADLINE_MAX: Duration = Duration::from_secs(300);
+/// One settings file of a runtime, in bytes. Real ones have some kilobytes.
+pub const SETTINGS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long a runtime may take to say what it is: a cold start of 400 MB takes seconds.
+pub const CLIENT_SAYS_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much a runtime may say when it is asked, in bytes: what a pipe holds while it runs.
+pub const CLIENT_SAYS_BYTES_MAX: usize = 64 * 1024;
 /// Hook connections served at once; a further one waits in the listener's backlog.
 pub const HOOK_CONNECTIONS_MAX: usize = 256;
 /// What an operator may ask for instead: each connection is a descriptor, and may hold an event.
@@ -63,6 +76,9 @@ pub const PATH_DEPTH_MAX: usize = 256;
 pub const PATH_LINKS_MAX: usize = 40;
 /// Directory entries read to judge a tree; over it the tree is a maybe.
 pub const TREE_ENTRIES_MAX: usize = 200_000;
+/// A file that extends a runtime (a skill, a command), read before an edit of it is judged; over
+/// it what the file would hold is not known. Such texts go into a model's context whole.
+pub const EXTENSION_BYTES_MAX: u64 = 1 << 20;
 
 /// One shell text, in bytes. Over it the text is an unknown access of every verb.
 pub const SHELL_BYTES_MAX: usize = 64 * 1024;
@@ -182,6 +198,21 @@ pub const ADMIN_HTTP_CONNECTIONS_MAX: usize = 16;
 pub const SESSIONS_MAX: usize = 100_000;
 /// Sessions of one user, so that one user's agents cannot take the room of all others.
 pub const SESSIONS_OF_USER_MAX: usize = 50_000;
+/// Files that one prompt may mention with `@`; with more it is refused unread.
+pub const MENTIONS_MAX: usize = 4_096;
+/// Settings files whose wiring is remembered.
+pub const WIRINGS_MAX: usize = 1_024;
+/// Calls of one session that are waited for, or whose batch is. A turn has a handful at once; the
+/// one that is waited for longest makes room.
+pub const CALLS_OF_SESSION_MAX: usize = 1_024;
+/// Agents of one session whose permission mode is remembered; a further one has the main thread's.
+pub const AGENTS_OF_SESSION_MAX: usize = 64;
+/// How long a session may be silent before its calls count as over: no tool runs for a day.
+pub const CALL_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often silent sessions are looked for.
+pub const CALL_SWEEP: Duration = Duration::from_secs(60);
+/// Files of the log that calls under way are looked for in at a start, the newest ones.
+pub const CALLS_REBUILD_FILES: usize = 2;
 /// How long a session that left nothing to remember keeps its place when places are short: longer
 /// than any window that is counted.
 pub const SESSION_IDLE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
@@ -225,3 +256,19 @@ pub const TRANSCRIPT_MODEL_BYTES_MAX: usize = 128;
 pub const TRANSCRIPT_SILENT_CALLS_MAX: u64 = 16;
 /// Sessions whose place in their transcript is kept; for another one it is read from its start.
 pub const TRANSCRIPT_READERS_MAX: usize = 256;
+
+/// One request of a real client to the doctor's scripted model, in bytes: a whole conversation.
+pub const DOCTOR_REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// One settings file of a runtime, in bytes; people write a few kilobytes.
+pub const DOCTOR_SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// How long a client may take to say its version: a cold start from a slow disk.
+pub const DOCTOR_VERSION_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the doctor's own sidecar may take to listen: it runs the policy's tests first.
+pub const DOCTOR_START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client may take from one turn to the next while its sidecar lives or is gone.
+pub const DOCTOR_TURN_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long a hook may take to deny while its sidecar is frozen. A runtime waits ten minutes where
+/// nothing else is said, and nobody waits that long for the doctor.
+pub const DOCTOR_HUNG_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often something that the doctor started is looked at.
+pub const DOCTOR_POLL: Duration = Duration::from_millis(20);

@@ -24,11 +24,14 @@ const FLOORS: &[(&str, u8)] = &[
     ("audit", 3),
     ("metrics", 3),
     ("session", 3),
+    ("calls", 3),
     ("gate", 4),
     ("plane", 5),
     ("author", 6),
     ("service", 6),
+    ("doctor", 6),
     ("review", 6),
+    ("wiring", 6),
     ("cli", 7),
 ];
 
@@ -57,11 +60,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     // which limits and labels there are. redact: a label is kept only as the log can keep it.
     // world: a session's transcript is one of the agent's files.
     ("session", &["audit", "catalogue", "limits", "model", "policy", "redact", "world"]),
+    // audit: calls under way are read from the end of the log after a restart.
+    // session: whose they are.
+    ("calls", &["audit", "limits", "model", "session"]),
     (
         "gate",
         // metrics: calls are counted where they are decided, findings on their way to the log.
         &[
-            "audit", "engine", "facts", "limits", "metrics", "model", "policy", "redact",
+            "audit", "calls", "engine", "facts", "limits", "metrics", "model", "policy", "redact",
             "session", "world",
         ],
     ),
@@ -81,17 +87,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "service",
         &[
-            "audit", "author", "gate", "limits", "metrics", "model", "plane", "policy", "redact",
-            "session", "world",
+            "audit", "author", "calls", "gate", "limits", "metrics", "model", "plane", "policy",
+            "redact", "session", "world",
         ],
     ),
+    // author: settings are written anew as policies are: in one step, with mode and owner.
+    // plane: which events of a runtime are registered is the table of the plane that answers them.
+    ("wiring", &["author", "limits", "model", "plane"]),
+    // plane: it reads the hooks' table of events, and asks the sidecar as the hook client does.
+    // policy: the layers of the policies that it copies for a sidecar of its own.
+    ("doctor", &["audit", "limits", "model", "plane", "policy", "service"]),
     // gate, redact, world: `policy eval` asks as the sidecar would; it has no way through.
     // plane: the demo plays a session through the hook client's own code.
     (
         "cli",
         &[
-            "audit", "author", "gate", "limits", "model", "plane", "policy", "redact", "service",
-            "world",
+            "audit", "author", "doctor", "gate", "limits", "model", "plane", "policy", "redact",
+            "service", "wiring", "world",
         ],
     ),
 ];

@@ -116,7 +116,7 @@ pub fn event(request: &Request) -> Vec<u8> {
 pub fn call(event: &[u8]) -> Result<ToolCall, Failure> {
     match read(Runtime::Claude, event, Peer::user(1_000), CallId(String::new()))? {
         Event::Call(call) => Ok(*call),
-        Event::Other { name, .. } => Err(format!("`{name}` is no call").into()),
+        _ => Err("the event is no call".into()),
     }
 }
 

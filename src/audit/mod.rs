@@ -35,7 +35,7 @@ pub use measure::{Measured, durable_records_per_second};
 pub use options::{Options, SEGMENT_BYTES_MAX};
 pub use place::{Hash, Head, Receipt, StreamId};
 pub use read::{Entry, Records, Unreadable, records};
-pub use verify::{BadRecord, Gap, Report, SegmentReport, State, verify};
+pub use verify::{BadRecord, Gap, Report, SegmentReport, State, verify, verify_newest};
 pub use waiting::Waiting;
 
 #[cfg(test)]

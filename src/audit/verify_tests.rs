@@ -149,3 +149,29 @@ fn reading_passes_over_what_is_no_record() {
     assert_eq!(good[27].as_ref().unwrap().line, 29);
     assert!(records(&log.dir.path().join("nowhere")).is_err());
 }
+
+#[test]
+fn the_newest_file_alone_is_held_against_itself() {
+    let log = log();
+    let newest = |lines: &[&str]| {
+        std::fs::write(&log.file, lines.join("\n") + "\n").unwrap();
+        verify_newest(log.dir.path()).unwrap()
+    };
+    let lines = log.lines();
+    let report = newest(&lines);
+    assert_eq!(
+        (report.state(), report.records, report.head),
+        (State::Unsealed, 30, Some(log.head.clone()))
+    );
+    // A file from the middle of a stream is whole by itself; one with a line missing is not.
+    assert_eq!(newest(&lines[10..]).state(), State::Unsealed);
+    let (before, after) = lines.split_at(10);
+    assert_eq!(newest(&[before, &after[1..]].concat()).state(), State::Broken);
+    let changed = lines[20].replace("\"n\":19", "\"n\":91");
+    assert_ne!(changed, lines[20]);
+    let mut all = lines.clone();
+    all[20] = &changed;
+    assert_eq!(newest(&all).state(), State::Broken);
+    std::fs::remove_file(&log.file).unwrap();
+    assert_eq!(verify_newest(log.dir.path()).unwrap().records, 0);
+}

@@ -19,6 +19,9 @@ pub struct Tool {
     /// Arguments that name a path written.
     #[serde(default)]
     pub write: Vec<String>,
+    /// How the arguments give the text that is written.
+    #[serde(default)]
+    pub text: Option<Text>,
     /// Arguments that are a shell command.
     #[serde(default)]
     pub shell: Vec<String>,
@@ -43,6 +46,18 @@ pub struct Tool {
     /// Arguments that the tool's schema lets a call leave out: then they are not there, for sure.
     #[serde(default)]
     pub omittable: Vec<String>,
+}
+
+/// How a tool's arguments give the text that a file will hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Text {
+    /// `content` is all of it.
+    Whole,
+    /// `new_string` takes the place of `old_string`, everywhere with `replace_all`.
+    Edit,
+    /// `edits`, each as that, one after another.
+    Edits,
 }
 
 /// What an absent argument stands for.

@@ -3,7 +3,9 @@
 mod ask;
 mod audit;
 mod demo;
+mod doctor;
 mod health;
+mod init;
 mod label;
 mod man;
 mod metrics;
@@ -43,9 +45,16 @@ enum Command {
     Reload(reload::Arguments),
     /// Whether a running sidecar lives; with --ready, exit code 1 if it cannot do its work
     Health(health::Arguments),
+    /// Tries everything for real: sidecar, settings, the client itself; exit code 1 for findings
+    Doctor(Box<doctor::Arguments>),
+    /// Only for the doctor itself
+    #[command(name = "doctor-stage", hide = true)]
+    DoctorStage(doctor::Stage),
     /// Set or remove a label of a session
     #[command(subcommand)]
     Label(label::Command),
+    /// Wires a runtime to the guard: shows the change, keeps a backup, and --undo takes it back
+    Init(init::Arguments),
     /// The hook client: an event on stdin, the runtime's own answer on stdout
     Hook(Hook),
     /// For the person who writes policy
@@ -116,7 +125,10 @@ pub fn run() -> ExitCode {
         Command::Metrics(arguments) => metrics::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::DoctorStage(arguments) => return doctor::stage(&arguments),
         Command::Label(command) => label::run(&command),
+        Command::Init(arguments) => init::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Hook(Hook { runtime, socket, server_uid, deadline }) => {

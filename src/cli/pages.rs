@@ -45,6 +45,19 @@ const PAGES: &[Page] = &[
         exit: ASKS,
     },
     Page {
+        command: "init",
+        examples: &[
+            ("Claude Code on this machine", "toolgate init claude"),
+            (
+                "an image that has no client yet",
+                "toolgate init claude --managed --root img --server-uid 9 --no-client-check",
+            ),
+            ("the way back", "toolgate init claude --undo"),
+        ],
+        exit: "0 wired, or nothing to do, 1 nothing was written: --dry-run would change something, \
+               or the answer was no, 2 could not run",
+    },
+    Page {
         command: "metrics",
         examples: &[
             ("what it counts", "toolgate metrics"),
@@ -65,6 +78,15 @@ const PAGES: &[Page] = &[
             ("can it judge and record?", "toolgate health --ready"),
         ],
         exit: "0 it does, 1 it does not (only with --ready), 2 no sidecar answers there",
+    },
+    Page {
+        command: "doctor",
+        examples: &[
+            ("everything, for real", "toolgate doctor"),
+            ("as it runs in a container", "toolgate doctor --config t.toml --agent-uid 10002"),
+            ("what there is to check", "toolgate doctor --list"),
+        ],
+        exit: "0 nothing failed, 1 something did, 2 could not run, or nothing could be checked",
     },
     Page {
         command: "label add",
@@ -215,7 +237,7 @@ mod tests {
 
     /// Every command that can be given, by its words.
     fn leaves(command: &Command, above: &str, found: &mut BTreeSet<String>) {
-        for sub in command.get_subcommands() {
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
             let name = format!("{above} {}", sub.get_name()).trim().to_owned();
             match sub.has_subcommands() {
                 true => leaves(sub, &name, found),

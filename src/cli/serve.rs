@@ -80,7 +80,7 @@ fn configuration(arguments: &Arguments) -> Result<Config, crate::service::config
 
 /// Without a configuration the sidecar runs beside the agent, on the same files and as the same
 /// user: that is what a bare `serve` on a laptop means.
-fn without_file() -> Config {
+pub(super) fn without_file() -> Config {
     let mut config = Config::default();
     let absolute =
         |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

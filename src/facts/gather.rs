@@ -1,5 +1,6 @@
 //! Where the facts of one call are gathered.
 
+use super::brought::brought;
 use super::commands;
 use super::narrow::Narrow;
 use super::patch::{self, Step};
@@ -39,6 +40,7 @@ pub fn gather(call: ToolCall, taught: &[ToolRow], place: &Place<'_>) -> Facts {
     let mut accesses = gatherer.accesses;
     paths::settle(&mut accesses);
     Facts {
+        brought: brought(&call, known, &accesses, place),
         described: known.is_some(),
         omittable: known.map(|tool| tool.omittable.as_slice()).unwrap_or_default(),
         exit: exit(&call),

@@ -1,17 +1,21 @@
 //! One call judged, on a thread that may block: gathered without a lock, then decided under the
 //! lock of its user, where what it changes of its session is done at once.
 
+use super::join::is_doubtful;
 use super::{Bound, Gate};
+use crate::calls::{Call, Ended, InputDigest};
 use crate::engine::decide;
 use crate::facts::{Place, gather};
 use crate::model::call::{Phase, ToolCall};
 use crate::model::decision::{Decision, PolicyId};
+use crate::model::effect::Verdict;
+use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
 use crate::model::session::Session;
 use crate::model::time::Moment;
 use crate::policy::Policy;
 use crate::redact::json_bytes;
-use crate::session::{Asked, Finding, Held, Outcome};
+use crate::session::{Asked, Held, Key, Outcome};
 use crate::world::World;
 use std::time::Instant;
 
@@ -20,6 +24,10 @@ use std::time::Instant;
 pub(super) struct Judged {
     /// The call; nothing if judging it failed.
     pub(super) call: Option<ToolCall>,
+    /// What was judged or ran.
+    pub(super) input: Option<InputDigest>,
+    /// For the end of a call: its beginning.
+    pub(super) ended: Ended,
     /// What was decided.
     pub(super) decision: Decision,
     /// What the record says of the state.
@@ -35,7 +43,8 @@ impl Judged {
     pub(super) fn failed(why: &str, policy: &PolicyId) -> Judged {
         let decision = Decision::refusal(why.to_owned(), policy.clone());
         let (state, findings, held) = (None, Vec::new(), Held::default());
-        Judged { call: None, decision, state, findings, held }
+        let (input, ended) = (None, Ended::default());
+        Judged { call: None, input, ended, decision, state, findings, held }
     }
 }
 
@@ -53,17 +62,82 @@ pub(super) fn judge(
     gate: &Gate,
     call: ToolCall,
     world: &dyn World,
+    bound: &Bound,
+    deadline: Instant,
+) -> Judged {
+    let input = InputDigest::of(&call.input);
+    let ended = match &call.phase {
+        Phase::Pre => Ended::default(),
+        Phase::Post { .. } => gate.calls.end(&Call::of(&call), Some(input), now()),
+    };
+    let unfit = is_doubtful(&ended).then(|| unfit(gate, &call, &ended, world, bound)).flatten();
+    let mut judged = by_session(gate, call, world, bound, deadline);
+    if let Some(why) = unfit {
+        let (refused, policy) = (judged.decision, bound.policy.id.clone());
+        let Decision { obligations, capture, .. } = refused;
+        // What it does to its session's labels it has done.
+        judged.decision = Decision { obligations, capture, ..Decision::refusal(why, policy) };
+    }
+    Judged { input: Some(input), ended, ..judged }
+}
+
+/// Why nothing of what a call brought back may be seen, if nobody was asked about what ran. It is
+/// judged now, as it ran (architecture, invariant 4).
+fn unfit(
+    gate: &Gate,
+    call: &ToolCall,
+    ended: &Ended,
+    world: &dyn World,
+    bound: &Bound,
+) -> Option<String> {
+    if ended.findings.iter().any(|finding| finding.code == Code::RanThoughRefused) {
+        return Some("this call was refused, and ran all the same".to_owned());
+    }
+    let before = ToolCall { phase: Phase::Pre, ..call.clone() };
+    let decision = look(gate, before, world, bound).1;
+    let why = || format!("what ran is not what was asked about: {}", decision.reason);
+    (decision.verdict == Verdict::Deny).then(why)
+}
+
+/// What the policy says of something that is no call, as if it were one; it takes nothing. With
+/// the call, which was seen as it lies in `world`.
+pub(super) fn look(
+    gate: &Gate,
+    call: ToolCall,
+    world: &dyn World,
+    Bound { policy, anchors }: &Bound,
+) -> (ToolCall, Decision) {
+    let place = Place { world, workspace: &anchors.workspace, tmp: &anchors.tmp };
+    let mut facts = gather(call, &policy.tools, &place);
+    let now = now();
+    let key = Key::of(&facts.call.principal);
+    let mut judged = |session| {
+        facts.session = session;
+        decide(policy, &facts, &gate.redactor)
+    };
+    let decision = match policy.keeps_state() {
+        true => gate.store.look(key, policy, now, judged),
+        false => judged(Session { now, ..Session::default() }),
+    };
+    (facts.call, decision)
+}
+
+fn by_session(
+    gate: &Gate,
+    call: ToolCall,
+    world: &dyn World,
     Bound { policy, anchors }: &Bound,
     deadline: Instant,
 ) -> Judged {
     let place = Place { world, workspace: &anchors.workspace, tmp: &anchors.tmp };
     let mut facts = gather(call, &policy.tools, &place);
     let now = now();
+    let (input, ended) = (None, Ended::default());
     if !policy.keeps_state() {
         facts.session = Session { now, ..Session::default() };
         let decision = decide(policy, &facts, &gate.redactor);
         let (state, findings, held) = (None, Vec::new(), Held::default());
-        return Judged { call: Some(facts.call), decision, state, findings, held };
+        return Judged { call: Some(facts.call), input, ended, decision, state, findings, held };
     }
     let output_bytes = match &facts.call.phase {
         Phase::Pre => None,
@@ -83,7 +157,7 @@ pub(super) fn judge(
         None => gate.store.admit(&asked, policy, now, judged),
         Some(bytes) => gate.store.finish(&asked, bytes, policy, now, judged),
     };
-    Judged { call: Some(facts.call), decision, state, findings, held }
+    Judged { call: Some(facts.call), input, ended, decision, state, findings, held }
 }
 
 /// Whether some budget asks for what only a transcript tells.

@@ -9,11 +9,12 @@ use crate::model::access::Verb;
 use crate::model::call::{Phase, ToolCall};
 use crate::model::decision::Decision;
 use crate::model::effect::Verdict;
+use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
 use crate::model::record::{Capture, Durability, Kind, Record};
 use crate::redact::withhold::withhold;
 use crate::redact::{DIGEST_ONLY, Redactor, TOO_LONG};
-use crate::session::{Finding, Held};
+use crate::session::Held;
 use std::time::Duration;
 
 /// What the record of a failed call says if its output should have been another.
@@ -92,20 +93,19 @@ fn shown(output: &Json, decision: &Decision, redactor: &Redactor) -> Capture {
     Capture { value: replaced.value, bytes, redactions }
 }
 
-/// One record for each thing that does not agree, of the call that `draft` is of.
-pub(super) fn findings(draft: &Record, judged: &Judged) -> Vec<Record> {
-    let mut found = judged.findings.clone();
-    let phase = judged.call.as_ref().map(|call| &call.phase);
-    if let (Some(Phase::Post { failed: true, .. }), Some((_, because))) =
-        (phase, judged.decision.replaced_output())
-    {
-        found.push(Finding { code: "output_not_rewritten", what: because.to_vec() });
-    }
+/// What a rule took out of a failed call's output, which no runtime lets us rewrite.
+pub(super) fn not_rewritten(judged: &Judged) -> Option<Finding> {
+    let failed = matches!(judged.call.as_ref()?.phase, Phase::Post { failed: true, .. });
+    let (_, because) = judged.decision.replaced_output().filter(|_| failed)?;
+    Some(Finding { code: Code::OutputNotRewritten, what: because.to_vec() })
+}
 
+/// One record for each thing that does not agree, of the event that `draft` is of.
+pub(super) fn findings(draft: &Record, found: &[Finding]) -> Vec<Record> {
     let record = |finding: &Finding| Record {
         kind: Kind::Finding,
         details: vec![
-            ("code", finding.code.into()),
+            ("code", finding.code.as_str().into()),
             ("what", finding.what.iter().map(String::as_str).collect()),
         ],
         ..draft.clone()

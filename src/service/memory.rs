@@ -1,8 +1,11 @@
 //! What is remembered of sessions, over restarts: built again at the start, written down whole now
 //! and then.
 
+use crate::audit::AuditError;
+use crate::calls::Calls;
 use crate::gate::Gate;
-use crate::limits::SNAPSHOT_CHECK;
+use crate::limits::{CALL_SWEEP, SNAPSHOT_CHECK};
+use crate::model::time::Moment;
 use crate::policy::Policy;
 use crate::redact::Redactor;
 use crate::session::{RebuildError, Store};
@@ -34,5 +37,21 @@ pub(super) async fn keep_written(gate: Arc<Gate>) {
         {
             tracing::error!(%why, "what sessions did could not be written down");
         }
+    }
+}
+
+/// The calls that the end of the log knows as under way.
+///
+/// # Errors
+/// If the directory cannot be read.
+pub(super) fn calls_under_way(dir: &Path) -> Result<Calls, AuditError> {
+    Calls::rebuild(dir, Moment(jiff::Timestamp::now().as_microsecond()))
+}
+
+/// Looks for sessions whose runtime has gone without a word.
+pub(super) async fn sweep_calls(gate: Arc<Gate>) {
+    loop {
+        tokio::time::sleep(CALL_SWEEP).await;
+        gate.sweep_calls().await;
     }
 }

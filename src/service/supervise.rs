@@ -168,6 +168,7 @@ async fn start_telling(
     let journal = Journal::open(&directory, Options::new(redactor.clone()))?;
     // After the journal has put the end of the log in order.
     let store = memory::of(&directory, &bound.policy, &redactor)?;
+    let calls = memory::calls_under_way(&directory)?;
     let started = Record {
         details: vec![
             ("version", env!("CARGO_PKG_VERSION").into()),
@@ -177,7 +178,7 @@ async fn start_telling(
         ..Record::new(Kind::ServiceStart)
     };
     let loaded = record::loaded(Cause::Start.as_str(), &bound, record::files(&sources), None);
-    let gate = Gate::remembering(store, bound, redactor.clone(), journal);
+    let gate = Gate::remembering(store, calls, bound, redactor.clone(), journal);
     gate.note(started).await?;
     gate.note(loaded).await?;
     gate.remember().await?;
@@ -218,6 +219,7 @@ fn listen(
         tokio::spawn(Arc::clone(&server).serve(listener)),
         tokio::spawn(reloader.run()),
         tokio::spawn(memory::keep_written(Arc::clone(&gate))),
+        tokio::spawn(memory::sweep_calls(Arc::clone(&gate))),
     ];
     let http = http.map(|(listening, task)| {
         tasks.push(task);

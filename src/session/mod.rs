@@ -12,6 +12,7 @@ mod change;
 mod end;
 mod key;
 mod labels;
+mod look;
 mod operator;
 mod replay;
 mod store;
@@ -22,7 +23,7 @@ mod window;
 pub use key::{Key, SessionId, User};
 pub use operator::{LabelChange, LabelError};
 pub use replay::RebuildError;
-pub use store::{Asked, Finding, Held, Outcome, Store};
+pub use store::{Asked, Held, Outcome, Store};
 pub use transcript::Counts;
 
 #[cfg(test)]

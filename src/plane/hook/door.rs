@@ -4,16 +4,21 @@
 //! everywhere. It is read, judged and written down here, and answered in the runtime's own words.
 
 use super::limit::{Limiter, Telling};
+use super::mention::leads_to;
 use super::protocol::Reply;
 use super::runtime::{self, Event, answer, denial, failure, no_opinion};
+use super::wiring::Wirings;
 use crate::gate::Gate;
 use crate::gate::permit::Passage;
 use crate::limits::EVENT_BYTES_IN_FLIGHT_MAX;
 use crate::model::call::{CallId, Phase, ToolCall};
+use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
-use crate::model::principal::{Principal, Runtime, Sender};
-use crate::model::record::{Durability, Kind, Record};
-use crate::world::World;
+use crate::model::path::AbsPath;
+use crate::model::principal::{Runtime, Sender};
+use crate::model::record::{Kind, Record};
+use crate::model::told::{Ends, Told};
+use crate::world::{FileKind, World};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Instant;
@@ -40,6 +45,7 @@ impl Peer {
 pub struct Door {
     gate: Arc<Gate>,
     world: Arc<dyn World>,
+    wirings: Wirings,
     /// Room for events in memory, in KiB; an event holds its room until it is answered.
     room: Semaphore,
 }
@@ -48,7 +54,8 @@ impl Door {
     /// For the agents whose files are in `world`.
     #[must_use]
     pub fn new(gate: Arc<Gate>, world: Arc<dyn World>) -> Door {
-        Door { gate, world, room: Semaphore::new(kib(EVENT_BYTES_IN_FLIGHT_MAX) as usize) }
+        let wirings = Wirings::default();
+        Door { gate, world, wirings, room: Semaphore::new(kib(EVENT_BYTES_IN_FLIGHT_MAX) as usize) }
     }
 
     /// Room for an event of so many bytes, to be held until it is answered: events of all
@@ -99,7 +106,10 @@ impl Door {
         }
         match event {
             Event::Call(call) => self.call(runtime, *call, bytes).await,
-            Event::Other { name, principal, .. } => self.told(&name, *principal).await,
+            Event::Question(call) => self.question(*call).await,
+            Event::Prompt(told, reads) => self.prompt(*told, reads).await,
+            Event::Config(told, file) => self.config(*told, file).await,
+            Event::Told(told) => self.told(*told).await,
         }
     }
 
@@ -121,7 +131,9 @@ impl Door {
                 tokio::spawn(async move {
                     tokio::time::sleep(pause).await;
                     let count = limiter.take_refusals(&why, Instant::now());
-                    door.write_down(vec![("why", why.into()), ("count", count.into())]).await;
+                    let uid = peer.uid.into();
+                    let details = [("why", why.into()), ("peer_uid", uid), ("count", count.into())];
+                    door.write_down(details.to_vec()).await;
                 });
             }
             Telling::Elsewhere => {}
@@ -144,22 +156,76 @@ impl Door {
         }
     }
 
+    /// The runtime is about to ask a person. What was judged is the person's to answer; what was
+    /// not, for another hook has rewritten it, is judged now.
+    async fn question(self: &Arc<Door>, call: ToolCall) -> Reply {
+        const EVENT: &str = "PermissionRequest";
+        if let Some(begun) = self.gate.under_way(&call) {
+            let details = vec![("call", begun.0.into()), ("tool_name", call.tool.as_str().into())];
+            let ToolCall { principal, permission_mode, cwd, .. } = call;
+            let (event, ends) = (EVENT.to_owned(), Ends::Nothing);
+            let told = Told { principal, event, permission_mode, cwd, details, ends };
+            return self.told(told).await;
+        }
+        let found = Finding { code: Code::QuestionAboutUnjudgedInput, what: Vec::new() };
+        match self.gate.look(call, EVENT, Some(found), Arc::clone(&self.world)).await {
+            Passage::Refusal(refusal) => denial(Some(EVENT), refusal.reason()),
+            // Whether it may run is the person's to say.
+            Passage::Permit(_) => no_opinion(),
+        }
+    }
+
+    /// A prompt puts the files that it mentions before the model: each that is there is judged as
+    /// the read that it is.
+    async fn prompt(self: &Arc<Door>, told: Told, reads: Vec<ToolCall>) -> Reply {
+        let event = "UserPromptSubmit";
+        let world = Arc::clone(&self.world);
+        let there = tokio::task::spawn_blocking(move || there(reads, world.as_ref())).await;
+        let Ok(there) = there else { return denial(Some(event), "an internal error") };
+        for read in there {
+            let passage = self.gate.look(read, event, None, Arc::clone(&self.world)).await;
+            if let Passage::Refusal(refusal) = passage {
+                let why = format!("a file that the prompt mentions: {}", refusal.reason());
+                return denial(Some(event), &why);
+            }
+        }
+        self.told(told).await
+    }
+
+    /// The settings have changed: a change that would weaken our wiring is refused.
+    async fn config(self: &Arc<Door>, told: Told, file: Option<AbsPath>) -> Reply {
+        let event = "ConfigChange";
+        let source = told.details.iter().find(|(name, _)| *name == "source");
+        let source = source.and_then(|(_, source)| source.as_str()).unwrap_or_default().to_owned();
+        let door = Arc::clone(self);
+        let look = move || door.wirings.refuses(&source, file.as_ref(), door.world.as_ref());
+        let refused = match tokio::task::spawn_blocking(look).await {
+            Ok(refused) => refused,
+            Err(_) => Some("it could not be looked at: an internal error".to_owned()),
+        };
+        let finding =
+            |why: &String| Finding { code: Code::ConfigChangeRefused, what: vec![why.clone()] };
+        match (self.gate.told(told, refused.as_ref().map(finding)).await, refused) {
+            (Ok(()), None) => no_opinion(),
+            (Ok(()), Some(why)) => denial(Some(event), &format!("the change is refused: {why}")),
+            (Err(error), _) => denial(Some(event), &unwritable(&error)),
+        }
+    }
+
     /// An event that holds no call: written down, and answered with no opinion. If it cannot be
     /// written down, what could be held back is.
-    async fn told(&self, name: &str, principal: Principal) -> Reply {
-        let record = Record {
-            principal: Some(principal),
-            details: vec![("event", name.into())],
-            durability: Durability::Written,
-            ..Record::new(match name {
-                "SessionStart" => Kind::SessionStart,
-                "SessionEnd" => Kind::SessionEnd,
-                _ => Kind::RuntimeEvent,
-            })
-        };
-        match self.gate.note(record).await {
+    async fn told(self: &Arc<Door>, told: Told) -> Reply {
+        let event = told.event.clone();
+        if event == "SessionStart" {
+            let (door, cwd) = (Arc::clone(self), told.cwd.clone());
+            let look = move || door.wirings.look(cwd.as_ref(), door.world.as_ref());
+            if tokio::task::spawn_blocking(look).await.is_err() {
+                tracing::warn!("the settings of a session could not be looked at");
+            }
+        }
+        match self.gate.told(told, None).await {
             Ok(()) => no_opinion(),
-            Err(error) => denial(Some(name), &format!("the log cannot be written: {error}")),
+            Err(error) => denial(Some(&event), &unwritable(&error)),
         }
     }
 
@@ -189,6 +255,25 @@ impl Door {
 pub fn denied(beginning: &[u8], why: &str) -> Reply {
     // The clients of other runtimes say it again in their own form.
     failure(Runtime::Claude, beginning, why)
+}
+
+fn unwritable(error: &impl std::fmt::Display) -> String {
+    format!("the log cannot be written: {error}")
+}
+
+/// Those reads of mentioned files that lead to one; what cannot be looked at may be one.
+fn there(reads: Vec<ToolCall>, world: &dyn World) -> Vec<ToolCall> {
+    let home = world.home();
+    let lead = |mut read: ToolCall| {
+        let file = read.input.get("file_path")?.as_str()?;
+        let file = leads_to(file, read.cwd.as_ref(), home.as_ref())?;
+        if world.resolve(&file).kind == Ok(FileKind::Absent) {
+            return None;
+        }
+        read.input = serde_json::json!({ "file_path": file.to_string() });
+        Some(read)
+    };
+    reads.into_iter().filter_map(lead).collect()
 }
 
 /// A number of bytes as places of the room for events.

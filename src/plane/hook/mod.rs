@@ -12,6 +12,8 @@ pub mod events;
 pub mod glimpse;
 pub mod http;
 pub mod limit;
+pub mod mention;
 pub mod protocol;
 pub mod runtime;
 pub mod server;
+pub mod wiring;

@@ -82,7 +82,7 @@ impl Asked {
     /// others may be waiting for a place.
     fn is_last(&self) -> bool {
         let most = self.server.limiter.bounds().connections;
-        let is_short = self.server.places.available_permits() < most / 2;
+        let is_short = self.server.places.available_permits() <= most / 2;
         is_short || self.refused.is_some() || *self.server.closing.borrow()
     }
 

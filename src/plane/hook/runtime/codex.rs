@@ -4,21 +4,15 @@
 //! key is not its own. So it is told one of three things only: nothing, the exact denial, or, for
 //! an output, the text that the model gets in its place.
 
-use super::{Event, EventError, Salvage, claude, denial, no_opinion};
+use super::{Salvage, denial, no_opinion};
 use crate::gate::permit::{Passage, Terms};
-use crate::model::call::CallId;
 use crate::model::json::Json;
 use crate::model::principal::Runtime;
-use crate::plane::hook::door::Peer;
 use crate::plane::hook::protocol::Reply;
 use serde_json::json;
 
 /// The event that brings an output back.
 const OUTPUT: &str = "PostToolUse";
-
-pub(super) fn read(body: Json, peer: Peer, id: CallId) -> Result<Event, EventError> {
-    claude::read(Runtime::Codex, body, peer, id)
-}
 
 pub(super) fn answer(event: &str, passage: &Passage) -> Reply {
     match passage {

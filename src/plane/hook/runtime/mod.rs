@@ -2,69 +2,19 @@
 
 mod claude;
 mod codex;
+mod event;
 mod salvage;
 
-use super::door::Peer;
+pub use event::{Event, EventError, read};
+
 use super::events;
 use super::protocol::Reply;
 use crate::gate::permit::Passage;
-use crate::model::call::{CallId, ToolCall, ToolName};
-use crate::model::json::{self, Json};
-use crate::model::path::AbsPath;
-use crate::model::principal::{Agent, Principal, Runtime};
+use crate::model::call::ToolName;
+use crate::model::principal::Runtime;
 pub(super) use claude::output_key;
 pub(super) use codex::instead_of_output;
 pub(super) use salvage::Salvage;
-
-/// One event of a runtime, read.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// A tool call, before or after it ran.
-    Call(Box<ToolCall>),
-    /// Anything else the runtime tells: its name and what it says.
-    Other {
-        /// The event's name.
-        name: String,
-        /// Who sent it.
-        principal: Box<Principal>,
-        /// All of it.
-        body: Json,
-    },
-}
-
-impl Event {
-    /// Who sent it.
-    #[must_use]
-    pub fn principal(&self) -> &Principal {
-        match self {
-            Event::Call(call) => &call.principal,
-            Event::Other { principal, .. } => principal,
-        }
-    }
-}
-
-/// Why an event cannot be read. It is refused, and a record says so.
-#[derive(Debug, thiserror::Error)]
-pub enum EventError {
-    /// It is no JSON that means one thing.
-    #[error("{0}")]
-    Json(#[from] json::JsonError),
-    /// Something that every event has is missing, or of another type.
-    #[error("the event's `{0}` is missing or unreadable")]
-    Field(&'static str),
-}
-
-/// Reads an event. Who sent it is the listener's to say; `id` is ours to give.
-///
-/// # Errors
-/// If it is no JSON object of the runtime's form.
-pub fn read(runtime: Runtime, bytes: &[u8], peer: Peer, id: CallId) -> Result<Event, EventError> {
-    let body = json::parse(bytes)?;
-    match runtime {
-        Runtime::Claude => claude::read(runtime, body, peer, id),
-        Runtime::Codex => codex::read(body, peer, id),
-    }
-}
 
 /// The runtime's own answer to `event`.
 #[must_use]
@@ -118,25 +68,4 @@ pub fn failure(runtime: Runtime, event: &[u8], reason: &str) -> Reply {
         Runtime::Claude => claude::failure(&told, reason),
         Runtime::Codex => codex::failure(&told, reason),
     }
-}
-
-/// Who sent an event, as far as its body and the listener tell. Nothing in its body proves that
-/// the sender is the runtime, and not a command that the agent runs.
-fn principal(runtime: Runtime, body: &Json, peer: Peer) -> Result<Principal, EventError> {
-    let text = |key: &str| body.get(key).and_then(Json::as_str).map(str::to_owned);
-    let agent = match text("agent_id") {
-        Some(id) => Agent::Sub { id, kind: text("agent_type").unwrap_or_default() },
-        None => Agent::Main,
-    };
-    Ok(Principal {
-        runtime,
-        session: text("session_id").ok_or(EventError::Field("session_id"))?,
-        agent,
-        uid: peer.uid,
-        sender: peer.sender,
-    })
-}
-
-fn path(body: &Json, key: &str) -> Option<AbsPath> {
-    body.get(key).and_then(Json::as_str).and_then(|text| AbsPath::parse(text).ok())
 }
