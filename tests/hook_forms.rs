@@ -18,7 +18,7 @@ default    = "deny"
 unattended = "deny"
 [exec]
 allow = ["true"]
-ask   = ["echo asked"]
+ask   = ["sleep 1"]
 [call]
 allow = ["$transparent"]
 [[rule]]
@@ -107,7 +107,8 @@ fn codex_is_told_nothing_but_denials_of_a_call() {
     assert!(is_silent(&codex(&sidecar, &pre("true"))));
     assert!(denies(&codex(&sidecar, &pre("rm /x"))));
     // There is nobody whom Codex would ask.
-    assert!(denies(&codex(&sidecar, &pre("echo asked"))));
+    let asked = codex(&sidecar, &pre("sleep 1"));
+    assert!(denies(&asked) && String::from_utf8_lossy(&asked.stderr).contains("to be asked"));
     sidecar.stop();
 }
 
@@ -116,8 +117,9 @@ fn codex_is_told_of_a_failure_in_its_own_form() {
     let nowhere = ["codex", "--socket", "/nowhere/s"];
     for event in [post("Bash", &json!("SECRET")), post("view_image", &json!([1]))] {
         // Cut short, too: its form asks for nothing that the event holds.
-        for event in [&event[..], &event[..event.len() - 3]] {
-            let output = hook(&nowhere, event.as_bytes());
+        let event = event.as_bytes();
+        for event in [event, &event[..event.len() - 3]] {
+            let output = hook(&nowhere, event);
             let (stdout, code) = said(&output);
             let reason = stdout["reason"].as_str().unwrap();
             assert!(reason.starts_with("[withheld: ") && !reason.contains("SECRET"), "{reason}");

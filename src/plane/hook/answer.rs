@@ -1,10 +1,10 @@
 //! The last look at a reply before a runtime sees it.
 //!
-//! A runtime runs the tool, or shows its output, whenever it cannot make sense of its hook's answer:
-//! plain text, a log line before the JSON, a key it does not know, an answer to another event. So
-//! whoever hands one over, the client and the HTTP listener, holds it here against the closed set
-//! of answers that toolgate itself gives to that event of that runtime. What is not one of them is
-//! never handed over; a failure in the event's own form is.
+//! A runtime runs the tool, or shows its output, whenever it cannot make sense of its hook's
+//! answer: plain text, a log line before the JSON, a key it does not know, an answer to another
+//! event. So whoever hands one over, the client and the HTTP listener, holds it here against the
+//! closed set of answers that toolgate itself gives to that event of that runtime. What is not one
+//! of them is never handed over; a failure in the event's own form is.
 
 use super::events::{Role, role};
 use super::protocol::Reply;

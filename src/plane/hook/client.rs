@@ -38,7 +38,11 @@ const GLIMPSE_WAIT: Duration = Duration::from_millis(50);
 /// How long an event is waited for that will be denied anyway.
 const WIRED_WRONG_WAIT: Duration = Duration::from_secs(2);
 /// What is said where nothing else can be: the denial of a call, without asking for memory.
-const LAST_WORD: &[u8] = br#"{"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"deny","permissionDecisionReason":"the guard's hook failed"}}"#;
+const LAST_WORD: &[u8] = concat!(
+    r#"{"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"deny","#,
+    r#""permissionDecisionReason":"the guard's hook failed"}}"#
+)
+.as_bytes();
 const LAST_REASON: &[u8] = b"toolgate: the guard's hook failed\n";
 
 /// What `toolgate hook` was told to do. Everything comes as an argument.
@@ -299,6 +303,13 @@ fn wait(fd: &impl AsFd, flags: PollFlags, until: Instant, late: &str) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plane::hook::runtime::denial;
+
+    #[test]
+    fn the_last_word_is_a_denial() {
+        let denial = denial(None, "the guard's hook failed");
+        assert_eq!((denial.stdout, denial.stderr), (LAST_WORD.into(), LAST_REASON.into()));
+    }
 
     #[test]
     fn arguments() {
