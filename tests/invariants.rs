@@ -583,6 +583,7 @@ fn invariant_8_what_is_the_guards_own_is_not_written_though_the_policy_allows_ev
         own("work/.claude/hooks/x"),
         own("work/a/b/.claude/settings.json"),
         own("work/harmless/settings.json"),
+        own("work/.mcp.json"),
         own("work/.codex/config.toml"),
         own("work/.codex/hooks.json"),
         own("home/.claude/settings.json"),
@@ -610,7 +611,8 @@ fn invariant_8_what_is_the_guards_own_is_not_written_though_the_policy_allows_ev
         assert_eq!(ask("NotebookEdit", path, "acceptEdits").status.code(), Some(2), "{path}");
     }
     // The policy does allow everything else.
-    for path in [own("work/a"), own("x"), "/etc/hostname".to_owned(), own("work/.claude/x.md")] {
+    let plain = [own("work/.claude/x.md"), own("work/.claude/commands/x.md")];
+    for path in plain.into_iter().chain([own("work/a"), own("x"), "/etc/hostname".to_owned()]) {
         assert_eq!(ask("Write", &path, "default").status.code(), Some(0), "{path}");
     }
     sidecar.stop();
