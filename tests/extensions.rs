@@ -68,8 +68,11 @@ fn verdict(world: &dyn World, work: &Path, tool: &str, input: &Value) -> Verdict
     decide(&POLICY, &facts, &REDACTOR).verdict
 }
 
-/// The text of a command, edits of it (old, new), and whether they pass.
-const EDITS: &[(&str, &[(&str, &str)], bool)] = &[
+/// Old and new.
+type Edit = (&'static str, &'static str);
+
+/// The text of a command, edits of it, and whether they pass.
+const EDITS: &[(&str, &[Edit], bool)] = &[
     ("Run the tests.\n", &[("tests", "checks")], true),
     ("Run the tests.\n", &[("tests", "!`touch x`")], false),
     // What was completed from parts that are each harmless.
