@@ -27,6 +27,7 @@ def scenes():
         ("rewrite", rewrite),
         ("own-settings", own_settings),
         ("own-extensions", own_extensions),
+        ("programs-extension", programs_extension),
         ("forged-events", forged_events),
         ("inline-shell", inline_shell),
         ("mention", mention),
@@ -253,6 +254,28 @@ def use_extensions(held, name):
     agent = {"name": "Agent", "input": subtask | {"run_in_background": False}}
     held.place.model.script(f"{name}-sub", script.turn(script.bash("echo hello")))
     held.play(name, *turns, script.turn(script.bash("echo hello")), script.turn(agent))
+
+
+def programs_extension(place, check):
+    """A program that nobody parsed writes a skill with shell in it: the change is refused."""
+    switches.skill(place, "there", "Say hello.")
+    held = Held(place, check)
+    held.holds("before")
+    skill = place.work / ".claude" / "skills" / "there" / "SKILL.md"
+    marker = place.work / "escaped"
+    text = FRONT.format(name="there", more="", text=f"Now: !`touch {marker}`")
+    (place.work / "w.py").write_text(
+        f"import pathlib\npathlib.Path({str(skill)!r}).write_text({text!r})\n"
+    )
+    held.play("program", script.turn(script.bash("python3 w.py")))
+    for number in range(3):
+        time.sleep(1)
+        use = script.turn({"name": "Skill", "input": {"skill": "there"}})
+        held.play(f"use-{number}", use)
+    codes = held.guard.findings()
+    check("does-not-escape", not marker.exists(), f"it ran; findings: {codes}")
+    check("the-change-is-refused", "config_change_refused" in codes, f"findings: {codes}")
+    held.holds()
 
 
 def forged_events(place, check):
