@@ -143,7 +143,7 @@ def mcp_tools(place, check):
     """What an MCP server offers."""
     turns = [
         [{"name": "echo", "namespace": "mcp__probe", "arguments": {"text": "mcp-ran"}}],
-        [{"name": "read_mcp_resource", "arguments": {"server": "probe", "uri": "probe://a"}}],
+        [{"name": "read_mcp_resource", "arguments": {"server": "probe", "uri": "probe://a.example"}}],
     ]
     _, model = start(place, *turns, extra=probe(), name=codex.UNKNOWN_MODEL)
     with model:

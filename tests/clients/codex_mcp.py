@@ -24,9 +24,9 @@ def answer(method, params):
         text = params.get("arguments", {}).get("text", "")
         return {"content": [{"type": "text", "text": text}], "isError": False}
     if method == "resources/list":
-        return {"resources": [{"uri": "probe://a", "name": "a"}]}
+        return {"resources": [{"uri": "probe://a.example", "name": "a"}]}
     if method == "resources/read":
-        return {"contents": [{"uri": "probe://a", "text": "a resource"}]}
+        return {"contents": [{"uri": "probe://a.example", "text": "a resource"}]}
     return {}
 
 
