@@ -26,13 +26,14 @@ pub const BARE: &str = "bare-http";
 struct Contender<'a> {
     name: &'static str,
     connections: usize,
-    ask: &'a (dyn Fn() -> Result<Asker<'a>, Failure> + Sync),
+    ask: &'a Opens<'a>,
     times: Series,
     seconds: f64,
 }
 
 /// One connection, or what opens one for each request.
 type Asker<'a> = Box<dyn FnMut() -> Result<(), Failure> + 'a>;
+type Opens<'a> = dyn Fn() -> Result<Asker<'a>, Failure> + Sync + 'a;
 
 /// Measures and prints.
 ///
@@ -41,21 +42,15 @@ type Asker<'a> = Box<dyn FnMut() -> Result<(), Failure> + 'a>;
 pub fn measure(sidecar: &Sidecar) -> Result<(), Failure> {
     let event = sidecar.event("http", "PreToolUse", crate::processes::READ);
     sidecar.check(&event)?;
-    let mut bare = Bare::start()?;
+    let bare = Bare::start()?;
     let (bare_at, hook_at) = (bare.address.clone(), sidecar.http()?);
-    let over_http = |at: String, event: &[u8]| -> Result<Asker<'static>, Failure> {
-        let mut stream = BufReader::new(TcpStream::connect(&at)?);
-        stream.get_ref().set_nodelay(true)?;
-        let request = request(event);
-        Ok(Box::new(move || exchange(&mut stream, &request)))
-    };
-    let ask_bare = || over_http(bare_at.clone(), &event);
-    let ask_http = || over_http(hook_at.clone(), &event);
-    let ask_socket =
-        || -> Result<Asker<'_>, Failure> { Ok(Box::new(|| sidecar.ask(&event).map(drop))) };
+    let request = request(&event);
+    let ask_bare = || kept(&bare_at, &request);
+    let ask_http = || kept(&hook_at, &request);
+    let ask_socket = || over_socket(sidecar, &event);
     let mut contenders = Vec::new();
     for connections in [1, 16] {
-        let ways: [(&'static str, &(dyn Fn() -> Result<Asker<'_>, Failure> + Sync)); 3] = [
+        let ways: [(&'static str, &Opens<'_>); 3] = [
             ("bare hyper, a constant", &ask_bare),
             ("HTTP hook, a judged Read", &ask_http),
             ("hook socket, the same Read", &ask_socket),
@@ -70,8 +65,6 @@ pub fn measure(sidecar: &Sidecar) -> Result<(), Failure> {
             contender.round()?;
         }
     }
-    bare.child.kill()?;
-    bare.child.wait()?;
     print(&contenders);
     Ok(())
 }
@@ -113,6 +106,18 @@ fn print(contenders: &[Contender<'_>]) {
             );
         }
     }
+}
+
+/// HTTP on a connection that is kept.
+fn kept<'a>(at: &str, request: &'a [u8]) -> Result<Asker<'a>, Failure> {
+    let mut stream = BufReader::new(TcpStream::connect(at)?);
+    stream.get_ref().set_nodelay(true)?;
+    Ok(Box::new(move || exchange(&mut stream, request)))
+}
+
+/// The socket's protocol: a connection for each event.
+fn over_socket<'a>(sidecar: &'a Sidecar, event: &'a [u8]) -> Result<Asker<'a>, Failure> {
+    Ok(Box::new(|| sidecar.ask(event).map(drop)))
 }
 
 fn request(event: &[u8]) -> Vec<u8> {
@@ -159,6 +164,13 @@ impl Bare {
         let mut address = String::new();
         BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut address)?;
         Ok(Bare { child, address: address.trim_end().to_owned() })
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// What HTTP hooks bear.
@@ -52,10 +52,15 @@ impl Sidecar {
         let program = std::env::var_os("TOOLGATE_BIN").map_or(built, PathBuf::from);
         let socket = scratch.join("run/hook.sock");
         let child = Command::new(&program)
-            .args(["serve", "--config".as_ref(), config.as_os_str()])
-            .args(["--socket".as_ref(), socket.as_os_str()])
-            .args(["--audit".as_ref(), scratch.join("audit").as_os_str()])
-            .args(["--workspace".as_ref(), scratch.join("work").as_os_str()])
+            .arg("serve")
+            .arg("--config")
+            .arg(&config)
+            .arg("--socket")
+            .arg(&socket)
+            .arg("--audit")
+            .arg(scratch.join("audit"))
+            .arg("--workspace")
+            .arg(scratch.join("work"))
             .stderr(std::fs::File::create(scratch.join("stderr"))?)
             .spawn()?;
         let until = Instant::now() + Duration::from_secs(10);

@@ -230,7 +230,7 @@ impl Session<'_> {
         let id = format!("{}:{id}", self.name);
         let own = json!({"tool_name": tool, "tool_input": input, "tool_use_id": id});
         let own = self.acting(turn, own);
-        let is_process = self.stage.progress.load(SeqCst) % 32 == 0;
+        let is_process = self.stage.progress.load(SeqCst).is_multiple_of(32);
         let version = || self.stage.version.load(SeqCst);
         let (before, epoch) = (version(), self.stage.there.epoch.load(SeqCst));
         let pre = self.send("PreToolUse", is_process, &own);

@@ -22,6 +22,17 @@ pub struct Sum {
     pub daily: usize,
 }
 
+impl Sum {
+    /// For a person who runs it by hand.
+    pub fn print(&self) {
+        println!("{} calls in {} records; answered {:?}", self.calls, self.records, self.answered);
+        println!("denied by the client alone {}", self.denied_alone);
+        println!("denied by the client, and judged {}", self.denied_though_judged);
+        println!("ends that did not come in {}; findings {:?}", self.ends_lost, self.findings);
+        println!("calls of the limit that all share {}", self.daily);
+    }
+}
+
 /// The records of the log, by what they are of.
 #[derive(Default)]
 struct Ledger {
