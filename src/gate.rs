@@ -85,7 +85,8 @@ impl Gate {
         if let Some(begun) = ended.call {
             draft.call = Some(begun);
         }
-        judged.findings.extend(mode.into_iter().chain(ended.findings));
+        let not_rewritten = record::not_rewritten(&judged);
+        judged.findings.extend(mode.into_iter().chain(ended.findings).chain(not_rewritten));
         let mut beside = record::findings(&draft, &judged.findings);
         beside.extend(ended.asked.then(|| join::approval(&draft, true)));
         let (kind, took, input) = (draft.kind, started.elapsed(), judged.input);

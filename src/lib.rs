@@ -30,6 +30,7 @@ pub mod plane;
 
 pub mod author;
 pub mod service;
+pub mod wiring;
 
 pub mod doctor;
 

@@ -18,6 +18,17 @@ pub const EVENT_READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DECISION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The hook client's own deadline: below the 30 s that the wiring gives the runtime's timeout.
 pub const HOOK_DEADLINE: Duration = Duration::from_secs(20);
+/// How much more patient than the client the wiring tells the runtime to be: a client that gave up
+/// still has to be started, and to print, on a machine under load.
+pub const HOOK_TIMEOUT_MARGIN: Duration = Duration::from_secs(10);
+/// What Codex gives a hook at the end of a session, whatever its settings say.
+pub const CODEX_SESSION_END_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest deadline that the wiring takes. A person would think that the agent hangs.
+pub const HOOK_DEADLINE_MAX: Duration = Duration::from_secs(300);
+/// How long a runtime may take to say what it is: a cold start of 400 MB takes seconds.
+pub const CLIENT_SAYS_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much a runtime may say when it is asked, in bytes: what a pipe holds while it runs.
+pub const CLIENT_SAYS_BYTES_MAX: usize = 64 * 1024;
 /// Hook connections served at once; a further one waits in the listener's backlog.
 pub const HOOK_CONNECTIONS_MAX: usize = 256;
 /// What an operator may ask for instead: each connection is a descriptor, and may hold an event.
@@ -63,6 +74,9 @@ pub const PATH_DEPTH_MAX: usize = 256;
 pub const PATH_LINKS_MAX: usize = 40;
 /// Directory entries read to judge a tree; over it the tree is a maybe.
 pub const TREE_ENTRIES_MAX: usize = 200_000;
+/// A file that extends a runtime (a skill, a command), read before an edit of it is judged; over
+/// it what the file would hold is not known. Such texts go into a model's context whole.
+pub const EXTENSION_BYTES_MAX: u64 = 1 << 20;
 
 /// One shell text, in bytes. Over it the text is an unknown access of every verb.
 pub const SHELL_BYTES_MAX: usize = 64 * 1024;
@@ -184,8 +198,6 @@ pub const SESSIONS_MAX: usize = 100_000;
 pub const SESSIONS_OF_USER_MAX: usize = 50_000;
 /// Files that one prompt may mention with `@`; with more it is refused unread.
 pub const MENTIONS_MAX: usize = 4_096;
-/// The runtime's settings, or a skill of it, that changed: larger ones are refused unread.
-pub const SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Settings files whose wiring is remembered.
 pub const WIRINGS_MAX: usize = 1_024;
 /// Calls of one session that are waited for, or whose batch is. A turn has a handful at once; the

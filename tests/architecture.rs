@@ -31,6 +31,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("service", 6),
     ("doctor", 6),
     ("review", 6),
+    ("wiring", 6),
     ("cli", 7),
 ];
 
@@ -90,6 +91,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "redact", "session", "world",
         ],
     ),
+    // author: settings are written anew as policies are: in one step, with mode and owner.
+    // plane: which events of a runtime are registered is the table of the plane that answers them.
+    ("wiring", &["author", "limits", "model", "plane"]),
     // plane: it reads the hooks' table of events, and asks the sidecar as the hook client does.
     // policy: the layers of the policies that it copies for a sidecar of its own.
     ("doctor", &["audit", "limits", "model", "plane", "policy", "service"]),
@@ -99,7 +103,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "audit", "author", "doctor", "gate", "limits", "model", "plane", "policy", "redact",
-            "service", "world",
+            "service", "wiring", "world",
         ],
     ),
 ];

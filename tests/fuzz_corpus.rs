@@ -1,6 +1,8 @@
 //! Every input that the fuzz targets are known by, held again by each `cargo test`.
 #![cfg(test)]
 
+#[path = "../fuzz/targets_shared/answer.rs"]
+mod answer;
 #[path = "../fuzz/targets_shared/engine.rs"]
 mod engine;
 #[path = "../fuzz/targets_shared/event_reader.rs"]
@@ -48,6 +50,13 @@ fn every_known_host_holds() {
 #[test]
 fn every_known_reply_holds() {
     replay("reply", reply::hold);
+}
+
+#[test]
+fn every_known_answer_holds() {
+    replay("answer", |bytes| {
+        answer::hold(bytes);
+    });
 }
 
 #[test]

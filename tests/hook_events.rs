@@ -332,3 +332,46 @@ fn every_sample_of_an_event_that_tells_comes_to_nothing() {
     }
     session.sidecar.stop();
 }
+
+/// The part of the plane's page between two marks, which is written from the code.
+fn generated(mark: &str, text: &str) {
+    let path = format!("{}/src/plane/hook/README.md", env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (open, close) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
+    let (before, rest) = page.split_once(&open).unwrap();
+    let (there, after) = rest.split_once(&close).unwrap();
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, format!("{before}{open}{text}{close}{after}")).unwrap();
+    } else {
+        assert_eq!(there, text, "BLESS=1 writes it");
+    }
+}
+
+#[test]
+fn the_page_of_the_plane_is_written_from_its_tables() {
+    use toolgate::model::finding::Code;
+    use toolgate::plane::hook::events::{CLAUDE, CODEX, Event, Role, Wire};
+    let row = |event: &Event| {
+        let role = match event.role {
+            Role::Gates => "gates",
+            Role::Returns => "returns",
+            Role::Tells => "tells",
+        };
+        let wire = match event.wire {
+            Wire::Command => "yes",
+            Wire::HttpOnRequest => "HTTP",
+            Wire::Never => "no",
+        };
+        format!("| `{}` | {role} | {wire} | {} |\n", event.name, event.why)
+    };
+    let mut events = String::new();
+    for (name, table) in [("Claude Code", CLAUDE), ("Codex", CODEX)] {
+        events += &format!("\n| {name} | role | registered | what is done with it, and why |\n");
+        events += "|---|---|---|---|\n";
+        events.extend(table.iter().map(row));
+    }
+    generated("events", &(events + "\n"));
+    let row = |code: &Code| format!("| `{}` | {} |\n", code.as_str(), code.meaning());
+    let head = "\n| `details.code` | what it means |\n|---|---|\n".to_owned();
+    generated("findings", &(head + &Code::ALL.iter().map(row).collect::<String>() + "\n"));
+}

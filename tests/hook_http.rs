@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sidecar::{Sidecar, until};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -690,6 +690,34 @@ fn the_hook_socket_has_the_same_limits() {
     rest(&mut first);
     until("the first is gone", || Some(told(&crowded)).filter(|why| !why.contains("too many")));
     crowded.stop();
+}
+
+#[test]
+fn only_root_gives_a_socket_away() {
+    let scratch = tempfile::Builder::new().prefix("o").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+    let scratch = scratch.unwrap();
+    let (at, socket) = (scratch.path().display(), scratch.path().join("run/s"));
+    let (us, other) = (nix::unistd::geteuid(), nix::unistd::geteuid().as_raw() + 1);
+    let config = format!(
+        "[hook]\nsocket = \"{}\"\nowner = {other}\n[policy]\nworkspace = \"{at}/work\"\n\
+         [audit]\ndir = \"{at}/audit\"\n",
+        socket.display()
+    );
+    std::fs::write(scratch.path().join("toolgate.toml"), config).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    command.args(["serve", "--config"]).arg(scratch.path().join("toolgate.toml"));
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    if us.is_root() {
+        let owner = || std::fs::metadata(&socket).ok().map(|meta| meta.uid());
+        until("the socket is the other's", || owner().filter(|uid| *uid == other));
+        // Its directory stays ours, and the other can pass through.
+        let directory = std::fs::metadata(socket.parent().unwrap()).unwrap();
+        assert_eq!((directory.uid(), directory.mode() & 0o777), (us.as_raw(), 0o711));
+        child.kill().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(us.is_root() || told.contains("only root"), "{told}");
 }
 
 #[test]

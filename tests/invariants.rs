@@ -582,6 +582,10 @@ fn invariant_8_what_is_the_guards_own_is_not_written_though_the_policy_allows_ev
         own("work/.claude/settings.local.json"),
         own("work/.claude/hooks/x"),
         own("work/a/b/.claude/settings.json"),
+        own("work/.claude/remote-settings.json"),
+        own("work/.claude/settings.json.toolgate-20260101T000000.000Z-0123456789abcdef"),
+        own("work/agent.json.toolgate-20260101T000000.000Z-0123456789abcdef.none"),
+        own("work/.codex/config.toml.toolgate-undone-20260101T000000.000Z"),
         own("work/harmless/settings.json"),
         own("work/.codex/config.toml"),
         own("work/.codex/hooks.json"),
@@ -610,7 +614,19 @@ fn invariant_8_what_is_the_guards_own_is_not_written_though_the_policy_allows_ev
         assert_eq!(ask("NotebookEdit", path, "acceptEdits").status.code(), Some(2), "{path}");
     }
     // The policy does allow everything else.
-    for path in [own("work/a"), own("x"), "/etc/hostname".to_owned(), own("work/.claude/x.md")] {
+    let honest = [
+        "work/a",
+        "x",
+        "work/.claude/x.md",
+        "work/.claude/commands/x.md",
+        "work/.claude/agents/settings.md",
+        "work/CLAUDE.md",
+        "work/settings.json",
+        "work/.codex/prompts/x.md",
+        "work/toolgate-notes.json",
+        "work/a.json.toolgate",
+    ];
+    for path in honest.map(own).into_iter().chain(["/etc/hostname".to_owned()]) {
         assert_eq!(ask("Write", &path, "default").status.code(), Some(0), "{path}");
     }
     sidecar.stop();

@@ -16,7 +16,7 @@ mod thread;
 use crate::limits::{CALL_AGE_MAX, SESSIONS_OF_USER_MAX};
 use crate::model::call::{CallId, ToolCall, ToolName};
 use crate::model::effect::Verdict;
-use crate::model::finding::Finding;
+use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
 use crate::model::principal::{Agent, Principal};
 use crate::model::time::Moment;
@@ -110,7 +110,8 @@ impl Calls {
     /// Takes the end of a call, and says what it fits together with.
     pub fn end(&self, call: &Call<'_>, input: Option<InputDigest>, now: Moment) -> Ended {
         let Some(tool_use_id) = call.tool_use_id else { return Ended::default() };
-        let unasked = Ended { findings: vec![finding("call_without_pre", [])], ..Ended::default() };
+        let unasked =
+            Ended { findings: vec![finding(Code::CallWithoutPre, [])], ..Ended::default() };
         self.with(call.principal, now, |thread| thread.end(tool_use_id, input, now))
             .flatten()
             .unwrap_or(unasked)
@@ -217,7 +218,7 @@ impl<'a> Call<'a> {
     }
 }
 
-fn finding(code: &'static str, what: impl IntoIterator<Item = String>) -> Finding {
+fn finding(code: Code, what: impl IntoIterator<Item = String>) -> Finding {
     Finding { code, what: what.into_iter().collect() }
 }
 
@@ -226,7 +227,7 @@ fn unasked<'a>(calls: impl Iterator<Item = &'a Batched>) -> Vec<Finding> {
     calls
         .map(|call| {
             finding(
-                "batch_call_without_pre",
+                Code::BatchCallWithoutPre,
                 [call.tool.as_str().to_owned(), call.tool_use_id.clone()],
             )
         })

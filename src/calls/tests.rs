@@ -45,7 +45,7 @@ fn play(story: &str, steps: &[Step]) {
                 let ended = calls.end(&call, Some(InputDigest::of(&json!(input))), NOW);
                 assert!(ended.call.is_none_or(|call| call.0 == *id), "{story}");
                 let asked = ended.asked.then(|| "asked".to_owned());
-                let codes = ended.findings.iter().map(|finding| finding.code.to_owned());
+                let codes = ended.findings.iter().map(|finding| finding.code.as_str().to_owned());
                 (codes.chain(asked).collect::<Vec<_>>(), *expected)
             }
             Batch(ids, expected) => {
@@ -73,7 +73,7 @@ fn over(calls: &Calls, by: &Principal, ends: &Ends) -> Vec<String> {
         })
         .collect();
     said.sort();
-    said.extend(findings.iter().map(|finding| finding.code.to_owned()));
+    said.extend(findings.iter().map(|finding| finding.code.as_str().to_owned()));
     said
 }
 

@@ -4,7 +4,7 @@ use super::{Ended, InputDigest, Loose, finding, unasked};
 use crate::limits::{AGENTS_OF_SESSION_MAX, CALLS_OF_SESSION_MAX};
 use crate::model::call::{CallId, ToolName};
 use crate::model::effect::Verdict;
-use crate::model::finding::Finding;
+use crate::model::finding::{Code, Finding};
 use crate::model::principal::{Agent, Principal};
 use crate::model::time::Moment;
 use crate::model::told::Batched;
@@ -64,12 +64,12 @@ impl Thread {
         let under = self.calls.get_mut(tool_use_id).filter(|under| !under.ended)?;
         let mut findings = Vec::new();
         if under.verdict == Verdict::Deny {
-            findings.push(finding("ran_though_refused", []));
+            findings.push(finding(Code::RanThoughRefused, []));
         }
         if let (Some(judged), Some(ran)) = (under.input, input)
             && judged != ran
         {
-            findings.push(finding("input_rewritten", []));
+            findings.push(finding(Code::InputRewritten, []));
         }
         under.ended = true;
         under.since = now;
@@ -129,7 +129,7 @@ impl Thread {
             self.modes.insert(id.to_owned(), mode.to_owned());
         }
         let before = before.filter(|before| before != mode)?;
-        Some(finding("permission_mode_changed", [before, mode.to_owned()]))
+        Some(finding(Code::PermissionModeChanged, [before, mode.to_owned()]))
     }
 
     /// The one that nothing is waited for any more, or else the one that began first.

@@ -19,12 +19,18 @@ pub struct Tool {
     /// Arguments that name a path written.
     #[serde(default)]
     pub write: Vec<String>,
+    /// How the arguments give the text that is written.
+    #[serde(default)]
+    pub text: Option<Text>,
     /// Arguments that are a shell command.
     #[serde(default)]
     pub shell: Vec<String>,
     /// Arguments that are a URL.
     #[serde(default)]
     pub connect: Vec<String>,
+    /// Arguments that are a patch of files, as Codex's `apply_patch` takes it.
+    #[serde(default)]
+    pub patch: Vec<String>,
     /// The paths are read with everything below them.
     #[serde(default)]
     pub tree: bool,
@@ -40,6 +46,18 @@ pub struct Tool {
     /// Arguments that the tool's schema lets a call leave out: then they are not there, for sure.
     #[serde(default)]
     pub omittable: Vec<String>,
+}
+
+/// How a tool's arguments give the text that a file will hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Text {
+    /// `content` is all of it.
+    Whole,
+    /// `new_string` takes the place of `old_string`, everywhere with `replace_all`.
+    Edit,
+    /// `edits`, each as that, one after another.
+    Edits,
 }
 
 /// What an absent argument stands for.
@@ -104,7 +122,8 @@ mod tests {
     #[test]
     fn every_transparent_tool_is_described() {
         for name in TRANSPARENT {
-            assert!(tool(Runtime::Claude, name).is_some(), "{name}");
+            let known = |runtime| tool(runtime, name).is_some();
+            assert!(known(Runtime::Claude) || known(Runtime::Codex), "{name}");
         }
     }
 }

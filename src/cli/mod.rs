@@ -5,6 +5,7 @@ mod audit;
 mod demo;
 mod doctor;
 mod health;
+mod init;
 mod label;
 mod man;
 mod metrics;
@@ -52,6 +53,8 @@ enum Command {
     /// Set or remove a label of a session
     #[command(subcommand)]
     Label(label::Command),
+    /// Wires a runtime to the guard: shows the change, keeps a backup, and --undo takes it back
+    Init(init::Arguments),
     /// The hook client: an event on stdin, the runtime's own answer on stdout
     Hook(Hook),
     /// For the person who writes policy
@@ -125,6 +128,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::DoctorStage(arguments) => return doctor::stage(&arguments),
         Command::Label(command) => label::run(&command),
+        Command::Init(arguments) => init::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Hook(Hook { runtime, socket, server_uid, deadline }) => {

@@ -45,6 +45,19 @@ const PAGES: &[Page] = &[
         exit: ASKS,
     },
     Page {
+        command: "init",
+        examples: &[
+            ("Claude Code on this machine", "toolgate init claude"),
+            (
+                "an image that has no client yet",
+                "toolgate init claude --managed --root img --server-uid 9 --no-client-check",
+            ),
+            ("the way back", "toolgate init claude --undo"),
+        ],
+        exit: "0 wired, or nothing to do, 1 nothing was written: --dry-run would change something, \
+               or the answer was no, 2 could not run",
+    },
+    Page {
         command: "metrics",
         examples: &[
             ("what it counts", "toolgate metrics"),

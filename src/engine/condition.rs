@@ -4,7 +4,7 @@
 
 use super::short::Short;
 use crate::model::access::{Access, Status, Target};
-use crate::model::facts::Facts;
+use crate::model::facts::{Brought, Facts};
 use crate::model::json::Json;
 use crate::model::principal::Agent;
 use crate::model::truth::Truth;
@@ -43,6 +43,8 @@ fn holds(condition: &Condition, facts: &Facts, access: Option<&Access>) -> Truth
             None => Truth::Maybe,
         },
         Condition::Exit(test) => exit(test, facts, access),
+        // What was not seen is taken for the worst: it is never too late for a person to do it.
+        Condition::Brings => Truth::from(facts.brought != Brought::Nothing),
         Condition::Pinned => Truth::Maybe,
     }
 }

@@ -5,7 +5,7 @@ use super::judge::{Listener, judge};
 use super::limits::{self, Draw, Taken};
 use super::marks::marks;
 use super::output::output_obligations;
-use super::reason::reason;
+use super::reason::{reason, reason_after};
 use super::told::Told;
 use crate::limits::ACCESSES_MAX;
 use crate::model::access::{Access, Certainty, Verb};
@@ -24,8 +24,8 @@ use std::collections::HashMap;
 /// Before the tool runs, every access is judged. After it, the call has happened: only its output
 /// is, and what it does to the session's labels.
 pub fn decide(policy: &Policy, facts: &Facts, redactor: &Redactor) -> Decision {
-    if let Phase::Post { output, .. } = &facts.call.phase {
-        return after(policy, facts, output, redactor);
+    if let Phase::Post { output, failed, .. } = &facts.call.phase {
+        return after(policy, facts, (output, *failed), redactor);
     }
     decide_heard(policy, facts, ()).0
 }
@@ -349,7 +349,7 @@ pub(super) fn unattended(verdict: Verdict, policy: &Policy) -> Verdict {
 fn after(
     policy: &Policy,
     facts: &Facts,
-    output: &crate::model::json::Json,
+    (output, failed): (&crate::model::json::Json, bool),
     redactor: &Redactor,
 ) -> Decision {
     let found = output_obligations(policy, facts, output, redactor);
@@ -368,6 +368,6 @@ fn after(
         capture: found.capture.unwrap_or(CaptureLevel::Redacted),
         policy: policy.id.clone(),
     };
-    decision.reason = reason(&decision);
+    decision.reason = reason_after(&decision, failed);
     decision
 }

@@ -16,7 +16,7 @@ use crate::model::call::Phase;
 use crate::model::decision::Decision;
 use crate::model::doubt::Doubt;
 use crate::model::effect::{Effect, Verdict};
-use crate::model::facts::Facts;
+use crate::model::facts::{Brought, Facts};
 use crate::model::json::Json;
 use crate::model::path::Real;
 use crate::model::principal::Agent;
@@ -402,7 +402,16 @@ fn of_condition(condition: &Condition, truth: Truth, facts: &Facts) -> Condition
             plain("permission_mode", facts.call.permission_mode.clone())
         }
         Condition::Exit(_) => plain("result.exit", facts.exit.map(|exit| exit.to_string())),
+        Condition::Brings => plain("what it writes", Some(brought(facts.brought).to_owned())),
         Condition::Pinned => plain("pin", None),
+    }
+}
+
+fn brought(brought: Brought) -> &'static str {
+    match brought {
+        Brought::Nothing => "brings no command of its own",
+        Brought::Commands => "brings commands or hooks",
+        Brought::Unseen => "cannot be seen",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Why, in one or two sentences: for the agent, which should do better, and for the log.
 
 use crate::model::access::{Access, Certainty, Target};
-use crate::model::decision::{Basis, Decision, Fired, Judged, Obligation};
+use crate::model::decision::{Basis, Decision, Fired, Judged};
 use crate::model::effect::{Effect, Verdict};
 use crate::model::path::{PathTarget, Real};
 use crate::model::truth::Truth;
@@ -9,14 +9,20 @@ use crate::model::truth::Truth;
 /// How much of a target is shown.
 const TARGET_CHARS_MAX: usize = 120;
 
-pub(super) fn reason(decision: &Decision) -> String {
-    let replaced = decision.obligations.iter().find_map(|obligation| match obligation {
-        Obligation::ReplaceOutput { because, .. } => Some(because),
-        Obligation::ReplaceInput(_) | Obligation::Mark { .. } | Obligation::Unmark(_) => None,
-    });
-    if let Some(because) = replaced {
-        return format!("the output was redacted: {}", because.join(", "));
+/// Why, for what came back. The output of a failed call is shown by the runtime whatever it is
+/// answered, so nothing is claimed of it.
+pub(super) fn reason_after(decision: &Decision, failed: bool) -> String {
+    match decision.replaced_output() {
+        Some((_, because)) if failed => format!(
+            "the output should be redacted, but a failed call's cannot be: {}",
+            because.join(", ")
+        ),
+        Some((_, because)) => format!("the output was redacted: {}", because.join(", ")),
+        None => reason(decision),
     }
+}
+
+pub(super) fn reason(decision: &Decision) -> String {
     match decision.verdict {
         Verdict::Allow => match enforced(decision).find(|fired| fired.effect == Effect::Allow) {
             Some(rule) => format!("allowed by `{}`", rule.id),

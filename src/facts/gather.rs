@@ -1,10 +1,13 @@
 //! Where the facts of one call are gathered.
 
+use super::brought::brought;
 use super::commands;
 use super::narrow::Narrow;
+use super::patch::{self, Step};
 use super::paths;
 use super::place::Place;
 use crate::catalogue::tool::{Absent, Tool, tool};
+use crate::limits::ACCESSES_MAX;
 use crate::model::access::{Access, Target, Verb};
 use crate::model::call::{Phase, ToolCall};
 use crate::model::doubt::Doubt;
@@ -37,6 +40,7 @@ pub fn gather(call: ToolCall, taught: &[ToolRow], place: &Place<'_>) -> Facts {
     let mut accesses = gatherer.accesses;
     paths::settle(&mut accesses);
     Facts {
+        brought: brought(&call, known, &accesses, place),
         described: known.is_some(),
         omittable: known.map(|tool| tool.omittable.as_slice()).unwrap_or_default(),
         exit: exit(&call),
@@ -90,6 +94,28 @@ impl Gatherer<'_> {
         let tree = tool.tree.then(|| narrow.unwrap_or_else(Narrow::nothing_left_out));
         for (verb, name) in tool.arguments() {
             self.argument(verb, name, tool.optional.get(name).copied(), tree.as_ref());
+        }
+        for name in &tool.patch {
+            self.patch(name);
+        }
+    }
+
+    /// An argument that is a patch.
+    fn patch(&mut self, name: &str) {
+        let Some(text) = self.call.input.get(name).and_then(Json::as_str) else {
+            return self
+                .accesses
+                .push(Access::unknown(Verb::Write, Doubt::Argument(name.to_owned())));
+        };
+        for step in patch::read(text) {
+            match step {
+                Step::Path(verb, path) => self.access(verb, path, None),
+                Step::Doubt(doubt) => self.accesses.push(Access::unknown(Verb::Write, doubt)),
+            }
+            // So many are refused unread.
+            if self.accesses.len() > ACCESSES_MAX {
+                return;
+            }
         }
     }
 

@@ -3,9 +3,12 @@
 //! `gather` never fails and never leaves anything out in silence: what it does not understand
 //! becomes an access with a doubt, and the policy says what that costs.
 
+mod brought;
 pub mod commands;
+mod extension;
 pub mod gather;
 mod narrow;
+mod patch;
 pub mod paths;
 mod place;
 

@@ -6,7 +6,7 @@ use super::{Gate, record};
 use crate::audit::AuditError;
 use crate::calls::{Call, Ended, InputDigest, Loose};
 use crate::model::effect::Verdict;
-use crate::model::finding::Finding;
+use crate::model::finding::{Code, Finding};
 use crate::model::principal::Principal;
 use crate::model::record::{Durability, Kind, Record};
 use crate::model::told::{Ends, Told};
@@ -127,7 +127,7 @@ fn over(principal: Principal, one: Loose) -> Vec<Record> {
         // Whoever was asked said no, or else it would have run.
         Verdict::Ask if !missed => vec![approval(&ended, false)],
         Verdict::Ask | Verdict::Allow if !not_run => {
-            record::findings(&ended, &[Finding { code: "no_end", what: Vec::new() }])
+            record::findings(&ended, &[Finding { code: Code::NoEnd, what: Vec::new() }])
         }
         Verdict::Ask | Verdict::Allow | Verdict::Defer | Verdict::Deny => Vec::new(),
     };

@@ -9,7 +9,7 @@ use crate::facts::{Place, gather};
 use crate::model::call::{Phase, ToolCall};
 use crate::model::decision::{Decision, PolicyId};
 use crate::model::effect::Verdict;
-use crate::model::finding::Finding;
+use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
 use crate::model::session::Session;
 use crate::model::time::Moment;
@@ -90,7 +90,7 @@ fn unfit(
     world: &dyn World,
     bound: &Bound,
 ) -> Option<String> {
-    if ended.findings.iter().any(|finding| finding.code == "ran_though_refused") {
+    if ended.findings.iter().any(|finding| finding.code == Code::RanThoughRefused) {
         return Some("this call was refused, and ran all the same".to_owned());
     }
     let before = ToolCall { phase: Phase::Pre, ..call.clone() };

@@ -9,6 +9,7 @@
 use crate::audit::{AuditError, Receipt};
 use crate::model::decision::{Decision, Obligation};
 use crate::model::effect::Verdict;
+use crate::model::json::Json;
 
 /// The answer of the gate.
 #[derive(Debug)]
@@ -78,6 +79,12 @@ impl Permit {
     #[must_use]
     pub fn obligations(&self) -> &[Obligation] {
         &self.decision.obligations
+    }
+
+    /// What is to stand in the place of an output, and because of what.
+    #[must_use]
+    pub fn replaced_output(&self) -> Option<(&Json, &[String])> {
+        self.decision.replaced_output()
     }
 
     /// The decision's place in the log.

@@ -1,18 +1,24 @@
 //! The record of a decision: what was asked and what was decided.
 //!
 //! Arguments and outputs are redacted here; the journal redacts every other text as it writes it.
+//! An output stands in the log as the policy wants it shown, also where nobody can enforce that:
+//! what a policy takes out of an output must not be kept here instead.
 
 use super::judge::Judged;
 use crate::model::access::Verb;
 use crate::model::call::{Phase, ToolCall};
 use crate::model::decision::Decision;
 use crate::model::effect::Verdict;
-use crate::model::finding::Finding;
+use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
-use crate::model::record::{Durability, Kind, Record};
-use crate::redact::Redactor;
+use crate::model::record::{Capture, Durability, Kind, Record};
+use crate::redact::withhold::withhold;
+use crate::redact::{DIGEST_ONLY, Redactor, TOO_LONG};
 use crate::session::Held;
 use std::time::Duration;
+
+/// What the record of a failed call says if its output should have been another.
+const NOT_ENFORCED: &str = "the runtime cannot rewrite a failed call's output";
 
 /// What is known of a call before it is judged; it stands even if judging fails.
 pub(super) fn draft(call: &ToolCall) -> Record {
@@ -48,7 +54,10 @@ pub(super) fn complete(
             Phase::Pre => record.input = capture(&call.input),
             Phase::Post { output, duration_ms, failed } => {
                 record.details.push(("failed", failed.into()));
-                record.output = capture(&output);
+                if failed && decision.replaced_output().is_some() {
+                    record.details.push(("not_enforced", NOT_ENFORCED.into()));
+                }
+                record.output = Some(shown(&output, &decision, redactor));
                 record.details.extend(duration_ms.map(|ms| ("duration_ms", ms.into())));
             }
         }
@@ -60,12 +69,43 @@ pub(super) fn complete(
     (record, decision, held)
 }
 
-/// One record for each thing that does not agree, of the call that `draft` is of.
+/// An output as it went to the model, or should have.
+fn shown(output: &Json, decision: &Decision, redactor: &Redactor) -> Capture {
+    let capture = |value: &Json| redactor.capture(value, decision.capture);
+    let replaced = match (decision.verdict, decision.replaced_output()) {
+        (Verdict::Deny, _) => {
+            // Nothing of it was shown, and no rule was asked what may be kept.
+            let mut nothing = output.clone();
+            withhold(&mut nothing, "[withheld]");
+            capture(&nothing)
+        }
+        (Verdict::Allow | Verdict::Ask | Verdict::Defer, Some((replaced, _))) => capture(replaced),
+        (Verdict::Allow | Verdict::Ask | Verdict::Defer, None) => return capture(output),
+    };
+    // How long it was, and where secrets stood, is told of what came back.
+    let Capture { bytes, mut redactions, .. } = capture(output);
+    redactions.retain(|one| ![TOO_LONG, DIGEST_ONLY].contains(&one.detector.as_str()));
+    for one in replaced.redactions {
+        if !redactions.contains(&one) {
+            redactions.push(one);
+        }
+    }
+    Capture { value: replaced.value, bytes, redactions }
+}
+
+/// What a rule took out of a failed call's output, which no runtime lets us rewrite.
+pub(super) fn not_rewritten(judged: &Judged) -> Option<Finding> {
+    let failed = matches!(judged.call.as_ref()?.phase, Phase::Post { failed: true, .. });
+    let (_, because) = judged.decision.replaced_output().filter(|_| failed)?;
+    Some(Finding { code: Code::OutputNotRewritten, what: because.to_vec() })
+}
+
+/// One record for each thing that does not agree, of the event that `draft` is of.
 pub(super) fn findings(draft: &Record, found: &[Finding]) -> Vec<Record> {
     let record = |finding: &Finding| Record {
         kind: Kind::Finding,
         details: vec![
-            ("code", finding.code.into()),
+            ("code", finding.code.as_str().into()),
             ("what", finding.what.iter().map(String::as_str).collect()),
         ],
         ..draft.clone()

@@ -32,6 +32,17 @@ pub struct Decision {
     pub policy: PolicyId,
 }
 
+impl Decision {
+    /// What is to stand in the place of an output, and because of what.
+    #[must_use]
+    pub fn replaced_output(&self) -> Option<(&Json, &[String])> {
+        self.obligations.iter().find_map(|obligation| match obligation {
+            Obligation::ReplaceOutput { output, because } => Some((output, because.as_slice())),
+            Obligation::ReplaceInput(_) | Obligation::Mark { .. } | Obligation::Unmark(_) => None,
+        })
+    }
+}
+
 /// What a verdict rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {

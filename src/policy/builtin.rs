@@ -1,6 +1,6 @@
 //! What the language brings along: lists, packs, and the floor that no policy can switch off.
 
-use super::condition::Conditions;
+use super::condition::{Condition, Conditions};
 use super::pattern::connect::ConnectPattern;
 use super::pattern::exec::ExecPattern;
 use super::pattern::path::PathPattern;
@@ -120,6 +120,14 @@ pub const TRANSPARENT: &[&str] = &[
     "ListAgents",
     "ReportFindings",
     "ToolSearch",
+    // Codex's.
+    "apply_patch",
+    "view_image",
+    "spawn_agent",
+    "collaborationspawn_agent",
+    "get_goal",
+    "create_goal",
+    "update_goal",
 ];
 
 /// Tools of the runtimes that are not transparent: known by name, for messages only.
@@ -231,19 +239,48 @@ pub struct Protected {
     pub secrets: Vec<AbsPath>,
 }
 
-/// Files that switch a runtime's hooks on and off, wherever they lie, there or not
-/// (CVE-2026-25725 is a missing one that was not protected).
+/// Files that switch a runtime's hooks on and off, or that name programs which it starts by itself,
+/// wherever they lie, there or not (CVE-2026-25725 is a missing one that was not protected).
 const WIRING: &[&str] = &[
     "**/.claude/settings.json",
     "**/.claude/settings.local.json",
     "**/.claude/settings.*.json",
+    // Where the client keeps what an organisation's server has told it.
+    "**/.claude/remote-settings.json",
     "**/.claude/hooks/",
+    "**/.claude/plugins/",
+    "**/.claude.json",
+    "**/.mcp.json",
+    "**/.lsp.json",
+    "**/hooks/hooks.json",
     "/etc/claude-code/",
-    "**/.codex/config.toml",
+    "**/.codex/*.toml",
     "**/.codex/hooks.json",
-    "**/.codex/requirements.toml",
+    "**/.codex/hooks/",
+    "**/.codex/agents/",
+    "**/.codex/plugins/",
+    "**/.codex/rules/",
+    "**/.agents/plugins/",
     "/etc/codex/",
+    // What `toolgate init --undo` puts back, wherever the settings lie.
+    "**/*.json.toolgate-*",
+    "**/*.toml.toolgate-*",
 ];
+
+/// What extends a runtime, and may hold commands that it runs with no hook asked: agents may write
+/// these as long as it is seen that they hold none. A directory of these that becomes a link
+/// elsewhere would be written unseen, so the same is asked of it.
+const EXTENSIONS: &[&str] = &[
+    "**/.claude/skills/",
+    "**/.claude/commands/",
+    "**/.claude/agents/",
+    "**/.claude-plugin/",
+    "**/.codex/skills/",
+    "**/.codex/prompts/",
+];
+
+/// The directories that hold the wiring and the extensions: turned into links, they are elsewhere.
+const HOLDERS: &[&str] = &["**/.claude", "**/.codex"];
 
 /// What an operator tells a running guard. Where the agent is the same user, the guard's own
 /// program would be its way to the admin socket.
@@ -283,6 +320,7 @@ pub fn floor(protected: &Protected, anchors: &Anchors) -> Vec<Rule> {
             writes(WIRING.iter().copied().filter_map(path).collect()),
             "This file switches the guard on and off. Ask the person you work for to change it.",
         ),
+        extension(&path),
         built_in(
             "toolgate:socket",
             Targets::Connect { matches: sockets.collect(), unless: Vec::new() },
@@ -294,6 +332,20 @@ pub fn floor(protected: &Protected, anchors: &Anchors) -> Vec<Rule> {
             "Only the person who runs the guard may tell it what to do.",
         ),
     ]
+}
+
+/// The one rule of the floor that looks at what is written.
+fn extension(path: &dyn Fn(&str) -> Option<PathPattern>) -> Rule {
+    let trees = EXTENSIONS.iter().filter_map(|text| path(text));
+    let holders = HOLDERS.iter().filter_map(|text| path(text)).map(PathPattern::alone);
+    let matches = trees.chain(holders).collect();
+    let rule = built_in(
+        "toolgate:extension",
+        Targets::Paths { verbs: vec![Verb::Write], matches, unless: Vec::new() },
+        "The runtime may run what stands there without asking the guard. Write it with Write or \
+         Edit, without inline shell commands, hooks and servers; a person adds those.",
+    );
+    Rule { when: Conditions { rest: vec![Condition::Brings], ..Conditions::default() }, ..rule }
 }
 
 fn built_in(id: &str, targets: Targets, why: &str) -> Rule {

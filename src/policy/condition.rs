@@ -30,6 +30,8 @@ pub enum Condition {
     PermissionMode(Test),
     /// The command's exit status, once it ran.
     Exit(Test),
+    /// What is written may make the runtime run something by itself. Only the floor asks it.
+    Brings,
     /// The tool is the one that was pinned, which nothing checks yet: always a maybe, so that it
     /// adds a question and never answers one.
     Pinned,

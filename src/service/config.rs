@@ -57,6 +57,8 @@ pub struct Hook {
     pub mounts: Vec<PathBuf>,
     /// The agent's home directory.
     pub home: Option<PathBuf>,
+    /// Settings of runtimes that lie where no name tells what they are (`$CLAUDE_CONFIG_DIR`).
+    pub wiring: Vec<PathBuf>,
 }
 
 /// Whose files a listener's paths name.
@@ -144,6 +146,7 @@ impl std::default::Default for Hook {
             world: None,
             mounts: Vec::new(),
             home: None,
+            wiring: Vec::new(),
         }
     }
 }

@@ -21,7 +21,8 @@ pub struct Own {
 }
 
 impl Own {
-    /// The policy's files, the configuration, the log, this program, the sockets and the token.
+    /// The policy's files, the configuration, the log, this program, the wiring that is named, the
+    /// sockets and the token.
     ///
     /// # Errors
     /// If the hook and the admin socket would be one, or the HTTP listener's address is wrong.
@@ -34,7 +35,8 @@ impl Own {
         let program = std::env::current_exe().ok();
         let files = places.paths();
         let files = files.iter().map(PathBuf::as_path);
-        let paths = files.chain(config_file).chain([audit]).chain(program.as_deref());
+        let wiring = config.hook.wiring.iter().map(PathBuf::as_path);
+        let paths = files.chain(config_file).chain([audit]).chain(program.as_deref()).chain(wiring);
         let mut sockets = vec![config.hook.socket.clone(), config.admin_socket()?];
         if let Some(Address::Unix(socket)) = config.http.address()? {
             sockets.push(socket);
@@ -143,5 +145,15 @@ mod tests {
         let paths = vec![root.join("circle"), root.join("none")];
         let own = Own { paths, sockets: vec![], secrets: vec![] };
         assert_eq!(own.protected().paths, [at("circle"), at("none")]);
+    }
+
+    #[test]
+    fn wiring_that_no_name_tells_is_held_where_it_is_named() {
+        let scratch = tempfile::tempdir().unwrap();
+        let settings = scratch.path().canonicalize().unwrap().join("agent/settings.json");
+        let text = format!("[hook]\nwiring = [{settings:?}]\n");
+        let config: Config = toml::from_str(&text).unwrap();
+        let own = Own::of(&config, &Places::default(), None, Path::new("/a")).unwrap();
+        assert!(own.protected().paths.contains(&absolute(&settings).unwrap()));
     }
 }

@@ -7,7 +7,7 @@ use super::store::{Asked, Held, Outcome, Store};
 use super::user::{Late, Remembered, State};
 use crate::limits::LABELS_OF_CALL_MAX;
 use crate::model::decision::{Decision, Obligation};
-use crate::model::finding::Finding;
+use crate::model::finding::{Code, Finding};
 use crate::model::session::Session;
 use crate::model::time::Moment;
 use crate::policy::Policy;
@@ -53,7 +53,7 @@ impl Store {
             None => {
                 let closed = Change { closed: true, ..Change::new(asked.key, change.seq, now) };
                 change = Change { output_bytes, ..closed };
-                findings.push(Finding { code: "session_closed", what: Vec::new() });
+                findings.push(Finding { code: Code::SessionClosed, what: Vec::new() });
                 change.to_json()
             }
         };
@@ -113,7 +113,7 @@ impl Store {
             (change.marked, change.unmarked) = (Vec::new(), Vec::new());
         }
         if change.closed {
-            findings.push(Finding { code: "session_closed", what: Vec::new() });
+            findings.push(Finding { code: Code::SessionClosed, what: Vec::new() });
         }
         if !proved.is_empty() {
             match self.prove(state, asked, ended, proved, change) {
@@ -137,10 +137,10 @@ impl Store {
             some.filter_map(|label| kept_or_every_key(label, &self.redactor)).collect()
         };
         if !asked.proven {
-            return Err(Finding { code: "proof_from_unproven_sender", what: names(&proved) });
+            return Err(Finding { code: Code::ProofFromUnprovenSender, what: names(&proved) });
         }
         let Some((_, call)) = ended.filter(|(_, call)| call.proven) else {
-            return Err(Finding { code: "proof_without_admitted_call", what: names(&proved) });
+            return Err(Finding { code: Code::ProofWithoutAdmittedCall, what: names(&proved) });
         };
         let taken = |label: &str| change.unmarked.iter().any(|taken| takes(taken, label));
         let stands = |label: &String| {
@@ -155,7 +155,7 @@ impl Store {
             state.labels.has_room_for(&new)
         });
         if proved.len() < all || proved.len() > room || !fits {
-            return Err(Finding { code: "proof_not_kept", what: Vec::new() });
+            return Err(Finding { code: Code::ProofNotKept, what: Vec::new() });
         }
         change.proved = proved;
         Ok(())

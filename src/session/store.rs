@@ -10,7 +10,7 @@ use crate::limits::{LABELS_OF_CALL_MAX, LIMITS_OF_CALL_MAX, SESSIONS_MAX, TRANSC
 use crate::model::call::ToolCall;
 use crate::model::decision::{Decision, Obligation};
 use crate::model::effect::Verdict;
-use crate::model::finding::Finding;
+use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
 use crate::model::path::AbsPath;
 use crate::model::principal::Sender;
@@ -254,7 +254,7 @@ impl Store {
             && read.is_less_than(&told)
         {
             let what = format!("{} of {} turns", read.turns, told.turns);
-            findings.push(Finding { code: "transcript_rewound", what: vec![what] });
+            findings.push(Finding { code: Code::TranscriptRewound, what: vec![what] });
         }
         let view = memory.view(session, (policy, &places), now, asked.transcript.as_ref());
         let before = Before::of(&view, !policy.budgets.is_empty());

@@ -113,7 +113,7 @@ impl Bench {
         let Outcome { decision, state, findings, held } = outcome;
         self.written.push(Record { state, ..Record::new(Kind::ToolPre) });
         held.keep();
-        (decision, findings.iter().map(|finding| finding.code).collect())
+        (decision, findings.iter().map(|finding| finding.code.as_str()).collect())
     }
 
     fn before(&mut self, session: &str, id: &str, sender: Sender, does: Vec<Obligation>) {

@@ -33,7 +33,8 @@ pub trait World: Send + Sync {
     /// A doubt, if it is no directory, cannot be read, or has more than a bound.
     fn list(&self, directory: &AbsPath) -> Result<Vec<Entry>, Doubt>;
 
-    /// Opens a regular file for reading: what the runtime keeps of itself, never what a call names.
+    /// Opens a regular file for reading: what the runtime keeps of itself, or would run by itself;
+    /// never the data that a call names.
     ///
     /// # Errors
     /// A doubt, if it is none, is a link, or is not the agent's as far as is known here.

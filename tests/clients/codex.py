@@ -30,6 +30,8 @@ SCRIPT_MODEL = "gpt-6-sol"
 # A model that is not in Codex's list is offered MCP tools and subagents in the open.
 UNKNOWN_MODEL = "scripted-model"
 
+USUAL = ("--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox")
+
 EVENTS = (
     "PreToolUse",
     "PermissionRequest",
@@ -148,8 +150,14 @@ class Home:
 
     def exec(self, *options, prompt="play the script", env=None, within=()):
         """One session without a person, in the mode that asks for nothing."""
-        argv = [*within, self.binary, "exec", "--json", "--skip-git-repo-check"]
-        argv += ["--dangerously-bypass-approvals-and-sandbox", "-C", self.work, *options, prompt]
+        argv = ["-C", self.work, *options, prompt]
+        return self.run([*within, self.binary, "exec", *USUAL, *argv], env)
+
+    def resume(self, prompt="play the script"):
+        """The last session, taken up again."""
+        return self.run([self.binary, "exec", "resume", "--last", *USUAL, prompt])
+
+    def run(self, argv, env=None):
         done = subprocess.run(
             [str(word) for word in argv],
             env=self.environment() | (env or {}),

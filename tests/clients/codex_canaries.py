@@ -39,6 +39,8 @@ def parts(data):
     for kind in ("", *MODELS):
         yield lambda place, check, kind=kind: tools(place, check, data, kind)
     yield unhooked_shell
+    yield shell_of_hooks
+    yield reread
     yield trust
 
 
@@ -189,6 +191,54 @@ def unhooked_shell(place, check):
         outputs = [event["tool_response"] for event in hook.events("PostToolUse")]
         unseen = "first-output" in model.said_to_model() and "first-output" not in str(outputs)
         check("unhooked.output-in-between", unseen, outputs)
+
+
+def shell_of_hooks(place, check):
+    """A shell starts the hook: what its files and its environment may do to that."""
+    home = place.home
+    hook = Table(place, {"answers": table()["answers"]}, "hook", {"PreToolUse:": DENY})
+    wired = codex.every(["PreToolUse"], hook.handler())
+    ends = place.directory / "ends"
+    ends.write_text("exit 0\n")
+    for name in (".bash_profile", ".bashrc", ".profile"):
+        (home.codex.parent / name).write_text("exit 0\n")
+    rows = [
+        ("login-files", {}, "blocked"),
+        ("other-shell", {"SHELL": "/bin/false"}, "blocked"),
+        ("bash-env", {"BASH_ENV": str(ends)}, "unasked"),
+    ]
+    for name, env, wanted in rows:
+        before = len(hook.events())
+        # Nothing that the shell of a tool would trip over: only the hook is looked at.
+        with codex.model([codex.patch("*** Add File: ran\n+x")]) as model:
+            home.configure(model, wired)
+            home.exec(env=env)
+        asked = len(hook.events()) > before
+        seen = "unasked" if home.there("ran") and not asked else "blocked"
+        check(f"shell.{name}", seen == wanted, f"{seen}: {model.outputs}")
+        (home.work / "ran").unlink(missing_ok=True)
+
+
+def reread(place, check):
+    """Hooks are read once; the next session reads what was written meanwhile."""
+    home = place.home
+    off = "printf '[features]\\nhooks = false\\n' >> "
+    rows = [
+        ("hooks-removed", f"rm {home.hooks_file}", "runs"),
+        ("feature-off", f"{off}{home.codex}/config.toml", "runs"),
+    ]
+    for name, command, afterwards in rows:
+        (home.work / "ran").unlink(missing_ok=True)
+        hook = Table(place, {"answers": table()["answers"]}, name, {"PreToolUse:ran": DENY})
+        touch = codex.shell("touch ran # case-ran")
+        with codex.model([codex.shell(f"{command}; sleep 3")], [touch]) as model:
+            home.configure(model, codex.every(["PreToolUse"], hook.handler()))
+            home.exec()
+            check(f"reread.{name}.same-session", not home.there("ran"), model.outputs)
+            model.go_on([touch])
+            home.resume()
+        seen = "runs" if home.there("ran") else "blocked"
+        check(f"reread.{name}.next-session", seen == afterwards, model.outputs)
 
 
 def trust(place, check):

@@ -1,8 +1,7 @@
-"""Codex with toolgate as its hook: what is denied, what runs, and every way to fail."""
+"""Codex with toolgate as its hook: what is denied, what runs, and what comes back."""
 
 import os
 import secrets
-import socket
 import sys
 import threading
 
@@ -11,7 +10,8 @@ import codex_canaries
 import rig
 import sdk_place
 
-DEADLINE_MS = 2000
+# Long enough for a debug build on a busy machine.
+DEADLINE_MS = 20_000
 # The managed settings, in a mount namespace of their own: this machine's /etc stays as it is.
 OVER_ETC = """\
 mount -t tmpfs none "$1" && mkdir "$1/new" "$1/work" && cp -R "$2" "$1/new/codex" &&
@@ -25,30 +25,47 @@ def parts():
     yield calls
     yield script_calls
     yield other_tools
+    yield mcp_tools
     yield where_it_runs
     yield left_running
+    yield left_running_by_default
     yield outputs
     yield script_outputs
     yield asked
     yield rewritten
-    yield story
     yield managed
-    for name, fail in FAILURES.items():
-        yield lambda place, check, name=name, fail=fail: failure(place, check, name, fail)
+    yield own_settings
+    yield subagents
+    yield resumed
+    yield large
 
 
 def wire(sidecar, deadline_ms=DEADLINE_MS):
-    """The hooks that `toolgate init codex` writes, as a hooks.json."""
+    """Hooks for every event, as a hooks.json, where a case wants other ones than `init` writes."""
     handler = codex.handler(*sidecar.hook("codex", deadline_ms))
     return codex.every(codex.EVENTS, handler)
 
 
-def start(place, *turns, hooks=None, **configured):
-    """A sidecar, and a model whose client is wired to it."""
+def start(place, *turns, deadline_ms=DEADLINE_MS, **configured):
+    """A sidecar, and a model whose client is wired to it by `toolgate init codex`."""
     sidecar = sdk_place.Sidecar(place).start()
     model = codex.model(*turns)
-    place.home.configure(model, hooks or wire(sidecar), **configured)
+    place.home.configure(model, None, **configured)
+    if init(place, sidecar, "--yes", "--deadline", deadline_ms) is None:
+        place.home.configure(model, wire(sidecar, deadline_ms), **configured)
     return sidecar, model
+
+
+def init(place, sidecar, *options):
+    """What `toolgate init codex` says; None of a toolgate that has no `init` yet."""
+    argv = [sidecar.toolgate, "init", "codex", "--socket", sidecar.socket, *options]
+    argv += ["--server-uid", os.getuid(), "--no-client-check"]
+    code, out, error = rig.run(argv, env=place.home.environment(), cwd=place.work)
+    if "unrecognized subcommand" in error:
+        return None
+    if code != 0:
+        raise rig.RigError(f"init: {error}")
+    return out
 
 
 def probe():
@@ -111,10 +128,8 @@ def other_tools(place, check):
         [codex.shell(f"apply_patch <<'E'\n*** Begin Patch\n*** Add File: {outside}\n+t\n"
                      "*** End Patch\nE")],
         [{"name": "view_image", "arguments": {"path": "/etc/hostname"}}],
-        [{"name": "echo", "namespace": "mcp__probe", "arguments": {"text": "mcp-ran"}}],
-        [{"name": "read_mcp_resource", "arguments": {"server": "probe", "uri": "probe://a"}}],
     ]  # fmt: skip
-    _, model = start(place, *turns[:5])
+    _, model = start(place, *turns)
     with model:
         place.home.exec()
     check("tools.patch", place.home.there("patched.txt"), model.outputs)
@@ -122,11 +137,17 @@ def other_tools(place, check):
     check("tools.patch-up", not (place.work.parent / "up.txt").exists(), model.outputs)
     told = model.outputs.get("call_00_004_00", "")
     check("tools.image-outside", "blocked by PreToolUse hook" in told, told)
-    with codex.model(*turns[5:]) as model:
-        hooks = place.home.hooks_file.read_text()
-        place.home.configure(model, None, extra=probe(), name=codex.UNKNOWN_MODEL)
-        place.home.hooks_file.write_text(hooks)
-        place.home.exec(codex_canaries.BYPASS)
+
+
+def mcp_tools(place, check):
+    """What an MCP server offers."""
+    turns = [
+        [{"name": "echo", "namespace": "mcp__probe", "arguments": {"text": "mcp-ran"}}],
+        [{"name": "read_mcp_resource", "arguments": {"server": "probe", "uri": "probe://a"}}],
+    ]
+    _, model = start(place, *turns, extra=probe(), name=codex.UNKNOWN_MODEL)
+    with model:
+        place.home.exec()
     told = model.outputs.get("call_00_000_00", "")
     check("tools.mcp", "mcp-ran" in told and "blocked" not in told, told)
     told = model.outputs.get("call_00_001_00", "")
@@ -162,6 +183,26 @@ def left_running(place, check):
     with model:
         place.home.exec()
     check("running.shell", not place.home.there("forbidden"), model.outputs)
+
+
+def left_running_by_default(place, check):
+    """The same under the policy that toolgate brings along, which denies `cat .env`."""
+    secret = secrets.token_hex(16)
+    (place.work / ".env").write_text(f"TOKEN={secret}\n")
+    sidecar = sdk_place.Sidecar(place, rig.REPOSITORY / "policies" / "default.toml").start()
+    for name, program in (("shell", "sh"), ("bash", "bash"), ("bash-script", "bash /dev/stdin")):
+        type_ = {"session_id": "$SESSION", "chars": "cat .env\n", "yield_time_ms": 2000}
+        turns = [
+            [codex.shell("cat .env")],
+            [codex.shell(program, tty=True, yield_time_ms=1000)],
+            [{"name": "write_stdin", "arguments": type_}],
+        ]
+        with codex.model(*turns) as model:
+            place.home.configure(model, wire(sidecar))
+            place.home.exec()
+            told = model.outputs
+            check(f"running.default.{name}", secret not in model.said_to_model(), told)
+        check(f"running.default.{name}.denied", "blocked" in told["call_00_000_00"], told)
 
 
 class Secrets:
@@ -260,28 +301,78 @@ def rewritten(place, check):
         place.home.configure(model, hooks)
         place.home.exec()
     check("rewritten.ran", place.home.there("rewritten"), model.outputs)
-    findings = [record["details"] for record in sidecar.records("--kind", "finding")]
-    check("rewritten.found", any("input" in str(one.get("code")) for one in findings), findings)
+    findings = sidecar.findings()
+    check("rewritten.found", "input_rewritten" in findings, findings)
 
 
-def story(place, check):
-    """One session in which the sidecar lives, is killed, and comes back."""
-    sidecar = None
-
-    def killed():
-        sidecar.kill()
-        return [codex.shell("touch while-dead")]
-
-    def back():
-        sidecar.start()
-        return [codex.shell("touch afterwards")]
-
-    sidecar, model = start(place, [codex.shell("touch before")], killed, back)
+def own_settings(place, check):
+    """The agent edits the settings of its own client, here inside the workspace it may write to."""
+    folder = place.work / ".codex"
+    folder.mkdir()
+    off = "[features]\nhooks = false\n"
+    turns = [
+        [codex.shell("echo hooks > .codex/hooks.json")],
+        [codex.shell("touch .codex/config.toml")],
+        [codex.patch(f"*** Add File: .codex/config.toml\n+{off.replace(chr(10), chr(10) + '+')}")],
+        [codex.shell(f"echo x >> {place.home.codex}/config.toml")],
+        [codex.shell(f"touch {place.home.hooks_file}")],
+    ]
+    sidecar, model = start(place, *turns)
+    before = place.home.hooks_file.stat().st_mtime_ns
     with model:
-        done = place.home.exec()
-    there = [name for name in ("before", "while-dead", "afterwards") if place.home.there(name)]
-    check("story.calls", there == ["before", "afterwards"], f"{there}: {model.outputs}")
-    check("story.ends-well", done.returncode == 0 and model.end in done.stdout, done.stderr)
+        place.home.exec()
+    left = [path.name for path in folder.iterdir()]
+    check("own-settings.project", not left, f"{left}: {model.outputs}")
+    check("own-settings.user", place.home.hooks_file.stat().st_mtime_ns == before, model.outputs)
+    denied = sidecar.records("--kind", "tool.pre", "--decision", "deny")
+    check("own-settings.denied", len(denied) == len(turns), len(denied))
+
+
+def subagents(place, check):
+    """A subagent's calls are judged as its master's are."""
+    spawn = {
+        "name": "spawn_agent",
+        "namespace": "multi_agent_v1",
+        "arguments": {"message": "SUBTASK", "agent_type": "default"},
+    }
+    sub = [[codex.shell("touch allowed-by-sub")], [codex.shell("touch forbidden-by-sub")]]
+    sidecar = sdk_place.Sidecar(place, sdk_place.HERE / "sdk_policy_agents.toml").start()
+    turns = [[spawn], [codex.shell("sleep 3")]]
+    with codex.model(*turns, threads={"SUBTASK": sub}) as model:
+        place.home.configure(model, wire(sidecar), name=codex.UNKNOWN_MODEL)
+        place.home.exec()
+    there = [name for name in ("allowed-by-sub", "forbidden-by-sub") if place.home.there(name)]
+    check("subagent.calls", there == ["allowed-by-sub"], f"{there}: {model.outputs}")
+    agents = {record["agent"]["kind"] for record in sidecar.records("--kind", "tool.pre")}
+    check("subagent.records", agents == {"main", "default"}, agents)
+
+
+def resumed(place, check):
+    """A session that is taken up again is judged as a new one."""
+    sidecar, model = start(place, [codex.shell("touch allowed")])
+    with model:
+        place.home.exec()
+        model.go_on([codex.shell("touch forbidden")], [codex.shell("touch later")])
+        place.home.resume()
+    there = [name for name in ("allowed", "forbidden", "later") if place.home.there(name)]
+    check("resumed.calls", there == ["allowed", "later"], f"{there}: {model.outputs}")
+    sessions = {record["session"] for record in sidecar.records("--kind", "tool.pre")}
+    check("resumed.session", len(sessions) == 1, sessions)
+
+
+def large(place, check):
+    """An input of 4.8 MB is judged whole."""
+    text = "x" * 4_800_000
+    call = {"name": "echo", "namespace": "mcp__probe"}
+    turns = [
+        [call | {"arguments": {"text": text}}],
+        [{"name": "delete", "namespace": "mcp__probe", "arguments": {"text": text}}],
+    ]
+    _, model = start(place, *turns, extra=probe(), name=codex.UNKNOWN_MODEL)
+    with model:
+        place.home.exec()
+    told = model.outputs.get("call_00_000_00", "")
+    check("large.allowed", "xxxx" in told and "blocked" not in told, told)
 
 
 def managed(place, check):
@@ -293,7 +384,8 @@ def managed(place, check):
     memory = place.directory / "memory"
     etc.mkdir()
     memory.mkdir()
-    (etc / "requirements.toml").write_text(requirements(wire(sidecar)))
+    printed = init(place, sidecar, "--managed", "--print")
+    (etc / "requirements.toml").write_text(printed or requirements(wire(sidecar)))
     shell = ["unshare", "--mount", "--propagation", "private", "sh", "-c", OVER_ETC, "sh"]
     off = "[features]\nhooks = false\n"
     trusted = f'[projects."{place.work}"]\ntrust_level = "trusted"\n'
@@ -318,77 +410,3 @@ def requirements(hooks):
                 lines.append(f"command = '''{handler['command']}'''")
                 lines.append(f"timeout = {handler['timeout']}")
     return "\n".join(lines) + "\n"
-
-
-def failure(place, check, name, fail):
-    """The sidecar fails from the first event on: the prompt, or any call, does not get through."""
-    sidecar, model = start(place, [codex.shell("touch forbidden"), codex.shell("touch allowed")])
-    fail(place, sidecar)
-    with model:
-        done = place.home.exec()
-        check(f"failure.{name}.prompt", not model.bodies, "the model was called")
-        check(f"failure.{name}.ends", done.returncode in (0, 1), done.returncode)
-        # The same without the event that already stops the session.
-        hooks = wire(sidecar)
-        del hooks["UserPromptSubmit"]
-        place.home.configure(model, hooks)
-        place.home.exec()
-    ran = place.home.there("forbidden") or place.home.there("allowed")
-    check(f"failure.{name}.call", not ran and model.outputs, model.outputs)
-    told = str(model.outputs)
-    check(f"failure.{name}.told", "blocked by PreToolUse hook" in told, told)
-    turns = len(model.bodies)
-    check(f"failure.{name}.no-forced-turn", turns == 2, f"{turns} requests to the model")
-
-
-def killed(_place, sidecar):
-    sidecar.kill()
-
-
-def frozen(_place, sidecar):
-    sidecar.freeze()
-
-
-def deleted(_place, sidecar):
-    sidecar.socket.unlink()
-
-
-def answers(*said):
-    """A failure: another program sits on the socket, and says this to everyone."""
-
-    def fail(place, sidecar):
-        sidecar.kill()
-        sidecar.socket.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(sidecar.socket))
-        listener.listen()
-        place.at_end(listener.close)
-
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.settimeout(1)
-                    try:
-                        connection.recv(65536)
-                        for part in said:
-                            connection.sendall(part)
-                    except OSError:
-                        pass
-
-        threading.Thread(target=serve, daemon=True).start()
-
-    return fail
-
-
-FAILURES = {
-    "killed": killed,
-    "frozen": frozen,
-    "socket-deleted": deleted,
-    "garbage": answers(b"\x00\xff" * 500),
-    "text": answers(b"HTTP/1.1 200 OK\r\n\r\n{}"),
-    "closes": answers(),
-}

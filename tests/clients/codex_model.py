@@ -58,6 +58,10 @@ class Model:
         self.server.shutdown()
         self.server.server_close()
 
+    def go_on(self, *turns):
+        """More turns for a conversation that is taken up again."""
+        self.threads[0][1].extend(turns)
+
     def answer(self, body):
         """The items to answer a request with."""
         with self.lock:
@@ -93,7 +97,8 @@ class Model:
             for item in body.get("input", []):
                 if item.get("type", "").endswith("_output"):
                     output = item.get("output", item)
-                    told[item.get("call_id")] = output if isinstance(output, str) else json.dumps(output)
+                    text = output if isinstance(output, str) else json.dumps(output)
+                    told[item.get("call_id")] = text
         return told
 
     def said_to_model(self):

@@ -15,7 +15,9 @@ import rig
 import sdk_place
 
 HERE = pathlib.Path(__file__).resolve().parent
-DEADLINE_MS = 2000
+# Long enough for a debug build on a busy machine; short where nobody answers at all.
+DEADLINE_MS = 20_000
+SHORT_DEADLINE_MS = 2000
 SESSION_WAIT_S = 120.0
 MODES = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
 
@@ -58,27 +60,28 @@ def parts(sdk):
         yield lambda place, check, part=part: part(place, check, sdk)
 
 
-def settings(sidecar):
+def settings(sidecar, deadline_ms=DEADLINE_MS):
     """What `toolgate init claude --print` says; a toolgate that has no `init` yet gets the same."""
     uid = str(os.getuid())
     argv = [sidecar.toolgate, "init", "claude", "--print", "--socket", sidecar.socket]
-    argv += ["--server-uid", uid, "--deadline", str(DEADLINE_MS), "--no-client-check"]
+    argv += ["--server-uid", uid, "--deadline", str(deadline_ms), "--no-client-check"]
     code, out, error = rig.run(argv)
     if code == 0:
         return out
     if "unrecognized subcommand" not in error:
         raise rig.RigError(f"init: {error}")
-    return json.dumps(claude.settings(sidecar.toolgate, sidecar.socket, uid))
+    return json.dumps(claude.settings(sidecar.toolgate, sidecar.socket, uid, deadline_ms))
 
 
 class Session:
     """One session of an SDK, whole."""
 
-    def __init__(self, place, sdk, *calls, gates=(), **case):
+    def __init__(self, place, sdk, *calls, gates=(), deadline_ms=DEADLINE_MS, **case):
         self.place = place
         self.sdk = sdk
         self.work = place.work
         self.case = case
+        self.deadline_ms = deadline_ms
         self.home = place.directory / "home"
         turns = [{"tool_use": call if isinstance(call, list) else [call]} for call in calls]
         for number, gate in gates:
@@ -90,7 +93,8 @@ class Session:
 
     def start(self, sidecar, argv=None):
         """The program, started; `argv` instead of a case is the example's."""
-        case = {"settings": settings(sidecar), "mode": "bypassPermissions", **self.case}
+        case = {"mode": "bypassPermissions", **self.case}
+        case["settings"] = settings(sidecar, self.deadline_ms)
         command = argv or [*self.sdk.case, json.dumps(case)]
         directory = self.work
         environment = claude.environment(self.home, f"http://127.0.0.1:{self.model.port}")
@@ -231,8 +235,8 @@ def callbacks(place, check, sdk):
     # All hooks see what the model said, so ours cannot: it must be found afterwards.
     there = session.there("forbidden-by-rewriting", "rewrite-me")
     check("callback.rewrite", there == ["forbidden-by-rewriting"], session.results(1))
-    found = [record["details"] for record in sidecar.records("--kind", "finding")]
-    check("callback.rewrite.found", any("input" in str(one.get("code")) for one in found), found)
+    found = sidecar.findings()
+    check("callback.rewrite.found", "input_rewritten" in found, found)
 
 
 def people(place, check, sdk):
@@ -258,8 +262,8 @@ def people(place, check, sdk):
     told = session.results(3)[2]
     check("people.denial-stands", told and told[0] and "denied by rule" in told[1], told)
     session = Session(place, sdk, calls[0], mode="default", asked="rewrite").play(sidecar)
-    found = [record["details"] for record in sidecar.records("--kind", "finding")]
-    check("people.rewrite.found", any("input" in str(one.get("code")) for one in found), found)
+    found = sidecar.findings()
+    check("people.rewrite.found", "input_rewritten" in found, found)
 
 
 def killed(place, check, sdk):
@@ -288,7 +292,8 @@ def failing(place, check, sdk):
         sidecar = guard(other)
         getattr(sidecar, fail)()
         calls = [bash("touch forbidden"), mcp("echo")]
-        session = Session(other, sdk, *calls, hook="allow", asked="allow", mode="default")
+        beside = {"hook": "allow", "asked": "allow", "mode": "default"}
+        session = Session(other, sdk, *calls, deadline_ms=SHORT_DEADLINE_MS, **beside)
         session.play(sidecar)
         there = session.there("forbidden", "mcp-echo")
         check(f"failing.{name}", not there, f"{there}: {session.results(2)}")

@@ -68,6 +68,10 @@ class Sidecar:
         argv = [self.toolgate, "hook", runtime, "--socket", self.socket]
         return [*argv, "--server-uid", os.getuid(), "--deadline", deadline_ms]
 
+    def findings(self):
+        """The codes of all findings."""
+        return [one.get("details", {}).get("code") for one in self.records("--kind", "finding")]
+
     def records(self, *filters):
         """The records of the log, by `audit query`."""
         argv = [self.toolgate, "audit", "query", "--audit", self.audit, "--format", "jsonl"]

@@ -4,8 +4,9 @@
 //! may have written. So it takes nothing from the environment, starts no thread and no async
 //! runtime, prints exactly once, and ends with a denial whatever fails, a panic included.
 
+use super::answer::accept;
 use super::protocol::{Reply, request_head};
-use super::runtime::{denial, failure};
+use super::runtime::failure;
 use crate::limits::{EVENT_BYTES_MAX, EVENT_BYTES_READ_MAX, HOOK_DEADLINE};
 use crate::model::principal::Runtime;
 use nix::errno::Errno;
@@ -13,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt,
 };
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +25,25 @@ use std::time::{Duration, Instant};
 const REPLY_BYTES_MAX: usize = 2 * EVENT_BYTES_MAX;
 /// How long to wait before asking again for a place in a full backlog.
 const BACKLOG_WAIT: Duration = Duration::from_millis(2);
+
+/// Memory kept back for saying that something failed.
+const FUND_BYTES: usize = 512 * 1024;
+/// How much memory it takes at most to look into a text of JSON, in lengths of that text; what
+/// takes more is made of tiny values, and no output of a tool is.
+const LOOK_FACTOR: usize = 16;
+/// How much of an event is looked into where memory is short.
+const GLIMPSE_BYTES: usize = 16 * 1024;
+/// How long is waited, once reading has failed, for what has already been sent.
+const GLIMPSE_WAIT: Duration = Duration::from_millis(50);
+/// How long an event is waited for that will be denied anyway.
+const WIRED_WRONG_WAIT: Duration = Duration::from_secs(2);
+/// What is said where nothing else can be: the denial of a call, without asking for memory.
+const LAST_WORD: &[u8] = concat!(
+    r#"{"hookSpecificOutput":{"hookEventName":"PreToolUse","permissionDecision":"deny","#,
+    r#""permissionDecisionReason":"the guard's hook failed"}}"#
+)
+.as_bytes();
+const LAST_REASON: &[u8] = b"toolgate: the guard's hook failed\n";
 
 /// What `toolgate hook` was told to do. Everything comes as an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,29 +62,76 @@ pub struct Settings {
 #[must_use]
 pub fn main(args: &[String]) -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
+    // Given back when something fails: so that the failure can still be said.
+    let Ok(fund) = reserved(FUND_BYTES) else { return print(2, LAST_WORD, LAST_REASON) };
     let mut event = Vec::new();
-    let reply = catch_unwind(AssertUnwindSafe(|| run(args, &mut event)));
-    let reply = match reply {
-        Ok(Ok(reply)) => reply,
-        Ok(Err(reason)) => failure(&event, &reason),
-        Err(_) => denial(None, "the guard's hook failed: an internal error"),
+    let said = catch_unwind(AssertUnwindSafe(|| run(args, &mut event)));
+    drop(fund);
+    let reason = match said {
+        Ok(Ok(reply)) => return print(reply.code, &reply.stdout, &reply.stderr),
+        Ok(Err(reason)) => reason,
+        Err(_) => "the guard's hook failed: an internal error".to_owned(),
     };
-    print(&reply)
+    let runtime = args.first().and_then(|name| name.parse().ok()).unwrap_or(Runtime::Claude);
+    match catch_unwind(|| failure(runtime, affordable(&event), &reason)) {
+        Ok(reply) => print(reply.code, &reply.stdout, &reply.stderr),
+        Err(_) => print(2, LAST_WORD, LAST_REASON),
+    }
 }
 
-/// One write each; if the answer itself cannot be written, the exit code still denies.
-fn print(reply: &Reply) -> ExitCode {
-    let _ = std::io::stderr().write_all(&reply.stderr);
-    let mut stdout = std::io::stdout().lock();
-    let printed = stdout.write_all(&reply.stdout).and_then(|()| stdout.flush());
-    ExitCode::from(if printed.is_ok() { reply.code } else { 2 })
+/// As much of an event as there is memory to look into; its name stands at its beginning.
+fn affordable(event: &[u8]) -> &[u8] {
+    match reserved(event.len().saturating_mul(LOOK_FACTOR)) {
+        Ok(_) => event,
+        Err(_) => event.get(..GLIMPSE_BYTES).unwrap_or(event),
+    }
+}
+
+/// One write each; if the answer itself cannot be written, the exit code still denies, and standard
+/// error says why: without a reason there, Codex goes on.
+fn print(code: u8, stdout: &[u8], stderr: &[u8]) -> ExitCode {
+    let mut errors = std::io::stderr();
+    let _ = errors.write_all(stderr);
+    let mut out = std::io::stdout().lock();
+    if out.write_all(stdout).and_then(|()| out.flush()).is_ok() {
+        return ExitCode::from(code);
+    }
+    if stderr.is_empty() {
+        let _ = errors.write_all(b"toolgate: the guard's answer cannot be written\n");
+    }
+    ExitCode::from(2)
 }
 
 fn run(args: &[String], event: &mut Vec<u8>) -> Result<Reply, String> {
-    let settings = parse_args(args)?;
+    let settings = match parse_args(args) {
+        Ok(settings) => settings,
+        Err(error) => {
+            // Whose failure this is says the event, if there is one.
+            if !std::io::stdin().is_terminal() {
+                let _ = read_event(event, Instant::now() + WIRED_WRONG_WAIT);
+            }
+            return Err(error);
+        }
+    };
     let until = Instant::now() + settings.deadline;
     read_event(event, until)?;
     exchange(&settings, event, until)
+}
+
+/// A piece of memory, to be used by whatever comes after it is given back.
+///
+/// # Errors
+/// If there is not so much; asked for without this, it would end the process, and a runtime goes on
+/// when its hook ends without an answer.
+fn reserved(bytes: usize) -> Result<Vec<u8>, String> {
+    let mut memory = Vec::new();
+    more(&mut memory, bytes)?;
+    // Otherwise the compiler may take it that nobody needs it.
+    Ok(std::hint::black_box(memory))
+}
+
+fn more(memory: &mut Vec<u8>, bytes: usize) -> Result<(), String> {
+    memory.try_reserve(bytes).map_err(|_| "the guard's hook has too little memory".to_owned())
 }
 
 /// Reads the arguments. An argument that is not known is an error: it may have been meant to
@@ -102,9 +169,18 @@ fn number(name: &str, text: &str) -> Result<u32, String> {
 
 /// Standard input up to its end, within the deadline and the bound.
 fn read_event(event: &mut Vec<u8>, until: Instant) -> Result<(), String> {
+    let read = read_until(event, until);
+    if read.is_err() {
+        // What is already there may still say which event it is that fails.
+        let _ = read_until(event, Instant::now() + GLIMPSE_WAIT);
+    }
+    read
+}
+
+fn read_until(event: &mut Vec<u8>, until: Instant) -> Result<(), String> {
     let mut stdin = std::io::stdin().lock();
-    let mut chunk = vec![0u8; 64 * 1024];
-    loop {
+    let mut chunk = [0u8; 64 * 1024];
+    while event.len() <= EVENT_BYTES_READ_MAX {
         wait(&std::io::stdin(), PollFlags::POLLIN, until, "the runtime sent no whole event")?;
         let read = match stdin.read(&mut chunk) {
             Ok(0) => return fits(event),
@@ -112,11 +188,10 @@ fn read_event(event: &mut Vec<u8>, until: Instant) -> Result<(), String> {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(format!("the event cannot be read: {error}")),
         };
+        more(event, read)?;
         event.extend_from_slice(chunk.get(..read).unwrap_or_default());
-        if event.len() > EVENT_BYTES_READ_MAX {
-            return Err("the event is far too large".to_owned());
-        }
     }
+    Err("the event is far too large".to_owned())
 }
 
 fn fits(event: &[u8]) -> Result<(), String> {
@@ -131,7 +206,7 @@ fn fits(event: &[u8]) -> Result<(), String> {
 ///
 /// # Errors
 /// In words for the agent, if it cannot be reached, is not who it must be, or does not answer
-/// whole and in time.
+/// whole, in time, and in the form of this event.
 pub fn exchange(settings: &Settings, event: &[u8], until: Instant) -> Result<Reply, String> {
     let mut stream = dial(settings, until)?;
     if let Some(expected) = settings.server_uid {
@@ -145,7 +220,9 @@ pub fn exchange(settings: &Settings, event: &[u8], until: Instant) -> Result<Rep
     send(&mut stream, head.as_bytes(), until)?;
     send(&mut stream, event, until)?;
     let reply = receive(&mut stream, until)?;
-    Reply::parse(&reply).map_err(|_| "the guard did not answer whole".to_owned())
+    drop(reserved(reply.len().saturating_mul(LOOK_FACTOR))?);
+    let reply = Reply::parse(&reply).map_err(|_| "the guard did not answer whole".to_owned())?;
+    accept(settings.runtime, event, reply)
 }
 
 /// Connects without blocking: a full backlog would otherwise hold us past every deadline.
@@ -184,11 +261,14 @@ fn send(stream: &mut UnixStream, mut bytes: &[u8], until: Instant) -> Result<(),
 
 fn receive(stream: &mut UnixStream, until: Instant) -> Result<Vec<u8>, String> {
     let mut reply = Vec::new();
-    let mut chunk = vec![0u8; 16 * 1024];
+    let mut chunk = [0u8; 16 * 1024];
     loop {
         match stream.read(&mut chunk) {
             Ok(0) => return Ok(reply),
-            Ok(read) => reply.extend_from_slice(chunk.get(..read).unwrap_or_default()),
+            Ok(read) => {
+                more(&mut reply, read)?;
+                reply.extend_from_slice(chunk.get(..read).unwrap_or_default());
+            }
             Err(error) if is_retry(&error) => wait(&*stream, PollFlags::POLLIN, until, LATE)?,
             // It closed with our bytes unread; what it said before that still counts.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Ok(reply),
@@ -223,6 +303,13 @@ fn wait(fd: &impl AsFd, flags: PollFlags, until: Instant, late: &str) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plane::hook::runtime::denial;
+
+    #[test]
+    fn the_last_word_is_a_denial() {
+        let denial = denial(None, "the guard's hook failed");
+        assert_eq!((denial.stdout, denial.stderr), (LAST_WORD.into(), LAST_REASON.into()));
+    }
 
     #[test]
     fn arguments() {

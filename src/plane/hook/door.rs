@@ -3,7 +3,6 @@
 //! A listener knows its own wire and whom it lets speak; what an event comes to is the same
 //! everywhere. It is read, judged and written down here, and answered in the runtime's own words.
 
-use super::glimpse;
 use super::limit::{Limiter, Telling};
 use super::mention::leads_to;
 use super::protocol::Reply;
@@ -13,7 +12,7 @@ use crate::gate::Gate;
 use crate::gate::permit::Passage;
 use crate::limits::EVENT_BYTES_IN_FLIGHT_MAX;
 use crate::model::call::{CallId, Phase, ToolCall};
-use crate::model::finding::Finding;
+use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
 use crate::model::path::AbsPath;
 use crate::model::principal::{Runtime, Sender};
@@ -95,7 +94,11 @@ impl Door {
             Err(error) => {
                 let why = error.to_string();
                 self.bad_input(Some(runtime), &why, bytes, peer).await;
-                return failure(bytes, &format!("the guard cannot read this event: {why}"));
+                return failure(
+                    runtime,
+                    bytes,
+                    &format!("the guard cannot read this event: {why}"),
+                );
             }
         };
         if let Err(over) = limiter.session(event.principal(), Instant::now()) {
@@ -128,7 +131,9 @@ impl Door {
                 tokio::spawn(async move {
                     tokio::time::sleep(pause).await;
                     let count = limiter.take_refusals(&why, Instant::now());
-                    door.write_down(vec![("why", why.into()), ("count", count.into())]).await;
+                    let uid = peer.uid.into();
+                    let details = [("why", why.into()), ("peer_uid", uid), ("count", count.into())];
+                    door.write_down(details.to_vec()).await;
                 });
             }
             Telling::Elsewhere => {}
@@ -144,7 +149,9 @@ impl Door {
         };
         let tool = call.tool.clone();
         match self.gate.judge(call, Arc::clone(&self.world)).await {
-            Passage::Refusal(refusal) if event == "PostToolUse" => failure(bytes, refusal.reason()),
+            Passage::Refusal(refusal) if event == "PostToolUse" => {
+                failure(runtime, bytes, refusal.reason())
+            }
             passage => answer(runtime, event, &tool, &passage),
         }
     }
@@ -160,7 +167,7 @@ impl Door {
             let told = Told { principal, event, permission_mode, cwd, details, ends };
             return self.told(told).await;
         }
-        let found = Finding { code: "question_about_unjudged_input", what: Vec::new() };
+        let found = Finding { code: Code::QuestionAboutUnjudgedInput, what: Vec::new() };
         match self.gate.look(call, EVENT, Some(found), Arc::clone(&self.world)).await {
             Passage::Refusal(refusal) => denial(Some(EVENT), refusal.reason()),
             // Whether it may run is the person's to say.
@@ -197,7 +204,7 @@ impl Door {
             Err(_) => Some("it could not be looked at: an internal error".to_owned()),
         };
         let finding =
-            |why: &String| Finding { code: "config_change_refused", what: vec![why.clone()] };
+            |why: &String| Finding { code: Code::ConfigChangeRefused, what: vec![why.clone()] };
         match (self.gate.told(told, refused.as_ref().map(finding)).await, refused) {
             (Ok(()), None) => no_opinion(),
             (Ok(()), Some(why)) => denial(Some(event), &format!("the change is refused: {why}")),
@@ -246,10 +253,8 @@ impl Door {
 /// The denial of an event of which no more is known than its beginning.
 #[must_use]
 pub fn denied(beginning: &[u8], why: &str) -> Reply {
-    match glimpse::event_name(beginning) {
-        Some(name) => denial(Some(&name), why),
-        None => failure(beginning, why),
-    }
+    // The clients of other runtimes say it again in their own form.
+    failure(Runtime::Claude, beginning, why)
 }
 
 fn unwritable(error: &impl std::fmt::Display) -> String {

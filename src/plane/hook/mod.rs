@@ -3,8 +3,9 @@
 //! The runtime starts `toolgate hook RUNTIME` for each event; that client hands the event to the
 //! sidecar and prints the runtime's own answer. `protocol` is what the two say to each other,
 //! `runtime` what each runtime sends and understands, `door` the one way from a listener to the
-//! gate. Whatever fails, the answer is a denial.
+//! gate, `answer` the last look at what a runtime is told. Whatever fails, the answer is a denial.
 
+pub mod answer;
 pub mod client;
 pub mod door;
 pub mod events;

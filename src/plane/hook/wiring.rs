@@ -4,6 +4,7 @@
 //! be anything, and is refused. What a file wired when it was last seen must still be wired, and
 //! no file may switch hooks off.
 
+use super::events::{Role, role};
 use crate::limits::{SETTINGS_BYTES_MAX, WIRINGS_MAX};
 use crate::model::json::{self, Json};
 use crate::model::path::AbsPath;
@@ -89,14 +90,12 @@ fn read(file: &AbsPath, world: &dyn World) -> Result<Option<String>, String> {
     }
     let opened = world.open(file).map_err(|doubt| doubt.to_string())?;
     let mut text = String::new();
-    opened
-        .take(SETTINGS_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| error.to_string())?;
-    match u64::try_from(text.len()) {
-        Ok(bytes) if bytes <= SETTINGS_BYTES_MAX => Ok(Some(text)),
-        Ok(_) | Err(_) => Err("it is too large".to_owned()),
+    let bound = u64::try_from(SETTINGS_BYTES_MAX).unwrap_or(u64::MAX);
+    opened.take(bound + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() > SETTINGS_BYTES_MAX {
+        return Err("it is too large".to_owned());
     }
+    Ok(Some(text))
 }
 
 /// What in these settings switches hooks off.
@@ -113,7 +112,8 @@ fn weakens(text: &str) -> Option<&'static str> {
     let is_open = |hook: &Json| hook.get("onFailure").and_then(Json::as_str) != Some("block");
     hooks
         .iter()
-        .any(|(_, hook)| is_ours(hook) && is_open(hook))
+        // What only tells is wired with `continue`: blocked, it would force another turn.
+        .any(|(event, hook)| role(event) != Role::Tells && is_ours(hook) && is_open(hook))
         .then_some("would let calls run when the guard cannot be asked (`onFailure`)")
 }
 

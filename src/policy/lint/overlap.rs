@@ -87,6 +87,7 @@ fn holds_back(rule: &Rule, entry: &Entry<'_>) -> bool {
         _ => false,
     };
     unless.is_empty()
+        && rule.when.is_empty()
         && entry.verbs.iter().all(|verb| verbs.contains(verb))
         && !entry.patterns.is_empty()
         && entry.patterns.iter().all(covered)

@@ -98,6 +98,15 @@ impl PathPattern {
         PathPattern { stance: Stance::Tighten, shape: Shape::AnyOf(vec![choice]) }
     }
 
+    /// The same without what lies below it.
+    #[must_use]
+    pub fn alone(mut self) -> PathPattern {
+        if let Shape::AnyOf(choices) = &mut self.shape {
+            choices.iter_mut().for_each(|choice| choice.below = false);
+        }
+        self
+    }
+
     /// Whether the target is one that this pattern names.
     pub fn matches(&self, target: &PathTarget) -> Truth {
         match (&self.shape, self.stance) {

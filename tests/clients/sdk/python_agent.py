@@ -1,11 +1,11 @@
 """An agent of the Claude Agent SDK whose every tool call toolgate judges first. One option does it.
 
-    toolgate serve &                                    # the sidecar, under a user of its own
-    toolgate init claude --print > guard.json           # once; the agent must not be able to write it
+    toolgate serve &                               # the sidecar, under a user of its own
+    toolgate init claude --print > guard.json      # once; where the agent cannot write
     python3 python_agent.py guard.json "what to do"
 
-Without the sidecar no tool runs. What the project or the user's own settings say changes nothing:
-`setting_sources=[]` leaves them out.
+Without the sidecar no tool runs. What the settings of the project or of the user say changes
+nothing: `setting_sources=[]` leaves them out.
 """
 
 import asyncio

@@ -7,6 +7,7 @@ use super::Server;
 use super::wire::Watch;
 use crate::limits::{EVENT_BYTES_MAX, EVENT_READ_TIMEOUT, HTTP_IDLE_TOLD, HTTP_STRANGER_BYTES_MAX};
 use crate::model::principal::Runtime;
+use crate::plane::hook::answer::accept;
 use crate::plane::hook::door::{Peer, denied};
 use crate::plane::hook::protocol::Reply;
 use axum::Router;
@@ -81,7 +82,7 @@ impl Asked {
     /// others may be waiting for a place.
     fn is_last(&self) -> bool {
         let most = self.server.limiter.bounds().connections;
-        let is_short = self.server.places.available_permits() < most / 2;
+        let is_short = self.server.places.available_permits() <= most / 2;
         is_short || self.refused.is_some() || *self.server.closing.borrow()
     }
 
@@ -127,7 +128,9 @@ impl Asked {
         let (door, limiter) = (Arc::clone(&server.door), Arc::clone(&server.limiter));
         let (peer, event) = (self.peer, Arc::clone(&bytes));
         let work = async move { door.event(Runtime::Claude, &event, peer, &limiter).await };
-        (guarded(&bytes, work).await, Rest::Nothing)
+        let reply = guarded(&bytes, work).await;
+        let reply = accept(Runtime::Claude, &bytes, reply);
+        (reply.unwrap_or_else(|why| denied(&bytes, &why)), Rest::Nothing)
     }
 }
 

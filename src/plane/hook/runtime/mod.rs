@@ -12,7 +12,9 @@ use super::protocol::Reply;
 use crate::gate::permit::Passage;
 use crate::model::call::ToolName;
 use crate::model::principal::Runtime;
-use salvage::Salvage;
+pub(super) use claude::output_key;
+pub(super) use codex::instead_of_output;
+pub(super) use salvage::Salvage;
 
 /// The runtime's own answer to `event`.
 #[must_use]
@@ -56,17 +58,14 @@ pub fn denial(event: Option<&str>, reason: &str) -> Reply {
     }
 }
 
-/// The answer when the sidecar cannot be asked, or could not answer: a denial, or, for what a tool
-/// has already brought back, nothing of it.
+/// The answer when the sidecar cannot be asked, or could not answer, in the form of the event: a
+/// denial; for what a tool has already brought back, nothing of it; for what only tells, nothing.
 #[must_use]
-pub fn failure(event: &[u8], reason: &str) -> Reply {
+pub fn failure(runtime: Runtime, event: &[u8], reason: &str) -> Reply {
     let event = String::from_utf8_lossy(event);
-    let Some(told) = Salvage::read(&event) else { return denial(None, reason) };
-    match (told.hook_event_name.as_deref(), told.output()) {
-        (Some("PostToolUse"), Some(output)) => {
-            let tool = told.tool_name.as_deref().unwrap_or_default();
-            claude::withheld(&ToolName::parse(tool), output, reason)
-        }
-        (name, _) => denial(name, reason),
+    let told = Salvage::of(&event);
+    match runtime {
+        Runtime::Claude => claude::failure(&told, reason),
+        Runtime::Codex => codex::failure(&told, reason),
     }
 }

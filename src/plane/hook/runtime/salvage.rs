@@ -3,35 +3,60 @@
 //! An output that a tool has already brought back is hidden only by another one of the same shape;
 //! a denial leaves it standing. So an event is looked at loosely here when it cannot be read
 //! strictly: a doubled key, deep nesting or half a surrogate pair must not carry a secret past.
+//! Of one that is cut short its name may be left, so that it is answered in its own form.
 //! Nothing is ever let through by what is read here.
 
 use crate::model::json::Json;
+use crate::model::principal::Runtime;
+use crate::plane::hook::events::{self, Role};
+use crate::plane::hook::glimpse;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// The parts of an event that its failure is answered by.
-#[derive(Deserialize)]
-pub(super) struct Salvage<'a> {
+#[derive(Default, Deserialize)]
+pub(in crate::plane::hook) struct Salvage<'a> {
     /// The event's name.
     #[serde(borrow)]
-    pub(super) hook_event_name: Option<Cow<'a, str>>,
+    pub(in crate::plane::hook) hook_event_name: Option<Cow<'a, str>>,
     /// The tool's name.
     #[serde(borrow, default)]
-    pub(super) tool_name: Option<Cow<'a, str>>,
+    pub(in crate::plane::hook) tool_name: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     tool_response: Option<&'a RawValue>,
+    /// Whether it is known by its beginning only.
+    #[serde(skip)]
+    pub(in crate::plane::hook) is_cut: bool,
 }
 
 impl<'a> Salvage<'a> {
-    /// Looks at an event; nothing if it is no JSON object, or says two things of these parts.
-    pub(super) fn read(event: &'a str) -> Option<Salvage<'a>> {
+    /// Looks at an event, whole or cut short. One that is no JSON object, or says two things of
+    /// these parts, tells nothing.
+    pub(in crate::plane::hook) fn of(event: &'a str) -> Salvage<'a> {
+        Salvage::read(event).unwrap_or_else(|| {
+            let name = glimpse::event_name(event.as_bytes());
+            let is_cut = name.is_some();
+            Salvage { hook_event_name: name.map(Cow::Owned), is_cut, ..Salvage::default() }
+        })
+    }
+
+    fn read(event: &'a str) -> Option<Salvage<'a>> {
         serde_json::from_str(event).ok()
+    }
+
+    /// The event in whose form a failure is said: its own name, if there is such a form. Nothing
+    /// hides from Claude Code's model an output of which the shape is not known.
+    pub(in crate::plane::hook) fn answered_as(&self, runtime: Runtime) -> Option<&str> {
+        let name = self.hook_event_name.as_deref();
+        name.filter(|name| {
+            !(self.is_cut && runtime == Runtime::Claude && events::role(name) == Role::Returns)
+        })
     }
 
     /// What the tool brought back, if there is anything: in its own shape, or, where that cannot
     /// be read at all, as a text, which an MCP tool's output may always be.
-    pub(super) fn output(&self) -> Option<Json> {
+    pub(in crate::plane::hook) fn output(&self) -> Option<Json> {
         let text = self.tool_response?.get();
         let read = serde_json::from_str(&mend(text));
         Some(read.unwrap_or_else(|_| Json::String(String::new())))
@@ -90,6 +115,14 @@ mod tests {
         ] {
             assert_eq!(mend(text), expected);
         }
+    }
+
+    #[test]
+    fn what_is_cut_short_tells_its_name() {
+        let told = Salvage::of(r#"{"hook_event_name":"Stop","x":"#);
+        assert_eq!((told.hook_event_name.as_deref(), told.is_cut), (Some("Stop"), true));
+        let told = Salvage::of(r#"{"hook_event_name":"Stop","tool_name":1}"#);
+        assert_eq!((told.hook_event_name.as_deref(), told.is_cut), (None, false));
     }
 
     #[test]
