@@ -198,6 +198,8 @@ pub const SESSIONS_MAX: usize = 100_000;
 pub const SESSIONS_OF_USER_MAX: usize = 50_000;
 /// Files that one prompt may mention with `@`; with more it is refused unread.
 pub const MENTIONS_MAX: usize = 4_096;
+/// One settings file of a runtime, in bytes. Real ones have some kilobytes.
+pub const SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Settings files whose wiring is remembered.
 pub const WIRINGS_MAX: usize = 1_024;
 /// Calls of one session that are waited for, or whose batch is. A turn has a handful at once; the

@@ -587,6 +587,7 @@ fn invariant_8_what_is_the_guards_own_is_not_written_though_the_policy_allows_ev
         own("work/agent.json.toolgate-20260101T000000.000Z-0123456789abcdef.none"),
         own("work/.codex/config.toml.toolgate-undone-20260101T000000.000Z"),
         own("work/harmless/settings.json"),
+        own("work/.mcp.json"),
         own("work/.codex/config.toml"),
         own("work/.codex/hooks.json"),
         own("home/.claude/settings.json"),

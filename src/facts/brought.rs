@@ -8,7 +8,7 @@ use super::Place;
 use super::extension::carried;
 use crate::catalogue::tool::{Text, Tool};
 use crate::limits::EXTENSION_BYTES_MAX;
-use crate::model::access::{Access, Certainty, Command, Target};
+use crate::model::access::{Access, Certainty, Command, Role, Target};
 use crate::model::call::{Phase, ToolCall};
 use crate::model::facts::Brought;
 use crate::model::json::Json;
@@ -18,9 +18,11 @@ use std::io::Read;
 
 /// Programs that put no text of their own into a file that they name.
 const BRINGS_NOTHING: &[&str] = &[
-    "mkdir", "rmdir", "rm", "ls", "cat", "head", "tail", "wc", "grep", "rg", "tree", "stat",
-    "file", "du", "pwd", "chmod",
+    "mkdir", "rmdir", "rm", "touch", "chmod", "ls", "cat", "head", "tail", "wc", "grep", "stat",
+    "du", "pwd",
 ];
+/// The same of git's subcommands.
+const GIT_BRINGS_NOTHING: &[&str] = &["rm", "clean", "add", "commit", "status", "ls-files"];
 
 /// What the files that the call writes may make a runtime run by itself.
 pub(super) fn brought(
@@ -49,7 +51,7 @@ pub(super) fn brought(
 /// Directories are made and things are removed, and nothing else: then nothing comes in.
 fn of_shell(call: &ToolCall, tool: &Tool, accesses: &[Access]) -> Brought {
     let given = |name: &String| call.input.get(name).and_then(Json::as_str);
-    let redirects = tool.shell.iter().filter_map(given).any(|text| text.contains('>'));
+    let redirects = tool.shell.iter().filter_map(given).any(redirects);
     let harmless = |access: &Access| match &access.target {
         Target::Exec(command) => {
             access.certainty == Certainty::Certain && (command.transparent || is_plain(command))
@@ -63,11 +65,27 @@ fn of_shell(call: &ToolCall, tool: &Tool, accesses: &[Access]) -> Brought {
     }
 }
 
+/// Whether the text could redirect an output into a file; each `>` counts, quoted or not.
+fn redirects(text: &str) -> bool {
+    text.split('>').skip(1).any(|to| {
+        let to = to.trim_start_matches(' ');
+        let rest = ["/dev/null", "&1", "&2"].iter().find_map(|nowhere| to.strip_prefix(nowhere));
+        let ends = |rest: &str| rest.is_empty() || rest.starts_with([' ', ';', '\n', ')']);
+        !rest.is_some_and(ends)
+    })
+}
+
 fn is_plain(command: &Command) -> bool {
-    let name = command.program.word.as_known();
-    command.doubts.is_empty()
-        && command.program.file.is_none()
-        && name.is_some_and(|name| BRINGS_NOTHING.contains(&name))
+    let subcommand = || match command.args.first() {
+        Some(arg) if arg.role == Role::Operand => arg.word.as_known(),
+        Some(_) | None => None,
+    };
+    let harmless = match command.program.word.as_known() {
+        Some("git") => subcommand().is_some_and(|name| GIT_BRINGS_NOTHING.contains(&name)),
+        Some(name) => BRINGS_NOTHING.contains(&name),
+        None => false,
+    };
+    harmless && command.doubts.is_empty() && command.program.file.is_none()
 }
 
 /// Whether it lies where an extension could.

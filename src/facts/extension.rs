@@ -9,7 +9,8 @@
 use std::collections::BTreeSet;
 
 /// Everything in `text` that a runtime might run by itself, each as it stands there.
-pub(super) fn carried(text: &str, is_json: bool) -> BTreeSet<&str> {
+#[must_use]
+pub fn carried(text: &str, is_json: bool) -> BTreeSet<&str> {
     let mut all = BTreeSet::new();
     if is_json {
         let lower = text.to_ascii_lowercase();

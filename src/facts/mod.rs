@@ -12,5 +12,6 @@ mod patch;
 pub mod paths;
 mod place;
 
+pub use extension::carried;
 pub use gather::gather;
 pub use place::Place;

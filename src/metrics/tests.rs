@@ -74,7 +74,7 @@ fn a_rule_stands_at_zero_and_loses_its_row_when_it_goes() {
     let one = with_rules(["a", "b"].map(str::to_owned));
     metrics.in_force(&one);
     let floor = |rest: &[&str]| {
-        let ids = ["admin", "self", "socket", "wiring"];
+        let ids = ["admin", "extension", "secret", "self", "socket", "wiring"];
         let built_in = ids.map(|id| format!("rule=\"toolgate:{id}\",effect=\"deny\"}} 0"));
         let rest = rest.iter().map(|line| (*line).to_owned());
         let mut all: Vec<_> = rest.chain(built_in).collect();

@@ -5,6 +5,7 @@
 //! no file may switch hooks off.
 
 use super::events::{Role, role};
+use crate::facts::carried;
 use crate::limits::{SETTINGS_BYTES_MAX, WIRINGS_MAX};
 use crate::model::json::{self, Json};
 use crate::model::path::AbsPath;
@@ -54,7 +55,7 @@ impl Wirings {
             Err(why) => return Some(format!("`{file}` cannot be looked at: {why}")),
         };
         if source == "skills" {
-            return runs_unasked(&text)
+            return (!carried(&text, false).is_empty())
                 .then(|| format!("`{file}` would run commands that no hook sees"));
         }
         if let Some(why) = weakens(&text) {
@@ -90,9 +91,9 @@ fn read(file: &AbsPath, world: &dyn World) -> Result<Option<String>, String> {
     }
     let opened = world.open(file).map_err(|doubt| doubt.to_string())?;
     let mut text = String::new();
-    let bound = u64::try_from(SETTINGS_BYTES_MAX).unwrap_or(u64::MAX);
-    opened.take(bound + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() > SETTINGS_BYTES_MAX {
+    let mut bounded = opened.take(SETTINGS_BYTES_MAX + 1);
+    bounded.read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if bounded.limit() == 0 {
         return Err("it is too large".to_owned());
     }
     Ok(Some(text))
@@ -142,9 +143,4 @@ fn is_ours(hook: &Json) -> bool {
     let first = hook.get("args").and_then(|args| args.get(0)?.as_str());
     let command = text("command").ends_with("toolgate") && first == Some("hook");
     command || text("url").contains("/v1/hook/")
-}
-
-/// Whether a skill brings hooks of its own, or shell that runs as it is read.
-fn runs_unasked(text: &str) -> bool {
-    text.contains("!`") || text.lines().any(|line| line.trim_start().starts_with("hooks:"))
 }
