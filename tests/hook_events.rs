@@ -2,10 +2,13 @@
 //! answered, and which findings the log has.
 #![cfg(test)]
 
+#[path = "harness/restart.rs"]
+mod restart;
 #[path = "harness/sidecar.rs"]
 mod sidecar;
 
 use nix::sys::signal::Signal;
+use restart::restart;
 use serde_json::{Value, json};
 use sidecar::Sidecar;
 
@@ -178,7 +181,7 @@ fn what_a_restart_did_not_see_is_told_as_unknown() {
     assert!(session.pre("c", "Write", &content).1.contains("ask"));
     session.post("a", "Read", &input, shown("x"));
     session.pre("d", "Read", &read("^/secret/k"));
-    session.sidecar.restart(Signal::SIGKILL);
+    restart(&mut session.sidecar, Signal::SIGKILL);
     let call = |id: &str| json!({"tool_name": "Read", "tool_use_id": id, "tool_input": {}});
     let calls: Vec<_> = ["a", "b", "c", "d"].into_iter().map(call).collect();
     session.tell("PostToolBatch", json!({ "tool_calls": calls }));

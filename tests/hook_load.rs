@@ -8,6 +8,8 @@
 
 #[path = "load/mod.rs"]
 mod load;
+#[path = "harness/restart.rs"]
+mod restart;
 #[path = "harness/sidecar.rs"]
 #[expect(dead_code, reason = "not every test asks all of the harness")]
 mod sidecar;
@@ -16,6 +18,7 @@ use load::agent::{CALLS, Played, Stage, play};
 use load::ledger::{POLICIES, check};
 use load::wire::There;
 use nix::sys::signal::Signal;
+use restart::restart;
 use sidecar::{Sidecar, until};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -164,7 +167,7 @@ fn strike(
     }
     there.epoch.fetch_add(1, SeqCst);
     let signal = if let Stop = blow { Signal::SIGTERM } else { Signal::SIGKILL };
-    sidecar.restart(signal);
+    restart(sidecar, signal);
     // The socket of HTTP hooks is opened before the other one.
     there.epoch.fetch_add(1, SeqCst);
     (1, usize::from(signal == Signal::SIGTERM))

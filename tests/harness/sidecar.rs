@@ -45,30 +45,14 @@ impl Sidecar {
         let said = std::fs::File::create(scratch.path().join("stderr")).unwrap();
         let child = command.stdin(Stdio::null()).stderr(said).spawn().unwrap();
         let mut sidecar = Sidecar { child, scratch };
-        sidecar.listens();
-        sidecar
-    }
-
-    /// Ends it by this signal and starts another in its place.
-    pub fn restart(&mut self, signal: Signal) {
-        kill(self.pid(), signal).unwrap();
-        let status = until("the sidecar stops", || self.child.try_wait().unwrap());
-        assert_eq!(status.success(), signal == Signal::SIGTERM, "{status}");
-        let said = std::fs::File::options().append(true).open(self.path("stderr")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
-        command.arg("serve").arg("--config").arg(self.path("toolgate.toml"));
-        self.child = command.stdin(Stdio::null()).stderr(said).spawn().unwrap();
-        self.listens();
-    }
-
-    fn listens(&mut self) {
         until("the sidecar listens", || {
-            assert!(self.is_alive(), "the sidecar did not start");
-            let mut stream = UnixStream::connect(self.socket()).ok()?;
+            assert!(sidecar.is_alive(), "the sidecar did not start");
+            let mut stream = UnixStream::connect(sidecar.socket()).ok()?;
             // Its answer to nothing, so that the record of it is not mistaken for another's.
             stream.shutdown(Shutdown::Write).ok()?;
             stream.read_to_end(&mut Vec::new()).ok()
         });
+        sidecar
     }
 
     /// Where it listens.
