@@ -166,9 +166,11 @@ fn strike(
         return (0, 0);
     }
     there.epoch.fetch_add(1, SeqCst);
+    let began = Instant::now();
     let signal = if let Stop = blow { Signal::SIGTERM } else { Signal::SIGKILL };
     restart(sidecar, signal);
-    // The socket of HTTP hooks is opened before the other one.
+    // The socket of HTTP hooks was opened before the one that answers now.
+    println!("{blow:?}: nobody was there for {} ms", began.elapsed().as_millis());
     there.epoch.fetch_add(1, SeqCst);
     (1, usize::from(signal == Signal::SIGTERM))
 }
