@@ -33,6 +33,8 @@ struct Times {
     hook_many: Series,
     bare_cold: Series,
     hook_cold: Series,
+    /// The hook's file, read as one reads any file.
+    read_cold: Series,
     /// Pages that the cold ones had to read from the disk.
     faults: (u64, u64),
 }
@@ -148,6 +150,8 @@ impl Times {
         hook.cool()?;
         self.hook_cold.add(counted, || hook.run(read))?;
         let after = faults()?;
+        hook.cool()?;
+        self.read_cold.add(counted, || Ok(std::fs::read(&hook.path).map(drop)?))?;
         if counted {
             self.faults.0 += between - before;
             self.faults.1 += after - between;
@@ -172,6 +176,7 @@ impl Times {
             ("hook, written, 16 at once", &self.hook_many, many),
             ("/bin/true, cold", &self.bare_cold, cold),
             ("hook, written, cold", &self.hook_cold, cold),
+            ("the hook's file read, cold", &self.read_cold, cold),
         ] {
             let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|share| series.ms(share));
             let (rounds, ratio) = (series.len(), p50 / beside);

@@ -47,7 +47,10 @@ impl Sidecar {
         std::fs::set_permissions(&token, PermissionsExt::from_mode(0o600))?;
         let config = scratch.join("toolgate.toml");
         let lines = format!("listen = \"127.0.0.1:0\"\ntoken_file = \"{}\"\n", token.display());
-        std::fs::write(&config, format!("[http]\n{lines}events_per_second = 0\n"))?;
+        // As fast as the machine can: no limit is to be measured.
+        let free = "events_per_second = 0";
+        let text = format!("[hook]\nworld = \"same\"\n{free}\n[http]\n{lines}{free}\n");
+        std::fs::write(&config, text)?;
         let built = PathBuf::from(env!("CARGO_BIN_EXE_toolgate"));
         let program = std::env::var_os("TOOLGATE_BIN").map_or(built, PathBuf::from);
         let socket = scratch.join("run/hook.sock");
