@@ -124,7 +124,12 @@ fn an_edit_is_judged_by_what_the_file_holds_then() {
         }
     }
     std::fs::write(&file, "a a\n").unwrap();
-    let edit = |all: Value| json!({ "file_path": file, "old_string": "a", "new_string": "b", "replace_all": all });
+    let one = json!({ "file_path": file, "old_string": "a", "new_string": "b" });
+    let edit = |all: Value| {
+        let mut edit = one.clone();
+        edit["replace_all"] = all;
+        edit
+    };
     assert_eq!(verdict(&world, &work, "Edit", &edit(json!(true))), Verdict::Allow);
     assert_eq!(verdict(&world, &work, "Edit", &edit(json!("true"))), Verdict::Deny);
     let absent = json!({ "file_path": "a.txt", "old_string": "!", "new_string": "!`x`" });

@@ -387,13 +387,15 @@ fn what_is_no_call_is_recorded_and_answered_with_nothing() {
         ("SessionStart", "session.start"),
         ("SessionEnd", "session.end"),
         ("UserPromptSubmit", "runtime.event"),
-        ("PermissionRequest", "runtime.event"),
         ("ConfigChange", "runtime.event"),
         ("Stop", "runtime.event"),
         ("AnEventOfNextYear", "runtime.event"),
     ];
     for (name, kind) in told {
-        bench.check(&event(name, json!({"source": "startup"})), Answer::Nothing.exact());
+        bench.check(
+            &event(name, json!({"source": "policy_settings", "prompt": "hi"})),
+            Answer::Nothing.exact(),
+        );
         let record = bench.records(kind).pop().unwrap();
         assert_eq!(
             (&record["details"]["event"], &record["session"]),

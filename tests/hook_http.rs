@@ -98,7 +98,7 @@ fn said(sidecar: &Sidecar, beginning: &str) -> String {
     until(beginning, || {
         let said = std::fs::read_to_string(sidecar.path("stderr")).unwrap();
         let whole = said.lines().filter(|_| said.ends_with('\n'));
-        whole.into_iter().find_map(|line| Some(line.strip_prefix(beginning)?.to_owned()))
+        whole.into_iter().find_map(|line| Some(line.split_once(beginning)?.1.to_owned()))
     })
 }
 

@@ -140,7 +140,7 @@ mod tests {
             "",
             "Say hello.",
             "# Title\n\nhooks: an example in a text that has no front matter\n",
-            "---\nname: a\ndescription: how to write hooks: and why\nallowed-tools:\n- Read\n---\n\nx",
+            "---\nname: a\ndescription: on hooks: and why\nallowed-tools:\n- Read\n---\n\nx",
             "---\nname: a\ndescription: >\n  \"quoted\" and {braces}\n---\nhooks: below it\n",
             "---\nname: a\n# a comment\ntools: [Read, Grep]\n---\n\nUse `cargo test`! And `x`.\n",
             "```php\nif (!$x) { echo 1; }\n```\n```sh\nls\n```\n",

@@ -63,6 +63,15 @@ class Sidecar:
                 group["hooks"][0]["command"] = str(command)
         return settings
 
+    def wiring(self):
+        """What `toolgate init` wires: every event of its table."""
+        argv = [self.toolgate, "init", "claude", "--print", "--no-client-check"]
+        argv += ["--socket", self.socket, "--server-uid", os.getuid(), "--deadline", DEADLINE_MS]
+        code, out, error = rig.run(argv)
+        if code != 0:
+            raise rig.RigError(f"`toolgate init` says no: {error}")
+        return json.loads(out)
+
     def records(self, *filters):
         """The records of the log, by `audit query`."""
         argv = [self.toolgate, "audit", "query", "--audit", self.audit, "--format", "jsonl"]
