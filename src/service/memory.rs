@@ -12,27 +12,12 @@ use crate::session::{RebuildError, Store};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What the log of a directory tells of sessions, and of calls under way. Both are read at once:
-/// until they are, nobody answers, and every call is denied.
-pub(super) fn rebuild(
-    dir: &Path,
-    policy: &Policy,
-    redactor: &Redactor,
-) -> (Result<Store, RebuildError>, Result<Calls, AuditError>) {
-    std::thread::scope(|scope| {
-        let calls = scope.spawn(|| calls_under_way(dir));
-        let store = of(dir, policy, redactor);
-        // Nothing rests on these but findings.
-        (store, calls.join().unwrap_or_else(|_| Ok(Calls::default())))
-    })
-}
-
 /// What the log of a directory tells of sessions.
 ///
 /// # Errors
 /// If it does not tell, and the policy asks for it. A policy that does not is served; should one
 /// that does come into force later, nothing is let through.
-fn of(dir: &Path, policy: &Policy, redactor: &Redactor) -> Result<Store, RebuildError> {
+pub(super) fn of(dir: &Path, policy: &Policy, redactor: &Redactor) -> Result<Store, RebuildError> {
     match Store::rebuild(dir, redactor.clone()) {
         Ok(store) => Ok(store),
         Err(error) if policy.keeps_state() => Err(error),
@@ -59,7 +44,7 @@ pub(super) async fn keep_written(gate: Arc<Gate>) {
 ///
 /// # Errors
 /// If the directory cannot be read.
-fn calls_under_way(dir: &Path) -> Result<Calls, AuditError> {
+pub(super) fn calls_under_way(dir: &Path) -> Result<Calls, AuditError> {
     Calls::rebuild(dir, Moment(jiff::Timestamp::now().as_microsecond()))
 }
 

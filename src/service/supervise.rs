@@ -167,8 +167,8 @@ async fn start_telling(
     let bound = load_to_serve(&sources, anchors, &protected, &redactor, unsigned_ok)?;
     let journal = Journal::open(&directory, Options::new(redactor.clone()))?;
     // After the journal has put the end of the log in order.
-    let (store, calls) = memory::rebuild(&directory, &bound.policy, &redactor);
-    let (store, calls) = (store?, calls?);
+    let store = memory::of(&directory, &bound.policy, &redactor)?;
+    let calls = memory::calls_under_way(&directory)?;
     let started = Record {
         details: vec![
             ("version", env!("CARGO_PKG_VERSION").into()),
