@@ -2,9 +2,13 @@
 //! answered, and which findings the log has.
 #![cfg(test)]
 
+#[path = "harness/restart.rs"]
+mod restart;
 #[path = "harness/sidecar.rs"]
 mod sidecar;
 
+use nix::sys::signal::Signal;
+use restart::restart;
 use serde_json::{Value, json};
 use sidecar::Sidecar;
 
@@ -163,6 +167,29 @@ fn calls_without_an_end() {
     let outcomes: Vec<_> = session.records("tool.unknown");
     let outcomes: Vec<_> = outcomes.iter().map(|record| &record["details"]["outcome"]).collect();
     assert_eq!(outcomes, ["not_run", "unknown"]);
+    session.sidecar.stop();
+}
+
+#[test]
+fn what_a_restart_did_not_see_is_told_as_unknown() {
+    let mut session = Session::begin();
+    let input = read("^/a.txt");
+    for id in ["a", "b"] {
+        session.pre(id, "Read", &input);
+    }
+    let content = json!({"file_path": "^/ci/x", "content": "x"});
+    assert!(session.pre("c", "Write", &content).1.contains("ask"));
+    session.post("a", "Read", &input, shown("x"));
+    session.pre("d", "Read", &read("^/secret/k"));
+    restart(&mut session.sidecar, Signal::SIGKILL);
+    let call = |id: &str| json!({"tool_name": "Read", "tool_use_id": id, "tool_input": {}});
+    let calls: Vec<_> = ["a", "b", "c", "d"].into_iter().map(call).collect();
+    session.tell("PostToolBatch", json!({ "tool_calls": calls }));
+    session.tell("SessionEnd", json!({"reason": "other"}));
+    assert_eq!(session.findings(), ["no_end", "no_end"]);
+    let unknown = session.records("tool.unknown");
+    assert!(unknown.iter().all(|record| record["details"]["outcome"] == "unknown"), "{unknown:?}");
+    assert_eq!((unknown.len(), session.records("approval").len()), (2, 0));
     session.sidecar.stop();
 }
 

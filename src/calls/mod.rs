@@ -71,6 +71,8 @@ pub struct Loose {
     pub verdict: Verdict,
     /// Whether it is known that it never ran: the model was answered in its stead.
     pub not_run: bool,
+    /// Whether its end may have come while the sidecar was away: then nothing is known of it.
+    pub missed: bool,
 }
 
 impl Calls {

@@ -43,17 +43,21 @@ impl Calls {
         }
         let tool_use_id = record.tool_use_id.clone()?;
         let (id, tool) = (CallId(record.call.clone()?), ToolName::parse(record.tool.as_deref()?));
+        let call = |id| Call {
+            id,
+            principal: &principal,
+            tool: &tool,
+            tool_use_id: Some(tool_use_id.as_str()),
+        };
         if record.kind == Kind::ToolPre.as_str() {
             let verdict = verdict(&record.decision.as_ref()?.effect);
-            let principal = &principal;
-            let tool_use_id = Some(tool_use_id.as_str());
-            let call = Call { id: &id, principal, tool: &tool, tool_use_id };
-            self.begin(&call, None, verdict, now);
-        } else if [Kind::ToolPost, Kind::ToolUnknown]
-            .iter()
-            .any(|kind| record.kind == kind.as_str())
-        {
-            self.over(&principal, &Ends::Batch(vec![Batched { tool_use_id, tool }]), now);
+            self.begin(&call(&id), None, verdict, now);
+        } else if record.kind == Kind::ToolPost.as_str() {
+            // Its batch may still tell of it.
+            self.end(&call(&id), None, now);
+        } else if record.kind == Kind::ToolUnknown.as_str() {
+            let over = Batched { tool_use_id: tool_use_id.clone(), tool: tool.clone() };
+            self.over(&principal, &Ends::Batch(vec![over]), now);
         }
         Some(())
     }

@@ -149,8 +149,11 @@ impl Thread {
 impl Under {
     /// What is left of it without an end; nothing if it has one, or was never let through.
     fn into_loose(self, tool_use_id: String, not_run: bool) -> Option<Loose> {
-        let Under { call, agent, tool, verdict, ended, .. } = self;
+        let Under { call, agent, tool, input, verdict, ended, .. } = self;
         let open = !ended && verdict != Verdict::Deny;
-        open.then_some(Loose { call, agent, tool_use_id, tool, verdict, not_run })
+        // Its digest went with the sidecar that judged it, and its end may have come in between.
+        let missed = input.is_none();
+        let not_run = not_run && !missed;
+        open.then_some(Loose { call, agent, tool_use_id, tool, verdict, not_run, missed })
     }
 }

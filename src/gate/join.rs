@@ -112,7 +112,7 @@ fn event(told: Told) -> Record {
 }
 
 fn over(principal: Principal, one: Loose) -> Vec<Record> {
-    let Loose { call, agent, tool_use_id, tool, verdict, not_run } = one;
+    let Loose { call, agent, tool_use_id, tool, verdict, not_run, missed } = one;
     let outcome = if not_run { "not_run" } else { "unknown" };
     let ended = Record {
         call: Some(call),
@@ -125,11 +125,11 @@ fn over(principal: Principal, one: Loose) -> Vec<Record> {
     };
     let also = match verdict {
         // Whoever was asked said no, or else it would have run.
-        Verdict::Ask => vec![approval(&ended, false)],
-        Verdict::Allow if !not_run => {
+        Verdict::Ask if !missed => vec![approval(&ended, false)],
+        Verdict::Ask | Verdict::Allow if !not_run => {
             record::findings(&ended, &[Finding { code: Code::NoEnd, what: Vec::new() }])
         }
-        Verdict::Allow | Verdict::Defer | Verdict::Deny => Vec::new(),
+        Verdict::Ask | Verdict::Allow | Verdict::Defer | Verdict::Deny => Vec::new(),
     };
     [vec![ended], also].concat()
 }

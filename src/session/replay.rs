@@ -128,7 +128,7 @@ fn snapshots(log: &Log) -> (usize, Vec<u64>) {
     let mut seen: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
     let mut whole = Vec::new();
     for file in (0..log.files()).rev() {
-        for entry in log.file(file).flatten() {
+        for entry in log.file(file).holding(Kind::SessionSnapshot.as_str()).flatten() {
             let Some(Part { snapshot, part, of, .. }) = part(&entry.record) else { continue };
             let (parts, first) = seen.entry(snapshot).or_insert((0, file));
             *parts += 1;
