@@ -194,7 +194,7 @@ class Containers:
 
     def ask_hook(self, uid, server_uid):
         """One call put to the hook client by hand."""
-        words = claude.hook_arguments(SOCKET, server_uid)
+        words = claude.hook_arguments(SOCKET, server_uid, claude.HOOK_DEADLINE_MS)
         return self.in_agent(uid, ["/opt/toolgate/toolgate", *words], json.dumps(PROBE))
 
     def in_agent(self, uid, words, text=""):
