@@ -312,11 +312,11 @@ def main():
     report = Report()
     client = claude.find(claude.pins()["CLAUDE_CODE_VERSION"])
     events = event_table()
-    for case in CASES:
+    for number, case in enumerate(CASES):
         name = case.__name__.removeprefix("check_")
         if not fnmatch.fnmatch(name, f"*{options.only}*"):
             continue
-        with rig.scratch(target() / "doctor-check" / name, options.keep) as directory:
+        with rig.scratch(target() / "doctor" / str(number), options.keep) as directory:
             try:
                 ward = Ward(directory, options)
                 try:

@@ -18,13 +18,20 @@ pub(super) struct Scene {
     pub(super) root: PathBuf,
 }
 
+/// What the kernel takes for the path of a socket, its closing NUL included.
+const SOCKET_PATH_BYTES: usize = 108;
+
 impl Scene {
     /// A directory of our own. Short, since a socket's path may have 108 bytes.
     pub(super) fn new() -> Result<Scene, String> {
         let name = uuid::Uuid::now_v7().simple().to_string();
         let name = name.get(20..).unwrap_or(&name);
-        let root = std::env::temp_dir().join(format!("toolgate-doctor-{name}"));
-        let root = std::path::absolute(&root).map_err(|error| error.to_string())?;
+        let root =
+            std::path::absolute(std::env::temp_dir().join(format!("toolgate-doctor-{name}")));
+        let root = root.map_err(|error| error.to_string())?;
+        let fits = root.join("run/admin.sock").as_os_str().len() < SOCKET_PATH_BYTES;
+        let root =
+            if fits { root } else { Path::new("/tmp").join(format!("toolgate-doctor-{name}")) };
         directory(&root)?;
         let real = root.canonicalize().map_err(|error| wrong(&root, &error))?;
         let scene = Scene { root: real };
