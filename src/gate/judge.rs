@@ -80,8 +80,8 @@ pub(super) fn judge(
     Judged { input: Some(input), ended, ..judged }
 }
 
-/// The refusal of what a call brought back, if nobody was asked about what ran. It is judged now, as
-/// it ran (architecture, invariant 4).
+/// The refusal of what a call brought back, if nobody was asked about what ran. It is judged now,
+/// as it ran (architecture, invariant 4).
 fn unfit(
     gate: &Gate,
     call: &ToolCall,
@@ -96,7 +96,7 @@ fn unfit(
     let before = ToolCall { phase: Phase::Pre, ..call.clone() };
     let decision = look(gate, before, world, bound).1;
     let reason = format!("nobody was asked about what ran: {}", decision.reason);
-    (decision.verdict == Verdict::Deny).then(|| Decision { reason, ..decision })
+    (decision.verdict == Verdict::Deny).then_some(Decision { reason, ..decision })
 }
 
 /// What the policy says of something that is no call, as if it were one; it takes nothing. With

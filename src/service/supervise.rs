@@ -214,7 +214,9 @@ fn listen(
     let operators = admin::operators(us, &agents);
     let server = Arc::new(Server::new(door, agents, bounds));
     let watched = (Arc::clone(&server), socket.clone());
-    let admin = admin::Server::new(Arc::clone(&gate), reloads.clone(), watched, operators);
+    let over_http = http.as_ref().map(|(listening, _)| Arc::clone(&listening.server));
+    let admin =
+        admin::Server::new(Arc::clone(&gate), reloads.clone(), watched, over_http, operators);
     let mut tasks = vec![
         tokio::spawn(Arc::clone(&server).serve(listener)),
         tokio::spawn(reloader.run()),

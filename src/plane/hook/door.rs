@@ -32,13 +32,15 @@ pub struct Peer {
     pub uid: Option<u32>,
     /// Whether it was shown to be the runtime, and not one of its tools.
     pub sender: Sender,
+    /// Which listener it speaks to: `hook` or `http`.
+    pub listener: &'static str,
 }
 
 impl Peer {
     /// Anyone with this user id.
     #[must_use]
     pub fn user(uid: u32) -> Peer {
-        Peer { uid: Some(uid), sender: Sender::Unproven }
+        Peer { uid: Some(uid), sender: Sender::Unproven, listener: "hook" }
     }
 }
 
@@ -153,7 +155,12 @@ impl Door {
                     tokio::time::sleep(pause).await;
                     let count = limiter.take_refusals(&why, Instant::now());
                     let uid = peer.uid.into();
-                    let details = [("why", why.into()), ("peer_uid", uid), ("count", count.into())];
+                    let details = [
+                        ("why", why.into()),
+                        ("peer_uid", uid),
+                        ("count", count.into()),
+                        ("socket", peer.listener.into()),
+                    ];
                     door.write_down(details.to_vec()).await;
                 });
             }
@@ -263,7 +270,11 @@ impl Door {
 
     /// What could not be read is remembered by its length and digest, never by its content.
     pub async fn bad_input(&self, runtime: Option<Runtime>, why: &str, bytes: &[u8], peer: Peer) {
-        let mut details = vec![("why", why.into()), ("peer_uid", peer.uid.into())];
+        let mut details = vec![
+            ("why", why.into()),
+            ("peer_uid", peer.uid.into()),
+            ("socket", peer.listener.into()),
+        ];
         details.extend(runtime.map(|runtime| ("runtime", runtime.as_str().into())));
         if !bytes.is_empty() {
             let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
