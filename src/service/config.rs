@@ -237,6 +237,27 @@ impl Hook {
         }
     }
 
+    /// Where the agent's files are the sidecar's too, a workspace that is not there is a slip: no
+    /// rule about it would ever match. Elsewhere it may not be visible here.
+    ///
+    /// # Errors
+    /// If it is no directory.
+    pub fn sees(&self, workspace: &AbsPath) -> Result<(), ConfigError> {
+        let at = Path::new(workspace.as_str());
+        let is_seen = match self.world {
+            Some(WorldName::Same) => true,
+            Some(WorldName::Mounted) => self.mounts.iter().any(|mount| at.starts_with(mount)),
+            Some(WorldName::Client) | None => false,
+        };
+        if !is_seen || at.is_dir() {
+            return Ok(());
+        }
+        Err(ConfigError::Value(format!(
+            "the workspace `{workspace}` is no directory here; make it, or name another with \
+             --workspace, or `workspace` in `[policy]`"
+        )))
+    }
+
     /// The socket's mode as a number.
     ///
     /// # Errors
