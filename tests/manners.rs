@@ -336,6 +336,28 @@ fn a_workspace_that_is_not_there_is_refused_where_it_would_be_seen() {
     assert!(told.contains("the workspace `/nonexistent/work` is no directory here"), "{told}");
 }
 
+#[test]
+fn a_socket_that_cannot_be_made_says_what_names_it() {
+    let scratch = tempfile::Builder::new().prefix("m").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+    let scratch = scratch.unwrap();
+    let at = scratch.path().display();
+    for (hook, admin, named) in [
+        ("no/run", "run", "--socket, or `socket` in `[hook]`"),
+        ("run", "no/run", "`socket` in `[admin]`"),
+    ] {
+        let config = format!(
+            "[hook]\nsocket = \"{at}/{hook}/s\"\n[admin]\nsocket = \"{at}/{admin}/a\"\n\
+             [policy]\nworkspace = \"{at}\"\n[audit]\ndir = \"{at}/audit\"\n"
+        );
+        let file = scratch.path().join("toolgate.toml");
+        std::fs::write(&file, config).unwrap();
+        let output = program().args(["serve", "--config"]).arg(&file).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.ends_with(&format!("make it, or name another with {named}\n")), "{told}");
+    }
+}
+
 /// A shell puts the argument behind those of the harness.
 fn log_as_json(command: &mut Command) -> &mut Command {
     let through = std::mem::replace(command, Command::new("sh"));

@@ -349,6 +349,24 @@ mod tests {
     }
 
     #[test]
+    fn a_workspace_is_looked_for_where_it_would_be_seen() {
+        let scratch = tempfile::tempdir().unwrap();
+        let here = scratch.path().display();
+        let there = absolute(&scratch.path().join("gone")).unwrap();
+        for (text, is_seen) in [
+            (String::new(), false),
+            ("world = \"client\"".to_owned(), false),
+            ("world = \"mounted\"\nmounts = [\"/elsewhere\"]".to_owned(), false),
+            (format!("world = \"mounted\"\nmounts = [\"{here}\"]"), true),
+            ("world = \"same\"".to_owned(), true),
+        ] {
+            let hook = toml::from_str::<Config>(&format!("[hook]\n{text}")).unwrap().hook;
+            assert_eq!(hook.sees(&there).is_err(), is_seen, "{text}");
+            assert!(hook.sees(&absolute(scratch.path()).unwrap()).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
     fn other_machines_ask_only_where_they_may() {
         let listen = |text: &str| toml::from_str::<Config>(text).unwrap().admin.listen();
         assert_eq!(listen("").unwrap(), None);

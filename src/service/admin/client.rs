@@ -28,9 +28,10 @@ pub fn ask(socket: &Path, request: &Request, patience: Duration) -> Result<Reply
     })?;
     let hook = || {
         format!(
-            "`{}` is the hook socket, not the admin socket: that is `admin.sock` beside it, or \
-             `socket` in `[admin]`",
-            socket.display()
+            "`{}` is the hook socket, not the admin socket: that is `{}`, unless `socket` in \
+             `[admin]` says otherwise",
+            socket.display(),
+            socket.with_file_name("admin.sock").display()
         )
     };
     let late = |error: std::io::Error| match error.kind() {
