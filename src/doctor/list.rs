@@ -124,8 +124,8 @@ pub const CHECKS: &[Check] = &[
         title: "no settings file switches hooks off",
         plane: Plane::Claude,
         matters: "a repository's `disableAllHooks` is obeyed if nothing above it says `false`",
-        fix: "take `true` out where it stands, and say `false` in the file that has the hooks; only \
-              `toolgate init claude --managed` holds against every project",
+        fix: "take `true` out where it stands, and say `false` in the file that has the hooks; \
+              only `toolgate init claude --managed` holds against every project",
         look: wiring::switch,
     },
     Check {
