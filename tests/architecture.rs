@@ -98,7 +98,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wiring", &["author", "limits", "model", "plane"]),
     // plane: it reads the hooks' table of events, and asks the sidecar as the hook client does.
     // policy: the layers of the policies that it copies for a sidecar of its own.
-    ("doctor", &["audit", "limits", "model", "plane", "policy", "service"]),
+    // wiring: it asks the client whether it reads the settings, as `init` does before it writes.
+    ("doctor", &["audit", "limits", "model", "plane", "policy", "service", "wiring"]),
     // gate, redact, world: `policy eval` asks as the sidecar would; it has no way through.
     // plane: the demo plays a session through the hook client's own code.
     (

@@ -89,7 +89,13 @@ impl Ward {
     }
 
     fn client(&self, version: &str) -> String {
-        self.program("client", format!("#!/bin/sh\necho '{version}'\n").as_bytes())
+        let script = format!(
+            "#!/bin/sh\nif [ \"$1\" != doctor ]; then echo '{version}'; exit; fi\n\
+             echo 'Claude Code doctor'\n\
+             if grep -q '\"allow\":\"Bash\"' \"$CLAUDE_CONFIG_DIR/settings.json\"; then\n\
+             printf '\\nInvalid settings\\n- /x › permissions.allow: Expected array\\n'\nfi\n"
+        );
+        self.program("client", script.as_bytes())
     }
 
     /// Settings as they should be.
@@ -160,20 +166,7 @@ type Break = (&'static str, fn(&Ward, &mut Value), &'static [&'static str]);
 /// Every such way.
 const BROKEN: &[Break] = &[
     ("as they should be", |_, _| (), &[]),
-    (
-        "no hooks at all",
-        |_, all| all["hooks"] = json!({}),
-        &[
-            "claude.absolute",
-            "claude.events",
-            "claude.exec",
-            "claude.failure",
-            "claude.held",
-            "claude.program",
-            "claude.switch",
-            "claude.timeout",
-        ],
-    ),
+    ("no hooks at all", |_, all| all["hooks"] = json!({}), &["claude.events"]),
     ("an event is missing", |_, all| drop(all["hooks"]["Stop"].take()), &["claude.events"]),
     (
         "only for some tools",
@@ -275,16 +268,12 @@ const BROKEN: &[Break] = &[
         |ward, _| {
             ward.write("managed/managed-settings.json", &json!({ "allowManagedHooksOnly": true }));
         },
-        &[
-            "claude.absolute",
-            "claude.events",
-            "claude.exec",
-            "claude.failure",
-            "claude.held",
-            "claude.program",
-            "claude.switch",
-            "claude.timeout",
-        ],
+        &["claude.events"],
+    ),
+    (
+        "a value elsewhere that drops every hook",
+        |_, all| all["permissions"] = json!({ "allow": "Bash" }),
+        &["claude.settings"],
     ),
     (
         "another file cannot be read",
@@ -306,6 +295,61 @@ fn each_way_to_break_a_wiring_fails_its_check() {
         let count = CHECKS.iter().filter(|check| check.id.starts_with("claude.")).count();
         assert_eq!(said.checks.len(), count, "{what}");
     }
+}
+
+/// One cause fails one check; what hangs on it is skipped, and says of what.
+#[test]
+fn without_hooks_the_rest_of_the_wiring_is_skipped() {
+    let rest = ["absolute", "exec", "failure", "others", "program", "switch", "timeout"];
+    for (settings, cause) in [(Some("{}"), "events"), (Some("{"), "settings"), (None, "settings")] {
+        let ward = Ward::new("/nowhere/s");
+        if let Some(text) = settings {
+            std::fs::write(ward.path("home/.claude/settings.json"), text).unwrap();
+        }
+        let said = ward.wiring(&["--only", "sidecar.uid", "--only", "canary.policy"]);
+        assert_eq!(said.with("failed"), BTreeSet::from([format!("claude.{cause}").as_str()]));
+        let rest = rest.iter().map(|name| format!("claude.{name}"));
+        for id in rest.chain(["sidecar.uid".to_owned(), "canary.policy".to_owned()]) {
+            let (outcome, seen) = &said.checks[&id];
+            assert_eq!(outcome, "skipped", "{id}");
+            assert!(seen.contains(&format!("because `claude.{cause}` failed")), "{id}: {seen}");
+        }
+    }
+}
+
+#[test]
+fn a_wiring_over_http_is_said_to_be_not_looked_at() {
+    let ward = Ward::new("/nowhere/s");
+    let mut settings = ward.settings();
+    let http = json!({
+        "type": "http", "url": "http://127.0.0.1:8787/v1/hook/claude", "timeout": 30,
+        "headers": { "Authorization": "Bearer $TOOLGATE_HOOK_TOKEN" }, "onFailure": "block",
+    });
+    // The client sends these by a command alone.
+    let stay = ["SessionStart", "Setup"];
+    for only_http in [false, true] {
+        for (event, groups) in settings["hooks"].as_object_mut().unwrap() {
+            if only_http || !stay.contains(&event.as_str()) {
+                groups[0]["hooks"][0] = http.clone();
+            }
+        }
+        ward.write("home/.claude/settings.json", &settings);
+        let said = ward.wiring(&["--only", "canary.policy"]);
+        assert_eq!(said.with("failed"), BTreeSet::new(), "{:?}", said.checks);
+        for id in ["claude.events", "canary.policy"] {
+            assert_eq!(said.outcome(id), "skipped", "{id}");
+            assert!(said.checks[id].1.contains("over HTTP, at `http://127.0.0.1:8787"), "{id}");
+        }
+    }
+}
+
+#[test]
+fn what_no_client_was_asked_about_is_not_known_to_be_read() {
+    let ward = Ward::new("/nowhere/s");
+    ward.write("home/.claude/settings.json", &ward.settings());
+    let said = ward.doctor(&["--only", "claude.settings", "--only", "claude.version"]);
+    assert_eq!(said.outcome("claude.settings"), "warning");
+    assert_eq!(said.outcome("claude.version"), "skipped");
 }
 
 #[test]
@@ -448,7 +492,9 @@ fn the_running_sidecar_is_looked_at() {
     let mut settings = ward.settings();
     before(&mut settings)["args"][5] = json!("4000000");
     ward.write("home/.claude/settings.json", &settings);
-    assert_eq!(look().with("failed"), BTreeSet::from(["sidecar.uid"]));
+    let said = look();
+    assert_eq!(said.with("failed"), BTreeSet::from(["sidecar.uid"]));
+    assert!(said.checks["sidecar.uid"].1.contains(" and 4000000, so"), "{:?}", said.checks);
     ward.write("home/.claude/settings.json", &ward.settings());
     // A line of the log that was changed where it lies.
     let newest = sidecar::files_below(&sidecar.path("audit")).pop().unwrap();
@@ -488,7 +534,7 @@ fn a_sidecar_that_allows_writes_to_its_own_fails() {
     ward.write("home/.claude/settings.json", &ward.settings());
     let said = ward.doctor(&["--only", "sidecar.floor"]);
     assert_eq!((said.outcome("sidecar.floor"), said.code), ("failed", Some(1)));
-    assert!(said.checks["sidecar.floor"].1.contains("is not denied"));
+    assert!(said.checks["sidecar.floor"].1.contains("is not denied; name it in `[hook] wiring`"));
 }
 
 #[test]

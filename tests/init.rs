@@ -44,6 +44,7 @@ impl Machine {
         }
         std::fs::create_dir(machine.path("work")).unwrap();
         std::fs::create_dir(machine.path("tmp")).unwrap();
+        std::fs::create_dir(machine.path("image")).unwrap();
         machine
     }
 
@@ -317,6 +318,19 @@ fn undo_keeps_what_was_changed_since() {
     let kept: Vec<_> = machine.files().into_iter().filter(|(file, _)| file != name).collect();
     assert_eq!(kept.len(), 1);
     assert!(kept[0].1.contains("later") && kept[0].0.contains(".toolgate-undone-"));
+}
+
+/// The change is long; what is to be known stands at its end.
+#[test]
+fn warnings_come_last_after_a_summary() {
+    for (runtime, summary) in [("claude", "in all: 29 hooks, 4 deny rules"), ("codex", "in all: 1")]
+    {
+        let machine = Machine::new(CLAUDE, CODEX);
+        let told = String::from_utf8(machine.init(&[runtime]).stderr).unwrap();
+        let last = |start: &str| told.rfind(start).unwrap_or_else(|| panic!("{start}: {told}"));
+        let first = told.find("\nwarning: ").unwrap();
+        assert!(last("\n+") < last(summary) && last(summary) < first, "{told}");
+    }
 }
 
 #[test]

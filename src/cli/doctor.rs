@@ -76,7 +76,8 @@ fn doctor(arguments: &Arguments) -> Result<Outcome, String> {
         return Ok(Outcome::Fine);
     }
     let subject = Subject::of(request(arguments)?);
-    let progress = !is_json && std::io::stderr().is_terminal();
+    // A whole run waits for hooks to give up, a minute or so: whoever looks on should know.
+    let progress = !is_json || std::io::stderr().is_terminal();
     let mut all = Vec::new();
     for check in checks {
         let mut hear = |what: &str| {

@@ -189,8 +189,12 @@ fn wired(arguments: &Arguments) -> Result<Outcome, String> {
     if arguments.what.undo {
         return undo(&files(runtime, &place, &around)?, arguments, report);
     }
+    let mut request = request(runtime, place, around, arguments)?;
+    // What was said wrongly is told before what is missing here.
+    request.check()?;
     report.client = client(runtime, arguments)?;
-    let request = request(runtime, place, around, arguments)?;
+    let how = &arguments.how;
+    request.hook.server_uid = server_uid(how.server_uid, &how.socket, &request.around)?;
     if arguments.what.print {
         if request.runtime == Runtime::Codex && request.place == Place::User {
             complain!(
@@ -202,15 +206,20 @@ fn wired(arguments: &Arguments) -> Result<Outcome, String> {
         return Ok(Outcome::Fine);
     }
     let plan = request.plan().map_err(|error| error.to_string())?;
-    tell(&plan.notes, &mut report);
+    let mut notes = plan.notes;
     if let (Runtime::Claude, Some(client)) = (runtime, &report.client) {
         let texts = plan.edits.iter().filter_map(|edit| edit.after.as_deref());
-        let notes = texts.map(|text| read_whole(&client.path, text));
-        let notes: Vec<Vec<Note>> = notes.collect::<Result<_, _>>()?;
-        tell(&notes.concat(), &mut report);
+        for text in texts {
+            notes.extend(read_whole(&client.path, text)?);
+        }
     }
     let changes: Vec<&Edit> = plan.edits.iter().filter(|edit| edit.changes()).collect();
     changes.iter().for_each(|edit| show(edit));
+    if !changes.is_empty() {
+        complain!("in all: {}", plan.summary);
+    }
+    // After the change, which is long: the last lines are those that are read.
+    tell(&notes, &mut report);
     let outcome = match changes.is_empty() {
         true => Outcome::Fine,
         false => leave(&arguments.what, "write this?")?,
@@ -251,7 +260,11 @@ fn around(runtime: Runtime, arguments: &Arguments) -> Result<Surroundings, Strin
     };
     let directory = std::env::current_dir()
         .map_err(|error| format!("the current directory cannot be told: {error}"))?;
-    let root = arguments.place.root.as_ref().map(|root| directory.join(root));
+    let root: Option<PathBuf> =
+        (arguments.place.root.as_ref()).map(|root| directory.join(root).components().collect());
+    if let Some(root) = root.as_ref().filter(|root| !root.is_dir()) {
+        return Err(format!("`--root`: there is no directory `{}`; make it first", root.display()));
+    }
     Ok(Surroundings {
         home: set("HOME").map(PathBuf::from),
         config: config.map(PathBuf::from),
@@ -276,7 +289,7 @@ fn request(
     let hook = Hook {
         binary: binary.map_err(|_| "the program's path is not UTF-8; use `--binary`".to_owned())?,
         socket: how.socket.clone(),
-        server_uid: server_uid(how.server_uid, &how.socket, &around)?,
+        server_uid: how.server_uid.unwrap_or_default(),
         deadline: Duration::from_millis(u64::from(how.deadline)),
     };
     let managed = Managed {

@@ -35,7 +35,8 @@ pub const CHECKS: &[Check] = &[
         title: "the sidecar denies writes to policy, log, socket and wiring",
         plane: Plane::Service,
         matters: "an agent that can write these is its own guard",
-        fix: "name the sidecar's configuration with --config, and see that it names all of these",
+        fix: "name these in the sidecar's configuration, and that to the doctor with --config; \
+              settings that have a name of their own go into `[hook] wiring = [...]`",
         look: sidecar::floor,
     },
     Check {
@@ -67,7 +68,7 @@ pub const CHECKS: &[Check] = &[
         title: "every settings file can be read, and no value drops a hook",
         plane: Plane::Claude,
         matters: "one wrong value, and that hook is not there",
-        fix: "write the settings with `toolgate init claude`",
+        fix: "mend the value that is named; `toolgate init claude` writes none that is wrong",
         look: wiring::readable,
     },
     Check {
@@ -123,7 +124,8 @@ pub const CHECKS: &[Check] = &[
         title: "no settings file switches hooks off",
         plane: Plane::Claude,
         matters: "a repository's `disableAllHooks` is obeyed if nothing above it says `false`",
-        fix: "write `\"disableAllHooks\": false` where the hooks are; managed settings hold best",
+        fix: "take `true` out where it stands, and say `false` in the file that has the hooks; \
+              only `toolgate init claude --managed` holds against every project",
         look: wiring::switch,
     },
     Check {
@@ -155,7 +157,7 @@ pub const CHECKS: &[Check] = &[
         title: "the client cannot write the policy",
         plane: Plane::Claude,
         matters: "it would allow itself what it likes",
-        fix: "look at the checks of the wiring above",
+        fix: "mend what fails of the `claude.*` checks; if nothing does, the reason stands above",
         look: canary::policy,
     },
     Check {
@@ -163,7 +165,7 @@ pub const CHECKS: &[Check] = &[
         title: "the client cannot write the log",
         plane: Plane::Claude,
         matters: "it would leave no trace, or a false one",
-        fix: "look at the checks of the wiring above",
+        fix: "mend what fails of the `claude.*` checks; if nothing does, the reason stands above",
         look: canary::log,
     },
     Check {
@@ -171,7 +173,7 @@ pub const CHECKS: &[Check] = &[
         title: "the client cannot touch the socket",
         plane: Plane::Claude,
         matters: "it would answer in the guard's place",
-        fix: "look at the checks of the wiring above",
+        fix: "mend what fails of the `claude.*` checks; if nothing does, the reason stands above",
         look: canary::socket,
     },
     Check {
@@ -179,7 +181,7 @@ pub const CHECKS: &[Check] = &[
         title: "the client cannot write its settings",
         plane: Plane::Claude,
         matters: "it would take its hooks out",
-        fix: "look at the checks of the wiring above",
+        fix: "mend what fails of the `claude.*` checks; if nothing does, the reason stands above",
         look: canary::wiring,
     },
     Check {

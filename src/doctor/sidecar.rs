@@ -13,6 +13,7 @@ use crate::plane::hook::client::{Settings, exchange};
 use crate::service::admin::{self, Reply, Request};
 use crate::service::layers::Places;
 use crate::service::supervise::audit_directory;
+use std::collections::BTreeSet;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -84,7 +85,7 @@ fn own_places(subject: &Subject) -> Vec<PathBuf> {
     places.extend(wiring::ours(subject).into_iter().map(|hook| hook.file));
     // A file for `--settings` lies anywhere: the sidecar does not know it.
     places.retain(|path| Some(path) != subject.request.settings.as_ref());
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let absolute = places.into_iter().filter_map(|path| std::path::absolute(path).ok());
     absolute.filter(|path| seen.insert(path.clone())).collect()
 }
@@ -153,13 +154,11 @@ pub(super) fn socket(subject: &Subject, _: &Watch) -> Outcome {
 pub(super) fn server_uid(subject: &Subject, _: &Watch) -> Outcome {
     use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
     let ours = wiring::ours(subject);
-    let stated: Option<Vec<u32>> =
+    let stated: Option<BTreeSet<u32>> =
         ours.iter().map(|hook| hook.told().ok().and_then(|told| told.server_uid)).collect();
     let stated = match stated {
         Some(stated) if !stated.is_empty() => stated,
-        Some(_) => {
-            return Outcome::Failed("no hook of toolgate is in any settings file".to_owned());
-        }
+        Some(_) => return wiring::none(subject),
         None => {
             let why = "a hook asks whoever listens at its socket; give it --server-uid";
             return Outcome::Warning(why.to_owned());
@@ -173,8 +172,9 @@ pub(super) fn server_uid(subject: &Subject, _: &Watch) -> Outcome {
             Outcome::Ok(format!("each hook asks user {} alone", peer.uid()))
         }
         Ok(peer) => Outcome::Failed(format!(
-            "user {} listens; the hooks ask for {stated:?}, so all is denied",
-            peer.uid()
+            "user {} listens; the hooks ask for {}, so all is denied",
+            peer.uid(),
+            stated.iter().map(u32::to_string).collect::<Vec<_>>().join(" and ")
         )),
         Err(error) => Outcome::Skipped(format!("the peer cannot be seen: {error}")),
     }
@@ -204,6 +204,9 @@ pub(super) fn ready(subject: &Subject, _: &Watch) -> Outcome {
 /// Whether the floor holds in the sidecar that runs, for the real places.
 pub(super) fn floor(subject: &Subject, _: &Watch) -> Outcome {
     let answers = &subject.probe().answers;
+    let ours = wiring::ours(subject);
+    let wired: BTreeSet<String> =
+        ours.into_iter().map(|hook| hook.file.display().to_string()).collect();
     let mut wrong = Vec::new();
     for (about, answer) in answers {
         match answer {
@@ -213,7 +216,11 @@ pub(super) fn floor(subject: &Subject, _: &Watch) -> Outcome {
                 );
             }
             Ok(Answer { denies: true, .. }) => {}
-            Ok(Answer { denies: false, .. }) => wrong.push(format!("{about} is not denied")),
+            Ok(Answer { denies: false, .. }) => {
+                let is_wiring = wired.iter().any(|file| about.contains(file.as_str()));
+                let mend = if is_wiring { "; name it in `[hook] wiring`" } else { "" };
+                wrong.push(format!("{about} is not denied{mend}"));
+            }
             Err(why) => wrong.push(why.clone()),
         }
     }

@@ -17,8 +17,8 @@ pub fn look(path: &Path, around: &Surroundings) -> Result<Vec<Note>, String> {
     let name = path.display();
     if !path.is_absolute() || path.to_str().is_none() {
         return Err(format!(
-            "`{name}` is no absolute path; the agent's directory moves, and a hook that is not \
-             found fails open"
+            "`{name}` is no absolute path; the agent's directory moves, and where the hook is not \
+             found, Claude Code refuses every call and Codex runs it"
         ));
     }
     let here = around.here(path);

@@ -105,6 +105,13 @@ pub fn alone(wiring: &Claude) -> Result<String, Unfit> {
     merge("", wiring).map(|(text, _)| text)
 }
 
+/// What these settings come to, in a few words.
+#[must_use]
+pub fn summary(wiring: &Claude) -> String {
+    let elsewhere = wiring.elsewhere.iter().filter(|path| can_be_named(path)).count();
+    format!("{} hooks, {} deny rules", entries(wiring).len(), DENIED.len() + elsewhere)
+}
+
 fn entries(wiring: &Claude) -> Vec<Entry> {
     let wired = events::CLAUDE.iter().filter_map(|event| {
         let handler = match (event.wire, &wiring.http) {
@@ -158,8 +165,7 @@ fn deny(
 ) -> Result<(), Unfit> {
     let mut wanted: Vec<String> = DENIED.iter().map(|&rule| rule.to_owned()).collect();
     for path in &wiring.elsewhere {
-        // The rules have no escapes that were seen to work.
-        if path.contains(['*', '?', '[', ']', '{', '}', '(', ')', '!', '\\', '#']) {
+        if !can_be_named(path) {
             notes.push(Note::warning(format!("no permission rule can name `{path}`")));
             continue;
         }
@@ -176,6 +182,11 @@ fn deny(
         }
     }
     Ok(())
+}
+
+/// The rules have no escapes that were seen to work.
+fn can_be_named(path: &str) -> bool {
+    !path.contains(['*', '?', '[', ']', '{', '}', '(', ')', '!', '\\', '#'])
 }
 
 fn beside(others: usize) -> Option<Note> {

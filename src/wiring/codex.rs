@@ -159,6 +159,12 @@ pub fn alone(hook: &Hook) -> Result<String, Unfit> {
     merge("", hook, &mut Vec::new()).map(|(text, _)| text)
 }
 
+/// What these settings come to, in a few words.
+#[must_use]
+pub fn summary() -> String {
+    format!("{} hooks", wired().count())
+}
+
 fn wired() -> impl Iterator<Item = &'static Event> {
     events::CODEX.iter().filter(|event| event.wire == Wire::Command)
 }

@@ -76,6 +76,17 @@ impl Place {
         Ok(tidy(&path))
     }
 
+    /// What is doubtful about writing this place into an image.
+    #[must_use]
+    pub fn in_image(&self, around: &Surroundings) -> Option<Note> {
+        let (Place::User, Some(_)) = (self, &around.root) else { return None };
+        Some(Note::warning(
+            "in an image the user's settings are written where this machine's `HOME`, \
+             `CLAUDE_CONFIG_DIR` or `CODEX_HOME` leads, which may be nobody's there: use \
+             `--managed`",
+        ))
+    }
+
     /// What switches these settings off all the same.
     #[must_use]
     pub fn cannot_hold(&self, runtime: Runtime) -> Vec<Note> {

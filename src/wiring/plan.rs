@@ -37,6 +37,8 @@ pub struct Plan {
     pub edits: Vec<Edit>,
     /// Warnings first.
     pub notes: Vec<Note>,
+    /// What the settings come to, in a few words.
+    pub summary: String,
 }
 
 /// Why nothing can be planned.
@@ -148,9 +150,14 @@ impl Request {
         if (self.runtime, &self.place) == (Runtime::Claude, &Place::Managed) {
             notes.extend(drop_ins(&self.around));
         }
+        notes.extend(self.place.in_image(&self.around));
         notes.extend(self.place.cannot_hold(self.runtime));
         notes.sort_by_key(|note| !note.is_warning);
-        Ok(Plan { edits, notes })
+        let summary = match self.runtime {
+            Runtime::Claude => claude::summary(&self.claude(paths)),
+            Runtime::Codex => codex::summary(),
+        };
+        Ok(Plan { edits, notes, summary })
     }
 
     /// Every name of the settings, as the agent sees them.
@@ -216,7 +223,10 @@ impl Request {
     }
 
     /// What no file can mend.
-    fn check(&self) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// If what is wanted makes no sense.
+    pub fn check(&self) -> Result<(), String> {
         if !Path::new(&self.hook.socket).is_absolute() {
             return Err(format!(
                 "the socket `{}` is no absolute path; the agent's directory moves",

@@ -185,6 +185,11 @@ def a_value_that_drops_the_hook(ward, settings):
     return CANARIES | {"claude.settings", "claude.timeout", "canary.allowed"}
 
 
+def a_value_elsewhere_that_drops_every_hook(ward, settings):
+    ward.write("home/.claude/settings.json", settings | {"permissions": {"allow": "Bash"}})
+    return CANARIES | {"claude.settings", "canary.allowed"}
+
+
 def not_waited_for(ward, settings):
     settings["hooks"]["PreToolUse"][0]["hooks"][0]["async"] = True
     ward.write("home/.claude/settings.json", settings)
@@ -193,10 +198,9 @@ def not_waited_for(ward, settings):
 
 def not_wired(ward, settings):
     ward.write("home/.claude/settings.json", {})
-    static = {"events", "exec", "absolute", "program", "failure", "timeout", "switch", "held"}
-    # Nothing says where the sidecar is, and there is none at the usual place.
-    sidecar = {f"sidecar.{name}" for name in ("socket", "uid", "ready", "floor")}
-    return CANARIES | {f"claude.{name}" for name in static} | sidecar | {"canary.allowed"}
+    # Nothing says where the sidecar is, and there is none at the usual place. The rest is skipped.
+    sidecar = {f"sidecar.{name}" for name in ("socket", "ready", "floor")}
+    return {"claude.events"} | sidecar
 
 
 BROKEN = [
@@ -205,6 +209,7 @@ BROKEN = [
     off_in_the_project,
     a_relative_path,
     a_value_that_drops_the_hook,
+    a_value_elsewhere_that_drops_every_hook,
     not_waited_for,
     not_wired,
 ]
@@ -294,6 +299,9 @@ def check_broken(case):
         failed = {i for i, said in checks.items() if said[0] == "failed"}
         report.check(f"{name}: exit code 1", code == 1, code)
         report.check(f"{name}: its checks fail", failed == failing, failed ^ failing)
+        # What a call could overwrite must not keep the next sidecar from starting.
+        unplayed = {i: said for i, said in checks.items() if "does not start" in said[1]}
+        report.check(f"{name}: every sidecar of the play starts", not unplayed, unplayed)
         fine = {i for i in failing if checks[i][0] == "ok"}
         report.check(f"{name}: nothing of it is ok", not fine, fine)
         report.check(f"{name}: nothing is left behind", not ward.left(), ward.left())

@@ -127,13 +127,17 @@ class Session:
         program.write_text((HERE / "sdk" / word).read_text())
         return program
 
+    def code(self):
+        """Its exit code, once it has ended."""
+        self.out, self.error = self.process.communicate(timeout=SESSION_WAIT_S)
+        (self.place.directory / "sdk.log").write_text(self.out + self.error)
+        return self.process.returncode
+
     def end(self):
         """Waits for its end."""
-        out, error = self.process.communicate(timeout=SESSION_WAIT_S)
-        (self.place.directory / "sdk.log").write_text(out + error)
-        if self.process.returncode != 0:
-            raise rig.RigError(f"the session ended with {self.process.returncode}: {error[-600:]}")
-        self.out = out
+        code = self.code()
+        if code != 0:
+            raise rig.RigError(f"the session ended with {code}: {self.error[-600:]}")
         return self
 
     def play(self, sidecar, argv=None):
@@ -160,6 +164,16 @@ def mcp(name, text="hello"):
     return {"name": f"mcp__srv__{name}", "input": {"text": text}}
 
 
+# Settings that hold nothing back; the first is what a shell leaves where `init` has failed.
+UNGUARDED = {
+    "empty": "",
+    "half": '{"hooks":',
+    "hookless": '{"disableAllHooks": false}',
+    "other-events": '{"hooks": {"Stop": [{"hooks": [{"type": "command"}]}]}}',
+    "no-handler": '{"hooks": {"PreToolUse": [{"matcher": "*", "hooks": []}]}}',
+}
+
+
 def guard(place):
     return sdk_place.Sidecar(place).start()
 
@@ -174,6 +188,12 @@ def example(place, check, sdk):
     there = session.there("allowed", "forbidden")
     check("example.calls", there == ["allowed"], f"{there}: {session.results(2)}")
     check("example.says", session.out.strip() == "the script is done", session.out)
+    for name, text in UNGUARDED.items():
+        file.write_text(text)
+        session = Session(place, sdk, bash("touch unguarded"))
+        code = session.start(sidecar, [*sdk.example, file, "play the script"]).code()
+        refused = code == 1 and "no hook before tool calls" in session.error
+        check(f"example.refuses-{name}", refused and not session.there("unguarded"), session.error)
 
 
 def recipe(place, check, sdk):

@@ -125,6 +125,12 @@ impl Hook {
         is_ours(&self.handler)
     }
 
+    /// Where it sends events, if that is toolgate's listener.
+    pub(in crate::doctor) fn http(&self) -> Option<&str> {
+        let is_http = self.text("type") == Some("http");
+        self.text("url").filter(|url| is_http && url.contains("/v1/hook/claude"))
+    }
+
     /// Whether every tool comes to it.
     pub(in crate::doctor) fn is_for_all(&self) -> bool {
         matches!(self.matcher.as_deref(), None | Some("" | "*" | ".*"))
@@ -242,6 +248,18 @@ pub(in crate::doctor) fn left_out(files: &[File]) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// The settings for the question whether they can be read: without what would fetch something for
+/// the client or give it an account, as far as its form is right.
+pub(in crate::doctor) fn for_asking(content: &Json) -> Json {
+    let mut content = content.clone();
+    let Some(keys) = content.as_object_mut() else { return content };
+    keys.retain(|name, value| !(value.is_string() && HELPERS.contains(&name.as_str())));
+    if let Some(env) = keys.get_mut("env").and_then(Json::as_object_mut) {
+        env.retain(|name, value| !(value.is_string() && leads_away(name)));
+    }
+    content
 }
 
 /// The settings for a play: the same but for the socket of our hooks, the owner that is expected

@@ -3,9 +3,10 @@
 use super::super::check::{Outcome, Watch, listed};
 use super::super::files::{Who, flaw_of_program};
 use super::super::subject::Subject;
-use super::settings::{File, Hook, Scope};
+use super::settings::{File, Hook, Scope, for_asking};
 use crate::model::json::Json;
 use crate::plane::hook::events::{CLAUDE, Role, Wire, role};
+use crate::wiring::client;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,11 +36,36 @@ fn states<'a>(
 
 const NONE: &str = "no hook of toolgate is in any settings file";
 
-/// Fails with what is wrong with any of our hooks, or if there is none.
+/// Why there is no hook of ours to look at, in terms of the check that fails of it.
+pub(in crate::doctor) fn why_none(subject: &Subject) -> String {
+    let files = subject.settings();
+    if let Some(why) = http_gate(subject) {
+        return why;
+    }
+    match files.is_empty() || files.iter().any(|file| file.content.is_err()) {
+        true => "because `claude.settings` failed".to_owned(),
+        false => format!("because `claude.events` failed: {NONE}"),
+    }
+}
+
+/// There is no hook of ours to look at: one cause, of which one check fails.
+pub(in crate::doctor) fn none(subject: &Subject) -> Outcome {
+    Outcome::Skipped(why_none(subject))
+}
+
+/// What there is to say of calls that wait for an answer over HTTP, if some do.
+pub(in crate::doctor) fn http_gate(subject: &Subject) -> Option<String> {
+    let hooks = hooks(subject);
+    let hook = hooks.iter().find(|hook| role(&hook.event) == Role::Gates && hook.http().is_some());
+    let url = hook?.http().unwrap_or_default().to_owned();
+    Some(format!("toolgate is wired over HTTP, at `{url}`; such hooks are not looked at"))
+}
+
+/// Fails with what is wrong with any of our hooks; skipped if there is none.
 fn each(subject: &Subject, evidence: &str, wrong: impl Fn(&Hook) -> Option<String>) -> Outcome {
     let ours = ours(subject);
     if ours.is_empty() {
-        return Outcome::Failed(NONE.to_owned());
+        return none(subject);
     }
     let told = |hook: &Hook| Some(format!("{}: {}", hook.place(), wrong(hook)?));
     let wrong: Vec<String> = ours.iter().filter_map(told).collect();
@@ -78,18 +104,46 @@ pub(in crate::doctor) fn readable(subject: &Subject, _: &Watch) -> Outcome {
         }
     }
     let names: Vec<&str> = files.iter().map(|file| file.scope.as_str()).collect();
-    Outcome::unless(&wrong, format!("read: {}", names.join(", ")))
+    let read = format!("read: {}", names.join(", "));
+    if !wrong.is_empty() {
+        return Outcome::Failed(listed(&wrong));
+    }
+    match subject.client().and_then(|client| said_by_the_client(&client, files)) {
+        Ok(wrong) => Outcome::unless(&wrong, format!("{read}, and the client finds no fault")),
+        Err(why) => Outcome::Warning(format!("{read}; what the client drops is not known: {why}")),
+    }
+}
+
+/// What the client itself finds wrong with the files, of which it then drops every hook.
+fn said_by_the_client(program: &Path, files: &[File]) -> Result<Vec<String>, String> {
+    let mut wrong = Vec::new();
+    for file in files {
+        let Ok(content) = &file.content else { continue };
+        let mistakes = client::mistakes(program, &for_asking(content).to_string())
+            .map_err(|why| format!("`{} doctor` {why}", program.display()))?;
+        wrong.extend(
+            mistakes
+                .iter()
+                .map(|why| format!("`{}` ({}): {why}", file.path.display(), file.scope.as_str())),
+        );
+    }
+    Ok(wrong)
 }
 
 pub(in crate::doctor) fn events(subject: &Subject, _: &Watch) -> Outcome {
     let ours = ours(subject);
     if ours.is_empty() {
-        return Outcome::Failed(NONE.to_owned());
+        return match why_none(subject) {
+            why if why.ends_with(NONE) => Outcome::Failed(NONE.to_owned()),
+            why => Outcome::Skipped(why),
+        };
     }
+    let hooks = hooks(subject);
+    let is_http = |name: &str| hooks.iter().any(|hook| hook.event == name && hook.http().is_some());
     let wanted = || CLAUDE.iter().filter(|event| event.wire == Wire::Command);
     let is_there = |name: &str| ours.iter().any(|hook| hook.event == name && hook.is_for_all());
     let missing: Vec<String> = wanted()
-        .filter(|event| !is_there(event.name))
+        .filter(|event| !is_there(event.name) && !is_http(event.name))
         .map(|event| format!("`{}` does not come for everything", event.name))
         .collect();
     let never = CLAUDE.iter().filter(|event| event.wire == Wire::Never);
@@ -97,6 +151,9 @@ pub(in crate::doctor) fn events(subject: &Subject, _: &Watch) -> Outcome {
         .filter(|event| ours.iter().any(|hook| hook.event == event.name))
         .map(|event| format!("`{}` must not be registered: {}", event.name, event.why));
     let wrong: Vec<String> = missing.into_iter().chain(harm).collect();
+    if let (true, Some(why)) = (wrong.is_empty(), http_gate(subject)) {
+        return Outcome::Skipped(why);
+    }
     Outcome::unless(&wrong, format!("{} events are registered", wanted().count()))
 }
 
@@ -154,7 +211,7 @@ pub(in crate::doctor) fn timeout(subject: &Subject, _: &Watch) -> Outcome {
 /// Whether anything switches all hooks off, or could from a place below ours.
 pub(in crate::doctor) fn switch(subject: &Subject, _: &Watch) -> Outcome {
     let Some(ours) = ours(subject).iter().map(|hook| hook.scope).max() else {
-        return Outcome::Failed(NONE.to_owned());
+        return none(subject);
     };
     let stated = || states(subject.settings(), "disableAllHooks");
     let place = |file: &File| format!("`{}` ({})", file.path.display(), file.scope.as_str());
@@ -194,10 +251,12 @@ pub(in crate::doctor) fn switch(subject: &Subject, _: &Watch) -> Outcome {
 /// Hooks of others at events where an answer changes what is done.
 pub(in crate::doctor) fn others(subject: &Subject, _: &Watch) -> Outcome {
     if ours(subject).is_empty() {
-        return Outcome::Skipped(NONE.to_owned());
+        return none(subject);
     }
     let hooks = hooks(subject);
-    let others = hooks.iter().filter(|hook| !hook.is_ours() && role(&hook.event) == Role::Gates);
+    let others = hooks.iter().filter(|hook| {
+        !hook.is_ours() && hook.http().is_none() && role(&hook.event) == Role::Gates
+    });
     let mut told: Vec<String> =
         others.map(|hook| format!("{}: `{}`", hook.place(), hook.command())).collect();
     let plugins = states(subject.settings(), "enabledPlugins");
@@ -216,7 +275,7 @@ pub(in crate::doctor) fn program(subject: &Subject, _: &Watch) -> Outcome {
     let absolute: Vec<&PathBuf> = programs.iter().filter(|path| path.is_absolute()).collect();
     if absolute.is_empty() {
         return match programs.is_empty() {
-            true => Outcome::Failed(NONE.to_owned()),
+            true => none(subject),
             false => Outcome::Failed("no hook names its program by an absolute path".to_owned()),
         };
     }
@@ -245,7 +304,7 @@ pub(in crate::doctor) fn held(subject: &Subject, _: &Watch) -> Outcome {
     paths.sort();
     paths.dedup();
     if paths.is_empty() {
-        return Outcome::Failed(NONE.to_owned());
+        return none(subject);
     }
     held_from(subject, &paths, false)
 }

@@ -77,6 +77,12 @@ pub(super) struct Tried {
 
 /// Plays a session.
 pub(super) fn play(subject: &Subject, watch: &Watch) -> Result<Play, String> {
+    if wiring::ours(subject).is_empty() {
+        return Err(wiring::why_none(subject));
+    }
+    if let Some(why) = wiring::http_gate(subject) {
+        return Err(why);
+    }
     let program = subject.client()?;
     client::may_be_played(&program)?;
     let managed = subject.settings().iter().any(|file| file.scope == Scope::Managed);
@@ -84,16 +90,15 @@ pub(super) fn play(subject: &Subject, watch: &Watch) -> Result<Play, String> {
         return Err(format!("the client reads managed settings in `{MANAGED}` alone"));
     }
     let scene = Scene::new()?;
-    scene.furnish_sidecar(subject)?;
     let covers = scene.furnish_settings(subject)?;
     let plan = scene.plan(subject, &program, covers, never_exposed(subject));
     let text = serde_json::to_string(&plan).map_err(|error| error.to_string())?;
     scene.write("plan.json", &text)?;
     watch.say("starting a sidecar of our own");
-    let sidecar = Sidecar::start(&scene)?;
+    let sidecar = Sidecar::start(&scene, subject)?;
     watch.say("starting the client against a scripted model");
     let (stage, isolated) = Stage::open(&scene)?;
-    let mut session = Session { scene: &scene, stage, turn: 0 };
+    let mut session = Session { subject, scene: &scene, stage, turn: 0 };
     session.stage.cue(&Cue::Owns(sidecar.pid()?))?;
     let mut play = session.acts(sidecar, watch);
     play.isolated = isolated;
@@ -119,6 +124,7 @@ fn never_exposed(subject: &Subject) -> Option<String> {
 
 /// One session, turn by turn.
 struct Session<'a> {
+    subject: &'a Subject,
     scene: &'a Scene,
     stage: Stage,
     turn: usize,
@@ -166,7 +172,7 @@ impl Session<'_> {
     }
 
     fn frozen(&mut self, ran: &[&str]) -> Act {
-        let sidecar = Sidecar::start(self.scene)?;
+        let sidecar = Sidecar::start(self.scene, self.subject)?;
         self.stage.cue(&Cue::Owns(sidecar.pid()?))?;
         sidecar.freeze()?;
         self.again("hung", ran, DOCTOR_HUNG_TIMEOUT)

@@ -35,7 +35,7 @@ impl Scene {
         directory(&root)?;
         let real = root.canonicalize().map_err(|error| wrong(&root, &error))?;
         let scene = Scene { root: real };
-        for name in ["work", "work/.claude", "config", "home", "tmp", "run", "policy", "org"] {
+        for name in ["work", "work/.claude", "config", "home", "tmp", "run"] {
             directory(&scene.at(name))?;
         }
         Ok(scene)
@@ -54,12 +54,18 @@ impl Scene {
         std::fs::write(&path, text).map_err(|error| wrong(&path, &error))
     }
 
-    /// The user's policies, and a sidecar's configuration that names the copies.
+    /// The user's policies, and a sidecar's configuration that names the copies. Whatever lay
+    /// there goes: a call that was not denied may have written to it.
     pub(super) fn furnish_sidecar(&self, subject: &Subject) -> Result<(), String> {
         let config = &subject.request.config;
         let workspace = absolute(&subject.request.workspace).map_err(|error| error.to_string())?;
         let places = Places::of(config).in_workspace(config, &workspace);
         let sources = places.sources().map_err(|error| error.to_string())?;
+        for name in ["policy", "org", "work/.toolgate"] {
+            no_directory(&self.at(name))?;
+        }
+        directory(&self.at("policy"))?;
+        directory(&self.at("org"))?;
         let mut files = Vec::new();
         for (number, source) in sources.iter().enumerate() {
             let name = match source.layer {
@@ -196,6 +202,13 @@ impl Drop for Scene {
 
 fn directory(path: &Path) -> Result<(), String> {
     std::fs::DirBuilder::new().mode(0o700).create(path).map_err(|error| wrong(path, &error))
+}
+
+fn no_directory(path: &Path) -> Result<(), String> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(wrong(path, &error)),
+        _ => Ok(()),
+    }
 }
 
 fn wrong(path: &Path, error: &std::io::Error) -> String {

@@ -1,5 +1,6 @@
 //! A sidecar of our own for the play, which may be stopped and frozen as the user's may not.
 
+use super::super::subject::Subject;
 use super::scene::Scene;
 use crate::limits::DOCTOR_START_TIMEOUT;
 use nix::sys::signal::{Signal, kill};
@@ -13,8 +14,9 @@ pub(super) struct Sidecar {
 }
 
 impl Sidecar {
-    /// Starts one and waits until it listens.
-    pub(super) fn start(scene: &Scene) -> Result<Sidecar, String> {
+    /// Starts one, with copies of the policies that no call has met, and waits until it listens.
+    pub(super) fn start(scene: &Scene, subject: &Subject) -> Result<Sidecar, String> {
+        scene.furnish_sidecar(subject)?;
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let log = std::fs::File::create(scene.at(LOG)).map_err(|error| error.to_string())?;
         let child = Command::new(program)
