@@ -302,10 +302,16 @@ fn request(
 /// The client that will read the settings, if it fails closed.
 fn client(runtime: Runtime, arguments: &Arguments) -> Result<Option<ClientReport>, String> {
     if arguments.client.no_client_check {
-        complain!(
-            "warning: no client was asked; one before {} lets calls through when a hook fails",
-            client::oldest(runtime)
-        );
+        match runtime {
+            Runtime::Claude => complain!(
+                "warning: no client was asked; one before {} lets calls through when a hook fails",
+                client::oldest(runtime)
+            ),
+            Runtime::Codex => complain!(
+                "warning: no client was asked; {} is the first that was tried",
+                client::oldest(runtime)
+            ),
+        }
         return Ok(None);
     }
     let search = std::env::var_os("PATH").unwrap_or_default();
@@ -324,6 +330,12 @@ fn client(runtime: Runtime, arguments: &Arguments) -> Result<Option<ClientReport
 
 /// That the client reads the settings whole; a note if it cannot be asked.
 fn read_whole(client: &Path, settings: &str) -> Result<Vec<Note>, String> {
+    if let Some(name) = client::unhooking(settings) {
+        return Err(format!(
+            "nothing was written: with `{name}` in `env` Claude Code runs no hooks but managed \
+             ones; take it out, or wire the managed settings (--managed)"
+        ));
+    }
     match client::mistakes(client, settings) {
         Ok(mistakes) if mistakes.is_empty() => Ok(Vec::new()),
         Ok(mistakes) => Err(format!(

@@ -111,6 +111,17 @@ pub fn mistakes(client: &Path, settings: &str) -> Result<Vec<String>, String> {
     Ok(told.map(|line| line.split_once(" › ").map_or(line, |(_, why)| why).to_owned()).collect())
 }
 
+/// Variables with which Claude Code (2.1.330, seen by trying) runs no hooks but managed ones.
+const UNHOOKING: [&str; 2] = ["CLAUDE_CODE_SIMPLE", "CLAUDE_CODE_SAFE_MODE"];
+
+/// The variable in these settings with which no hook of theirs would run, if there is one.
+#[must_use]
+pub fn unhooking(settings: &str) -> Option<&'static str> {
+    let settings = crate::model::json::parse(settings.as_bytes()).ok()?;
+    let variables = settings.get("env")?.as_object()?;
+    UNHOOKING.into_iter().find(|name| variables.contains_key(*name))
+}
+
 /// A directory that nobody else has, for as long as it is looked at.
 struct Scratch(PathBuf);
 
@@ -179,6 +190,15 @@ fn wait(child: &mut Child) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_that_switches_hooks_off_is_seen() {
+        let simple = r#"{"env": {"A": "1", "CLAUDE_CODE_SIMPLE": "0"}}"#;
+        assert_eq!(unhooking(simple), Some("CLAUDE_CODE_SIMPLE"));
+        for harmless in [r#"{"env": {"A": "1"}}"#, r#"{"CLAUDE_CODE_SIMPLE": "1"}"#, "{}", "["] {
+            assert_eq!(unhooking(harmless), None, "{harmless}");
+        }
+    }
 
     #[test]
     fn only_a_released_version_is_one() {
