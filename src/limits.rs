@@ -200,8 +200,10 @@ pub const SESSIONS_OF_USER_MAX: usize = 50_000;
 pub const MENTIONS_MAX: usize = 4_096;
 /// One settings file of a runtime, in bytes. Real ones have some kilobytes.
 pub const SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Settings files whose wiring is remembered.
-pub const WIRINGS_MAX: usize = 1_024;
+/// Sessions whose settings are remembered as they began; changes of a further one are refused.
+pub const WIRINGS_MAX: usize = 10_000;
+/// A name or id in an event, in bytes: a longer one is none that a runtime gives.
+pub const EVENT_NAME_BYTES_MAX: usize = 1_024;
 /// Calls of one session that are waited for, or whose batch is. A turn has a handful at once; the
 /// one that is waited for longest makes room.
 pub const CALLS_OF_SESSION_MAX: usize = 1_024;

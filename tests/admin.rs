@@ -120,7 +120,13 @@ fn the_commands_tell_what_is_and_what_came_of_it() {
     {
         assert!(out.contains(line), "{out}");
     }
-    assert_eq!(told(&toolgate(&sidecar, &["health"])), (0, "ready\n".into(), String::new()));
+    assert_eq!(told(&toolgate(&sidecar, &["health"])), (0, "alive\n".into(), String::new()));
+    // Whoever names the other socket is told so.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    let (code, out, err) =
+        told(&command.args(["status", "--socket"]).arg(sidecar.socket()).output().unwrap());
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("is the hook socket, not the admin socket"), "{err}");
     let admin = admin_socket(&sidecar);
     sidecar.stop();
     assert!(!admin.exists());
@@ -167,7 +173,8 @@ fn a_label_is_set_on_a_session_that_is_known_and_recorded_before() {
     let (code, out, err) = set("add", "s", "approved:T1");
     assert_eq!((code, err.as_str()), (0, ""));
     assert_eq!(out, "`approved:T1` is set on session `s`\n");
-    assert_eq!(set("remove", "s", "approved:T1").0, 0);
+    let gone = (0, "session `s` is without `approved:T1` now\n".into(), String::new());
+    assert_eq!(set("remove", "s", "approved:T1"), gone);
     let uid = nix::unistd::geteuid().as_raw();
     let by = |change: &str| json!({"session": "s", "change": change, "label": "approved:T1", "peer_uid": uid});
     assert_eq!(details(&sidecar, "label"), [by("add"), by("remove")]);

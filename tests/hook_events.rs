@@ -201,25 +201,28 @@ fn a_question_is_answered_by_the_person_and_the_answer_is_recorded() {
         let tool = if input.get("content").is_some() { "Write" } else { "Read" };
         session.send("PermissionRequest", json!({"tool_name": tool, "tool_input": input}))
     };
-    for id in ["yes", "no"] {
+    for id in ["yes", "no", "interrupted"] {
         let (_, said) = session.pre(id, "Write", &write("^/ci/a"));
         assert!(said.contains(r#""permissionDecision":"ask""#), "{said}");
         assert_eq!(question(&write("^/ci/a")), (0, String::new()));
     }
     session.post("yes", "Write", &write("^/ci/a"), json!({"type": "create"}));
+    let call = |id: &str| json!({"tool_name": "Write", "tool_use_id": id, "tool_input": {}});
+    session.tell("PostToolBatch", json!({"tool_calls": [call("yes"), call("no")]}));
     session.tell("Stop", json!({}));
     let answers = session.records("approval");
     let answer =
         |record: &Value| (record["tool_use_id"].clone(), record["details"]["answer"].clone());
     let answers: Vec<_> = answers.iter().map(answer).collect();
     assert_eq!(answers, [(json!("yes"), json!("yes")), (json!("no"), json!("no"))]);
-    assert_eq!(session.findings(), [""; 0]);
+    // Whether the third was answered before it was interrupted is not known.
+    assert_eq!(session.findings(), ["no_end"]);
     // Asked about what was not judged: another hook has rewritten it. It is judged now.
     let (code, said) = question(&read("^/secret/k"));
     let denied: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((code, &denied["hookSpecificOutput"]["decision"]["behavior"]), (2, &json!("deny")));
     assert_eq!(question(&write("^/b")), (0, String::new()));
-    assert_eq!(session.findings(), ["question_about_unjudged_input"; 2]);
+    assert_eq!(session.findings()[1..], ["question_about_unjudged_input"; 2]);
     session.sidecar.stop();
 }
 
@@ -249,7 +252,11 @@ fn files_that_a_prompt_mentions_are_reads() {
         ("see @secret/none", false),
         ("see @secret/key", true),
         ("see @secret/key, please", true),
-        ("(@./secret/../secret/key)", true),
+        ("@./secret/../secret/key", true),
+        ("读。@secret/key。", true),
+        ("@secret/key#foo", true),
+        ("@\" secret/key#L1 \"", true),
+        ("(@secret/key), `@secret/key` and a,@secret/key are no mentions", false),
         ("@link", true),
         ("@^/secret/key#L1-2", true),
         ("@/etc/passwd, which this policy leaves to the runtime", false),
@@ -267,34 +274,73 @@ fn a_change_that_would_weaken_the_wiring_is_refused() {
     let dir = session.sidecar.path("work").join(".claude");
     std::fs::create_dir(&dir).unwrap();
     let (settings, skill) = (dir.join("settings.json"), dir.join("SKILL.md"));
-    let wired = |failure: &str, events: &[&str]| {
-        let hook = json!({"type": "command", "command": "/usr/bin/toolgate",
-            "args": ["hook", "claude"], "onFailure": failure});
-        let events = events.iter().map(|event| ((*event).to_owned(), json!([{"hooks": [hook]}])));
-        json!({"hooks": events.collect::<serde_json::Map<_, _>>(), "disableAllHooks": false})
+    let hook = |command: &str| {
+        json!({"type": "command", "command": command, "timeout": 30, "onFailure": "block",
+            "args": ["hook", "claude", "--socket", "/run/s"]})
     };
-    let both = ["PreToolUse", "Stop"];
-    std::fs::write(&settings, wired("block", &both).to_string()).unwrap();
-    session.tell("SessionStart", json!({"source": "startup"}));
+    let good = json!({
+        "disableAllHooks": false,
+        "env": {"A": "1"},
+        "permissions": {"deny": ["Edit(x)"]},
+        "hooks": {
+            "PreToolUse": [{"matcher": "*", "hooks": [hook("/opt/guard")]}],
+            "Stop": [{"hooks": [hook("/opt/guard")]}],
+        },
+    });
+    std::fs::write(&settings, good.to_string()).unwrap();
+    // Whatever is heard first of a session, its settings are looked at then.
+    session.tell("Notification", json!({"message": "x"}));
     let changed = |text: &str, source: &str, file: &std::path::Path| {
         std::fs::write(file, text).unwrap();
         session.send("ConfigChange", json!({"source": source, "file_path": file}))
     };
-    let mut more = wired("block", &both);
-    more["permissions"] = json!({"allow": ["Read"]});
-    for (text, refused) in [
+    let edit = |pointer: &str, value: Value| {
+        let mut changed = good.clone();
+        *changed.pointer_mut(pointer).unwrap() = value;
+        changed.to_string()
+    };
+    let first = "/hooks/PreToolUse/0";
+    let handler = |key: &str, value: Value| {
+        let mut changed = hook("/opt/guard");
+        changed[key] = value;
+        edit(&format!("{first}/hooks/0"), changed)
+    };
+    let mut more = good.clone();
+    more["permissions"]["allow"] = json!(["Read"]);
+    more["model"] = json!("opus");
+    let text = |value: &str| json!(value);
+    let cases = [
         (more.to_string(), false),
-        (wired("block", &["PreToolUse"]).to_string(), true),
-        (wired("continue", &both).to_string(), true),
+        (edit("/permissions/deny", json!(["Edit(x)", "Edit(y)"])), false),
+        (good.to_string(), true),
+        (more.to_string(), true),
+        (edit("/permissions/deny", json!(["Edit(x)", "Edit(y)", "Read(z)"])), false),
+        (edit("/permissions/deny", json!([])), true),
+        (edit("/hooks", json!({})), true),
+        (edit("/hooks/Stop", json!([])), true),
+        (edit("/env/A", text("2")), true),
+        (edit("/env", json!({"A": "1", "CLAUDE_CODE_SIMPLE": "1"})), true),
+        (edit(&format!("{first}/matcher"), text("NoSuchTool")), true),
+        (edit(&format!("{first}/hooks"), json!([hook("/opt/guard"), hook("/x")])), true),
+        (edit(&format!("{first}/hooks/0"), hook("/tmp/evil/guard")), true),
+        (handler("async", json!(true)), true),
+        (handler("if", text("Bash(nosuch *)")), true),
+        (handler("type", text("prompt")), true),
+        (handler("onFailure", text("continue")), true),
+        (handler("args", json!(["hook", "claude", "--help"])), true),
         (json!({"disableAllHooks": true}).to_string(), true),
         (json!({"disableAllHooks": "no"}).to_string(), true),
         (String::new(), true),
         ("{\"hooks\": {".to_owned(), true),
-        (more.to_string(), false),
-    ] {
+    ];
+    let mut refusals = 0;
+    for (text, refused) in cases {
+        // Nobody can have what was seen forgotten by beginning once more.
+        session.tell("SessionStart", json!({"source": "resume"}));
         let (code, said) = changed(&text, "project_settings", &settings);
         let blocks = said.contains(r#""decision":"block""#);
         assert_eq!((code == 2, blocks), (refused, refused), "{text}: {said}");
+        refusals += usize::from(refused);
     }
     let local = dir.join("settings.local.json");
     assert_eq!(changed("{}", "local_settings", &local), (0, String::new()));
@@ -307,7 +353,24 @@ fn a_change_that_would_weaken_the_wiring_is_refused() {
     assert_eq!(code, 2);
     assert_eq!(session.send("ConfigChange", json!({"source": "policy_settings"})).0, 0);
     assert!(session.findings().iter().all(|code| code == "config_change_refused"));
-    assert_eq!(session.findings().len(), 9);
+    assert_eq!(session.findings().len(), refusals + 3);
+    session.sidecar.stop();
+}
+
+#[test]
+fn instructions_that_must_not_be_read_are_found() {
+    let session = Session::begin();
+    session.tell("InstructionsLoaded", json!({"file_path": "^/CLAUDE.md"}));
+    session.tell("InstructionsLoaded", json!({"file_path": "^/secret/key"}));
+    assert_eq!(session.findings(), ["instructions_denied"]);
+    session.sidecar.stop();
+}
+
+#[test]
+fn an_id_is_no_longer_than_one() {
+    let session = Session::begin();
+    let (code, said) = session.pre(&"a".repeat(2_000), "Read", &read("^/a.txt"));
+    assert_eq!((code, said.contains("tool_use_id")), (2, true), "{said}");
     session.sidecar.stop();
 }
 

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
+use toolgate::service::config::Config;
 
 const POLICY: &str = r#"
 schema = 1
@@ -290,6 +291,12 @@ fn every_message_is_a_line_of_json_and_holds_nothing_of_a_call() {
         })
     };
     assert!(says("listening on ") && says("a policy was refused"), "{told}");
+    let loaded = messages.iter().find(|said| said["fields"]["message"] == "the policy is loaded");
+    let fields = &loaded.unwrap()["fields"];
+    assert_eq!(
+        (&fields["policy"], &fields["log"]),
+        (&json!("manners"), &json!(sidecar.path("audit")))
+    );
     assert!(!told.contains(mark) && !told.contains(&key()), "{told}");
 }
 
@@ -302,6 +309,53 @@ fn a_sidecar_that_does_not_start_says_so_in_json_too() {
     let message: Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!(message["level"], "ERROR");
     assert!(message["fields"]["why"].as_str().unwrap().contains("`/nowhere/toolgate.toml`"));
+}
+
+#[test]
+fn what_was_taken_is_told_without_colour_and_a_filter_that_is_none_is_not_obeyed() {
+    let sidecar = Sidecar::start_with(
+        POLICY,
+        "",
+        program().env("TOOLGATE_LOG", "bogus").env_remove("NO_COLOR"),
+    );
+    let told = std::fs::read_to_string(sidecar.path("stderr")).unwrap();
+    assert!(told.contains("this is no filter") && told.contains("bogus"), "{told}");
+    let work = sidecar.path("work");
+    assert!(told.contains("policy=manners sha256="), "{told}");
+    assert!(told.contains(&format!("workspace={} ", work.display())), "{told}");
+    assert!(!told.contains('\u{1b}'), "{told}");
+}
+
+#[test]
+fn a_workspace_that_is_not_there_is_refused_where_it_would_be_seen() {
+    let mut command = program();
+    command.args(["serve", "--workspace", "/nonexistent/work"]).env("HOME", "/nonexistent");
+    let output = command.env_remove("XDG_CONFIG_HOME").output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(told.contains("the workspace `/nonexistent/work` is no directory here"), "{told}");
+}
+
+#[test]
+fn a_socket_that_cannot_be_made_says_what_names_it() {
+    let scratch = tempfile::Builder::new().prefix("m").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+    let scratch = scratch.unwrap();
+    let at = scratch.path().display();
+    for (hook, admin, named) in [
+        ("no/run", "run", "--socket, or `socket` in `[hook]`"),
+        ("run", "no/run", "`socket` in `[admin]`"),
+    ] {
+        let config = format!(
+            "[hook]\nsocket = \"{at}/{hook}/s\"\n[admin]\nsocket = \"{at}/{admin}/a\"\n\
+             [policy]\nworkspace = \"{at}\"\n[audit]\ndir = \"{at}/audit\"\n"
+        );
+        let file = scratch.path().join("toolgate.toml");
+        std::fs::write(&file, config).unwrap();
+        let output = program().args(["serve", "--config"]).arg(&file).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.ends_with(&format!("make it, or name another with {named}\n")), "{told}");
+    }
 }
 
 /// A shell puts the argument behind those of the harness.
@@ -321,8 +375,20 @@ fn the_unit_of_the_operators_guide_is_one() {
     let guide = std::fs::read_to_string(guide).unwrap();
     let (_, unit) = guide.split_once("```ini\n").unwrap();
     let (unit, _) = unit.split_once("```\n").unwrap();
-    for line in ["Type=notify", "WatchdogSec=30", "RuntimeDirectory=toolgate"] {
+    // It starts what the guide's configuration says, as an ordinary user.
+    let (_, config) = guide.split_once("```toml\n").unwrap();
+    let (config, _) = config.split_once("```\n").unwrap();
+    let config: Config = toml::from_str(config).unwrap();
+    let admin = config.admin_socket().unwrap();
+    let group = format!("SupplementaryGroups={}", config.hook.group.unwrap());
+    let reload = format!("ExecReload=/usr/local/bin/toolgate reload --socket {}", admin.display());
+    for line in ["Type=notify", "WatchdogSec=30", &group, &reload] {
         assert!(unit.lines().any(|said| said == line), "{line}");
+    }
+    let made = unit.lines().find_map(|line| line.strip_prefix("RuntimeDirectory=")).unwrap();
+    for socket in [config.hook.socket.clone(), admin] {
+        let directory = socket.parent().unwrap();
+        assert!(made.split(' ').any(|name| directory == Path::new("/run").join(name)), "{made}");
     }
     let is_here = |path: &&str| Path::new(path).exists();
     let Some(analyze) =
@@ -342,4 +408,64 @@ fn the_unit_of_the_operators_guide_is_one() {
     let told = String::from_utf8_lossy(&output.stderr);
     let ours: Vec<_> = told.lines().filter(|line| line.contains("toolgate")).collect();
     assert!(output.status.success() && ours.is_empty(), "{told}");
+}
+
+/// `toolgate audit`, on this sidecar's log: exit code, standard output, standard error.
+fn audit(sidecar: &Sidecar, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = program();
+    command.arg("audit").args(arguments).arg("--audit").arg(sidecar.path("audit"));
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_log_is_read_by_people() {
+    let sidecar = Sidecar::start(POLICY);
+    assert_eq!(sidecar.hook(read(&sidecar.path("work/a"))).status.code(), Some(0));
+    // A call that no hook was asked about, and what is no event.
+    let after = json!({
+        "session_id": "s", "cwd": "/", "permission_mode": "default", "tool_use_id": "other",
+        "hook_event_name": "PostToolUse", "tool_name": "Read", "tool_response": "x",
+        "tool_input": {"file_path": sidecar.path("work/b")},
+    });
+    sidecar.hook(after.to_string());
+    sidecar.hook("no event");
+    let ran = |arguments: &[&str]| {
+        let (code, out, err) = audit(&sidecar, arguments);
+        assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}");
+        out
+    };
+    let line = |arguments: &[&str]| {
+        let out = ran(arguments);
+        assert_eq!(out.lines().count(), 1, "{arguments:?}: {out}");
+        out
+    };
+    let finding = line(&["query", "--kind", "finding"]);
+    assert!(finding.contains("  finding ") && finding.contains("call_without_pre"), "{finding}");
+    assert_eq!(line(&["query", "--code", "call_without_pre"]), finding);
+    assert_eq!(ran(&["query", "--code", "no_end"]), "");
+    assert!(ran(&["tail"]).contains(&finding));
+    // Its number is what `show` takes.
+    let seq = finding.split_whitespace().next().unwrap();
+    assert!(ran(&["show", seq]).contains("\"code\": \"call_without_pre\""));
+    assert!(ran(&["query", "--kind", "bad_input"]).lines().all(|line| line.len() > 70));
+    assert!(ran(&["query", "--kind", "policy.load"]).contains("start: manners"));
+    let nothing = |what: &str| format!("warning: no record of this log has the {what} `nobody`\n");
+    for what in ["tool", "session", "rule"] {
+        let told = audit(&sidecar, &["query", &format!("--{what}"), "nobody"]);
+        assert_eq!(told, (0, String::new(), nothing(what)));
+    }
+    for (option, slip) in [("--decision", "dny"), ("--kind", "findings"), ("--code", "noend")] {
+        let (code, out, err) = audit(&sidecar, &["query", option, slip]);
+        assert_eq!((code, out.as_str()), (2, ""));
+        assert!(err.contains(&format!("invalid value '{slip}'")), "{err}");
+    }
+    let none = "error: no record has the id `9999`\n".to_owned();
+    assert_eq!(audit(&sidecar, &["show", "9999"]), (1, String::new(), none));
+    let newest = sidecar::files_below(&sidecar.path("audit")).pop().unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(newest).unwrap();
+    file.write_all(b"no record\n").unwrap();
+    assert_eq!(audit(&sidecar, &["query", "--count"]).0, 1);
+    assert_eq!(audit(&sidecar, &["tail"]).0, 1);
 }

@@ -85,3 +85,12 @@ fn every_command_has_its_page() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("cannot be written to `"));
 }
+
+#[test]
+fn the_program_is_called_toolgate_whatever_its_file_is_called() {
+    use std::os::unix::process::CommandExt;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    let output = command.arg0("/opt/tg").args(["status", "--help"]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert!(help.contains("Usage: toolgate status"), "{help}");
+}

@@ -38,10 +38,23 @@ pub struct Calls {
 pub struct InputDigest([u8; 32]);
 
 impl InputDigest {
-    /// Of an input as it was stated.
+    /// Of an input as it was stated, but for what the runtime itself adds before the tool runs.
     #[must_use]
-    pub fn of(input: &Json) -> InputDigest {
-        InputDigest(Sha256::digest(input.to_string()).into())
+    pub fn of(tool: &ToolName, input: &Json) -> InputDigest {
+        let added: &[&str] = match tool.as_str() {
+            // What the person answered.
+            "AskUserQuestion" => &["answers", "annotations"],
+            _ => &[],
+        };
+        let text = match input.as_object() {
+            Some(all) if added.iter().any(|key| all.contains_key(*key)) => {
+                let mut stated = all.clone();
+                stated.retain(|key, _| !added.contains(&key.as_str()));
+                Json::Object(stated).to_string()
+            }
+            Some(_) | None => input.to_string(),
+        };
+        InputDigest(Sha256::digest(text).into())
     }
 }
 
@@ -71,8 +84,6 @@ pub struct Loose {
     pub verdict: Verdict,
     /// Whether it is known that it never ran: the model was answered in its stead.
     pub not_run: bool,
-    /// Whether its end may have come while the sidecar was away: then nothing is known of it.
-    pub missed: bool,
 }
 
 impl Calls {
@@ -109,12 +120,12 @@ impl Calls {
 
     /// Takes the end of a call, and says what it fits together with.
     pub fn end(&self, call: &Call<'_>, input: Option<InputDigest>, now: Moment) -> Ended {
-        let Some(tool_use_id) = call.tool_use_id else { return Ended::default() };
         let unasked =
             Ended { findings: vec![finding(Code::CallWithoutPre, [])], ..Ended::default() };
-        self.with(call.principal, now, |thread| thread.end(tool_use_id, input, now))
-            .flatten()
-            .unwrap_or(unasked)
+        let end =
+            |id| self.with(call.principal, now, |thread| thread.end(id, input, now)).flatten();
+        // One without an id belongs to no call that was asked about.
+        call.tool_use_id.and_then(end).unwrap_or(unasked)
     }
 
     /// Whether this very input was judged, and the call has not ended: then a question of the

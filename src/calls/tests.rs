@@ -35,14 +35,14 @@ fn play(story: &str, steps: &[Step]) {
                 let ours = CallId((*id).to_owned());
                 let call = Call { id: &ours, principal: &main, tool: &tool, tool_use_id: Some(id) };
                 let pushed =
-                    calls.begin(&call, Some(InputDigest::of(&json!(input))), *verdict, NOW);
+                    calls.begin(&call, Some(InputDigest::of(&tool, &json!(input))), *verdict, NOW);
                 assert!(pushed.is_empty(), "{story}");
                 continue;
             }
             End(id, input, expected) => {
                 let ours = CallId("post".to_owned());
                 let call = Call { id: &ours, principal: &main, tool: &tool, tool_use_id: Some(id) };
-                let ended = calls.end(&call, Some(InputDigest::of(&json!(input))), NOW);
+                let ended = calls.end(&call, Some(InputDigest::of(&tool, &json!(input))), NOW);
                 assert!(ended.call.is_none_or(|call| call.0 == *id), "{story}");
                 let asked = ended.asked.then(|| "asked".to_owned());
                 let codes = ended.findings.iter().map(|finding| finding.code.as_str().to_owned());
@@ -162,7 +162,33 @@ fn a_silent_session_is_over_and_a_full_one_makes_room() {
 
 #[test]
 fn an_input_is_compared_as_a_value() {
-    let digest = |text: &str| InputDigest::of(&serde_json::from_str(text).unwrap());
+    let tool = ToolName::parse("AskUserQuestion");
+    let digest = |text: &str| InputDigest::of(&tool, &serde_json::from_str(text).unwrap());
+    assert_eq!(digest(r#"{"a":1}"#), digest(r#"{"a":1,"answers":{"q":"yes"}}"#));
     assert_eq!(digest(r#"{"a":1,"b":[2]}"#), digest(r#"{ "b": [2], "a": 1 }"#));
     assert_ne!(digest(r#"{"a":1}"#), digest(r#"{"a":"1"}"#));
+}
+
+#[test]
+fn an_id_that_is_used_for_another_call() {
+    let calls = Calls::default();
+    let (by, tool) = (principal(Agent::Main), ToolName::parse("Bash"));
+    let begin = |ours: &str, input: &str, verdict| {
+        let id = CallId(ours.to_owned());
+        let call = Call { id: &id, principal: &by, tool: &tool, tool_use_id: Some("a") };
+        let pushed = calls.begin(&call, Some(InputDigest::of(&tool, &json!(input))), verdict, NOW);
+        pushed.into_iter().map(|(_, one)| one.call.0).collect::<Vec<_>>()
+    };
+    assert_eq!(begin("first", "x", Verdict::Ask), [""; 0]);
+    // The same asked once more is one call; another one in its place leaves it without an end.
+    assert_eq!(begin("again", "x", Verdict::Ask), [""; 0]);
+    assert_eq!(begin("other", "y", Verdict::Allow), ["again"]);
+}
+
+#[test]
+fn an_end_without_an_id_is_one_that_nobody_was_asked_about() {
+    let (by, tool, id) = (principal(Agent::Main), ToolName::parse("Bash"), CallId("c".to_owned()));
+    let call = Call { id: &id, principal: &by, tool: &tool, tool_use_id: None };
+    let ended = Calls::default().end(&call, None, NOW);
+    assert_eq!(ended.findings[0].code, Code::CallWithoutPre);
 }

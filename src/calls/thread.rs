@@ -40,7 +40,7 @@ impl Thread {
         Thread { seen: Moment(0), principal, calls: HashMap::new(), modes: BTreeMap::new() }
     }
 
-    /// Remembers a call; gives back the one that had to make room for it.
+    /// Remembers a call; gives back the one that had to make room for it, or whose id it took.
     pub(super) fn begin(
         &mut self,
         tool_use_id: &str,
@@ -50,8 +50,12 @@ impl Thread {
         self.seen = now;
         let is_full = self.calls.len() >= CALLS_OF_SESSION_MAX;
         let pushed = if is_full { self.take_oldest() } else { None };
-        self.calls.insert(tool_use_id.to_owned(), under);
-        pushed
+        // The same call asked about once more is one call.
+        let same = |before: &Under| before.tool == under.tool && before.input == under.input;
+        let replaced = self.calls.insert(tool_use_id.to_owned(), under.clone());
+        let replaced = replaced.filter(|before| !same(before));
+        let replaced = replaced.and_then(|before| before.into_loose(tool_use_id.to_owned(), false));
+        pushed.or(replaced.map(|one| (self.whose(&one.agent), one)))
     }
 
     /// Takes the end of a call; nothing if it was never begun.
@@ -152,8 +156,7 @@ impl Under {
         let Under { call, agent, tool, input, verdict, ended, .. } = self;
         let open = !ended && verdict != Verdict::Deny;
         // Its digest went with the sidecar that judged it, and its end may have come in between.
-        let missed = input.is_none();
-        let not_run = not_run && !missed;
-        open.then_some(Loose { call, agent, tool_use_id, tool, verdict, not_run, missed })
+        let not_run = not_run && input.is_some();
+        open.then_some(Loose { call, agent, tool_use_id, tool, verdict, not_run })
     }
 }

@@ -6,13 +6,18 @@ use super::{Outcome, failed};
 use crate::audit::wire::WireRecord;
 use crate::audit::{Entry, Hash, Head, State, StreamId, records, verify};
 use crate::cli::out::{self, complain, say};
+use crate::model::finding::Code;
+use crate::model::json::Json;
+use crate::model::record::Kind;
 use crate::policy::pattern::text::TextPattern;
+use clap::builder::PossibleValuesParser;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// The newest decisions
+    /// The newest decisions and findings
     Tail(Tail),
     /// Records that fit a filter
     Query(Query),
@@ -24,7 +29,8 @@ pub(super) enum Command {
 
 #[derive(clap::Args)]
 pub(super) struct Directory {
-    /// Where the log is [default: the state directory]
+    /// Where the log is [default: /var/lib/toolgate/audit for root, else toolgate/audit in
+    /// $XDG_STATE_HOME or ~/.local/state]
     #[arg(long, value_name = "DIR")]
     audit: Option<PathBuf>,
 }
@@ -51,8 +57,8 @@ struct Format {
 pub(super) struct Query {
     #[command(flatten)]
     directory: Directory,
-    /// Decisions, separated by commas: allow, ask, deny, defer
-    #[arg(long, value_delimiter = ',')]
+    /// Decisions, separated by commas
+    #[arg(long, value_delimiter = ',', value_parser = ["allow", "ask", "deny", "defer"])]
     decision: Vec<String>,
     /// A tool; `*` stands for any text
     #[arg(long)]
@@ -63,9 +69,12 @@ pub(super) struct Query {
     /// A rule that made the decision
     #[arg(long)]
     rule: Option<String>,
-    /// A kind of record, as `tool.pre`
-    #[arg(long)]
+    /// A kind of record
+    #[arg(long, value_parser = PossibleValuesParser::new(Kind::ALL.map(Kind::as_str)))]
     kind: Option<String>,
+    /// What a finding found
+    #[arg(long, value_parser = PossibleValuesParser::new(Code::ALL.map(Code::as_str)))]
+    code: Option<String>,
     /// Print only how many there are
     #[arg(long)]
     count: bool,
@@ -115,19 +124,27 @@ impl Directory {
         Err(format!("there is no log at `{}`; say where it is with --audit DIR", path.display()))
     }
 
-    /// Every record that can be read; one that cannot is told on stderr.
-    fn entries(&self) -> Result<impl Iterator<Item = Entry>, String> {
+    /// Every record that can be read; one that cannot is told on stderr, and in `whole`.
+    fn entries<'a>(
+        &self,
+        whole: &'a Cell<Outcome>,
+    ) -> Result<impl Iterator<Item = Entry> + 'a, String> {
         let records = records(&self.path()?).map_err(|error| error.to_string())?;
         Ok(records.filter_map(|entry| {
-            entry.inspect_err(|bad| complain!("warning: {}", plain(&bad.to_string()))).ok()
+            let told = entry.inspect_err(|bad| {
+                complain!("warning: {}", plain(&bad.to_string()));
+                whole.set(Outcome::Findings);
+            });
+            told.ok()
         }))
     }
 }
 
 fn newest(tail: &Tail) -> Result<Outcome, String> {
+    let whole = Cell::new(Outcome::Fine);
     let mut last = VecDeque::new();
-    for entry in tail.directory.entries()? {
-        if entry.record.decision.is_none() {
+    for entry in tail.directory.entries(&whole)? {
+        if entry.record.decision.is_none() && entry.record.kind != Kind::Finding.as_str() {
             continue;
         }
         last.push_back(entry);
@@ -135,34 +152,83 @@ fn newest(tail: &Tail) -> Result<Outcome, String> {
             last.pop_front();
         }
     }
-    print(last.iter(), &tail.format)
+    print(last.iter(), &tail.format);
+    Ok(whole.get())
 }
 
 fn search(query: &Query) -> Result<Outcome, String> {
-    let tool = query.tool.as_deref().map(TextPattern::parse);
-    let fits = |record: &WireRecord| {
-        let decision = record.decision.as_ref();
-        let effect = decision.map(|decision| decision.effect.as_str()).unwrap_or_default();
-        (query.decision.is_empty() || query.decision.iter().any(|wanted| wanted == effect))
-            && tool
-                .as_ref()
-                .is_none_or(|tool| record.tool.as_deref().is_some_and(|name| tool.matches(name)))
-            && query.session.as_ref().is_none_or(|id| record.session.as_ref() == Some(id))
-            && query.kind.as_ref().is_none_or(|kind| record.kind == *kind)
-            && query.rule.as_ref().is_none_or(|id| {
-                decision.is_some_and(|decision| decision.rules.iter().any(|rule| rule.id == *id))
-            })
-    };
-    let found: Vec<Entry> =
-        query.directory.entries()?.filter(|entry| fits(&entry.record)).collect();
-    if query.count {
-        say!("{}", found.len());
-        return Ok(Outcome::Fine);
+    let whole = Cell::new(Outcome::Fine);
+    let mut filter = Filter::of(query);
+    let entries = query.directory.entries(&whole)?;
+    let found: Vec<Entry> = entries.filter(|entry| filter.fits(&entry.record)).collect();
+    filter.tell_of_strangers();
+    match query.count {
+        true => say!("{}", found.len()),
+        false => print(found.iter(), &query.format),
     }
-    print(found.iter(), &query.format)
+    Ok(whole.get())
 }
 
-fn print<'a>(entries: impl Iterator<Item = &'a Entry>, format: &Format) -> Result<Outcome, String> {
+/// A query, and which of its names any record had: a name that is nowhere may be a slip.
+struct Filter<'a> {
+    query: &'a Query,
+    tool: Option<TextPattern>,
+    knows_tool: bool,
+    knows_session: bool,
+    knows_rule: bool,
+}
+
+impl<'a> Filter<'a> {
+    fn of(query: &'a Query) -> Filter<'a> {
+        Filter {
+            query,
+            tool: query.tool.as_deref().map(TextPattern::parse),
+            knows_tool: false,
+            knows_session: false,
+            knows_rule: false,
+        }
+    }
+
+    fn fits(&mut self, record: &WireRecord) -> bool {
+        let query = self.query;
+        let decision = record.decision.as_ref();
+        let is_tool = self
+            .tool
+            .as_ref()
+            .is_none_or(|tool| record.tool.as_deref().is_some_and(|name| tool.matches(name)));
+        let is_session =
+            query.session.as_ref().is_none_or(|id| record.session.as_ref() == Some(id));
+        let is_rule = query.rule.as_ref().is_none_or(|id| {
+            decision.is_some_and(|decision| decision.rules.iter().any(|rule| rule.id == *id))
+        });
+        self.knows_tool |= is_tool;
+        self.knows_session |= is_session;
+        self.knows_rule |= is_rule;
+        let effect = decision.map(|decision| decision.effect.as_str()).unwrap_or_default();
+        let code = || record.details.get("code").and_then(Json::as_str);
+        is_tool
+            && is_session
+            && is_rule
+            && (query.decision.is_empty() || query.decision.iter().any(|wanted| wanted == effect))
+            && query.kind.as_ref().is_none_or(|kind| record.kind == *kind)
+            && query.code.as_ref().is_none_or(|wanted| code() == Some(wanted))
+    }
+
+    fn tell_of_strangers(&self) {
+        let query = self.query;
+        for (known, what, name) in [
+            (self.knows_tool, "tool", &query.tool),
+            (self.knows_session, "session", &query.session),
+            (self.knows_rule, "rule", &query.rule),
+        ] {
+            if let (false, Some(name)) = (known, name) {
+                complain!("warning: no record of this log has the {what} `{}`", plain(name));
+            }
+        }
+    }
+}
+
+fn print<'a>(entries: impl Iterator<Item = &'a Entry>, format: &Format) {
     let colour = colour();
     for entry in entries {
         let line = match format.format.as_str() {
@@ -174,26 +240,39 @@ fn print<'a>(entries: impl Iterator<Item = &'a Entry>, format: &Format) -> Resul
             break;
         }
     }
-    Ok(Outcome::Fine)
 }
 
-/// One record as a line: when, what was decided, of what, and by which rule.
-pub(super) fn row(record: &WireRecord, colour: bool) -> String {
+/// One record as a line: its number, when, what was decided, of what, and why.
+fn row(record: &WireRecord, colour: bool) -> String {
     let time = record.ts.get(11..19).unwrap_or(&record.ts);
     let date = record.ts.get(..10).unwrap_or_default();
     let session = record.session.as_deref().unwrap_or("-");
-    let tool = record.tool.as_deref().unwrap_or(&record.kind);
+    let is_finding = record.kind == Kind::Finding.as_str();
+    let tool = record.tool.as_deref().filter(|_| !is_finding).unwrap_or(&record.kind);
     let (effect, reason) = match &record.decision {
-        Some(decision) => (decision.effect.as_str(), decision.reason.as_str()),
-        None => ("", ""),
+        Some(decision) => (decision.effect.as_str(), decision.reason.clone()),
+        None => ("", told(record)),
     };
     let effect = paint(&format!("{effect:<5}"), paint_of(effect), colour);
     format!(
-        "{date} {time}  {effect}  {:<12}  {:<10}  {}",
-        plain(&cut(tool, 12)),
+        "{:>6}  {date} {time}  {effect}  {:<16}  {:<10}  {}",
+        record.seq,
+        plain(&cut(tool, 16)),
         plain(&cut(session, 10)),
-        plain(&cut(reason, 110)),
+        plain(&cut(&reason, 110)),
     )
+}
+
+/// What a record without a decision tells, in the order in which a person asks.
+fn told(record: &WireRecord) -> String {
+    const TELLING: [&str; 8] =
+        ["code", "event", "cause", "change", "label", "policy", "why", "what"];
+    let text = |value: &Json| match value {
+        Json::Array(items) => items.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(", "),
+        value => value.as_str().unwrap_or_default().to_owned(),
+    };
+    let told = TELLING.iter().filter_map(|name| record.details.get(*name)).map(text);
+    told.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ")
 }
 
 /// The colour of a decision.
@@ -208,8 +287,9 @@ pub(super) fn paint_of(effect: &str) -> Paint {
 }
 
 fn one(show: &Show) -> Result<Outcome, String> {
+    let whole = Cell::new(Outcome::Fine);
     let mut found = false;
-    for entry in show.directory.entries()? {
+    for entry in show.directory.entries(&whole)? {
         let record = &entry.record;
         let named = record.call.as_ref() == Some(&show.id)
             || record.tool_use_id.as_ref() == Some(&show.id)
@@ -222,10 +302,11 @@ fn one(show: &Show) -> Result<Outcome, String> {
             say!("{}", text.lines().map(plain).collect::<Vec<_>>().join("\n"));
         }
     }
-    match found {
-        true => Ok(Outcome::Fine),
-        false => Err(format!("no record has the id `{}`", show.id)),
+    if !found {
+        complain!("error: no record has the id `{}`", plain(&show.id));
+        return Ok(Outcome::Findings);
     }
+    Ok(Outcome::Fine)
 }
 
 fn check(arguments: &Verify) -> Result<Outcome, String> {

@@ -27,6 +27,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     for problem in &health.problems {
         complain!("problem: {}", plain(problem));
     }
-    say!("{}", if health.ready { "ready" } else { "alive, not ready" });
+    let how = match (health.ready, arguments.ready) {
+        (true, true) => "ready",
+        // Whether it is ready was not asked.
+        (true, false) => "alive",
+        (false, _) => "alive, not ready",
+    };
+    say!("{how}");
     if arguments.ready && !health.ready { Outcome::Findings } else { Outcome::Fine }
 }

@@ -36,7 +36,8 @@ pub(super) fn run(command: &Command) -> Outcome {
             let (label, session) = (plain(&done.label), plain(&done.session));
             match done.change {
                 Change::Add => say!("`{label}` is set on session `{session}`"),
-                Change::Remove => say!("`{label}` is removed from session `{session}`"),
+                // It may never have been set; then no call that is under way sets it either.
+                Change::Remove => say!("session `{session}` is without `{label}` now"),
             }
             Outcome::Fine
         }

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 /// One door between an AI agent and its tools: one policy, one evaluator, one log.
 #[derive(Parser)]
-#[command(name = "toolgate", version, max_term_width = 100)]
+#[command(name = "toolgate", bin_name = "toolgate", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 fine, 1 findings, 2 usage or could not run.\n\
     `toolgate hook` answers as its runtime wants it: 0 to go on, 2 to hold the call back.")]
 struct Arguments {

@@ -172,6 +172,7 @@ const PAGES: &[Page] = &[
         examples: &[
             ("what was refused or asked", "toolgate audit query --decision deny,ask"),
             ("what one tool did", "toolgate audit query --tool 'mcp:*' --format jsonl"),
+            ("what did not agree", "toolgate audit query --kind finding"),
         ],
         exit: "0 printed, 1 the log cannot be read whole, 2 could not run",
     },

@@ -1,11 +1,13 @@
 //! `toolgate serve`: the sidecar in the foreground.
 
 use super::out::complain;
+use super::show::colour_on;
 use super::{Outcome, failed};
 use crate::service::config::{Config, WorldName};
 use crate::service::supervise::serve;
 use std::path::{Path, PathBuf};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Arguments stand above the configuration file.
 #[derive(clap::Args)]
@@ -25,7 +27,8 @@ pub(super) struct Arguments {
     /// The file that holds the token of HTTP hooks
     #[arg(long, value_name = "FILE")]
     http_token_file: Option<PathBuf>,
-    /// Where the log goes [default: the state directory]
+    /// Where the log goes [default: /var/lib/toolgate/audit for root, else toolgate/audit in
+    /// $XDG_STATE_HOME or ~/.local/state]
     #[arg(long, value_name = "DIR")]
     audit: Option<PathBuf>,
     /// The directory that $workspace stands for [default: the current one]
@@ -102,11 +105,14 @@ enum Log {
 
 impl Log {
     fn start(format: &str) -> Log {
-        let filter =
-            EnvFilter::try_from_env("TOOLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-        let builder =
-            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        match format {
+        let wanted = std::env::var_os("TOOLGATE_LOG").unwrap_or_default();
+        let filter = wanted.to_str().and_then(filter);
+        let is_understood = filter.is_some();
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new("info")))
+            .with_ansi(colour_on(&std::io::stderr()))
+            .with_writer(std::io::stderr);
+        let log = match format {
             "json" => {
                 builder.json().init();
                 std::panic::set_hook(Box::new(|panic| {
@@ -120,7 +126,15 @@ impl Log {
                 builder.init();
                 Log::Text
             }
+        };
+        if !is_understood {
+            tracing::warn!(
+                TOOLGATE_LOG = ?wanted,
+                "this is no filter, `info` is used; say error, warn, info, debug, trace or off, \
+                 for all or as toolgate::gate=debug"
+            );
         }
+        log
     }
 
     /// The sidecar is there; whoever started it may wait for these words.
@@ -143,6 +157,17 @@ impl Log {
     }
 }
 
+/// What `TOOLGATE_LOG` asks for, if it can be understood. A word alone must be a level: the library
+/// takes any other for the name of a module, and then nothing else is told.
+fn filter(text: &str) -> Option<EnvFilter> {
+    let mut parts = text.split(',').map(str::trim).filter(|part| !part.is_empty()).peekable();
+    if parts.peek().is_none() {
+        return Some(EnvFilter::new("info"));
+    }
+    let says_level = |part: &str| part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
+    parts.all(says_level).then(|| EnvFilter::try_new(text).ok())?
+}
+
 /// The log's directory for the commands that read it.
 pub(super) fn audit_directory(
     stated: Option<&Path>,
@@ -150,4 +175,20 @@ pub(super) fn audit_directory(
     let mut config = Config::default();
     config.audit.dir = stated.map(Path::to_owned);
     crate::service::supervise::audit_directory(&config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_would_tell_nothing_is_not_taken() {
+        for good in ["", " ", "info", "WARN", "off", "info,toolgate::gate=debug", "toolgate=trace"]
+        {
+            assert!(filter(good).is_some(), "{good}");
+        }
+        for bad in ["bogus", "inf", "info,toolgate::gate", "toolgate=bogus", "info;debug"] {
+            assert!(filter(bad).is_none(), "{bad}");
+        }
+    }
 }

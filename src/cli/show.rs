@@ -4,8 +4,13 @@ use std::io::IsTerminal;
 
 /// Whether standard output takes colour: a terminal, and nobody said NO_COLOR.
 pub(super) fn colour() -> bool {
+    colour_on(&std::io::stdout())
+}
+
+/// The same of any stream.
+pub(super) fn colour_on(stream: &impl IsTerminal) -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !refused && std::io::stdout().is_terminal()
+    !refused && stream.is_terminal()
 }
 
 /// Colours by what they mean.

@@ -90,7 +90,7 @@ pub(super) fn is_doubtful(ended: &Ended) -> bool {
 }
 
 fn event(told: Told) -> Record {
-    let Told { principal, event, permission_mode, cwd, details, ends } = told;
+    let Told { principal, event, permission_mode, cwd, details, ends, .. } = told;
     let kind = match event.as_str() {
         "SessionStart" => Kind::SessionStart,
         "SessionEnd" => Kind::SessionEnd,
@@ -112,7 +112,7 @@ fn event(told: Told) -> Record {
 }
 
 fn over(principal: Principal, one: Loose) -> Vec<Record> {
-    let Loose { call, agent, tool_use_id, tool, verdict, not_run, missed } = one;
+    let Loose { call, agent, tool_use_id, tool, verdict, not_run } = one;
     let outcome = if not_run { "not_run" } else { "unknown" };
     let ended = Record {
         call: Some(call),
@@ -124,8 +124,9 @@ fn over(principal: Principal, one: Loose) -> Vec<Record> {
         ..Record::new(Kind::ToolUnknown)
     };
     let also = match verdict {
-        // Whoever was asked said no, or else it would have run.
-        Verdict::Ask if !missed => vec![approval(&ended, false)],
+        // The model was answered in its stead, so whoever was asked said no.
+        Verdict::Ask if not_run => vec![approval(&ended, false)],
+        // Whether a person said yes, and it was interrupted, is not known.
         Verdict::Ask | Verdict::Allow if !not_run => {
             record::findings(&ended, &[Finding { code: Code::NoEnd, what: Vec::new() }])
         }

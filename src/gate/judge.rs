@@ -65,38 +65,38 @@ pub(super) fn judge(
     bound: &Bound,
     deadline: Instant,
 ) -> Judged {
-    let input = InputDigest::of(&call.input);
+    let input = InputDigest::of(&call.tool, &call.input);
     let ended = match &call.phase {
         Phase::Pre => Ended::default(),
         Phase::Post { .. } => gate.calls.end(&Call::of(&call), Some(input), now()),
     };
     let unfit = is_doubtful(&ended).then(|| unfit(gate, &call, &ended, world, bound)).flatten();
     let mut judged = by_session(gate, call, world, bound, deadline);
-    if let Some(why) = unfit {
-        let (refused, policy) = (judged.decision, bound.policy.id.clone());
-        let Decision { obligations, capture, .. } = refused;
+    if let Some(refused) = unfit {
+        let Decision { obligations, capture, .. } = judged.decision;
         // What it does to its session's labels it has done.
-        judged.decision = Decision { obligations, capture, ..Decision::refusal(why, policy) };
+        judged.decision = Decision { obligations, capture, ..refused };
     }
     Judged { input: Some(input), ended, ..judged }
 }
 
-/// Why nothing of what a call brought back may be seen, if nobody was asked about what ran. It is
-/// judged now, as it ran (architecture, invariant 4).
+/// The refusal of what a call brought back, if nobody was asked about what ran. It is judged now,
+/// as it ran (architecture, invariant 4).
 fn unfit(
     gate: &Gate,
     call: &ToolCall,
     ended: &Ended,
     world: &dyn World,
     bound: &Bound,
-) -> Option<String> {
+) -> Option<Decision> {
     if ended.findings.iter().any(|finding| finding.code == Code::RanThoughRefused) {
-        return Some("this call was refused, and ran all the same".to_owned());
+        let why = "this call was refused, and ran all the same".to_owned();
+        return Some(Decision::refusal(why, bound.policy.id.clone()));
     }
     let before = ToolCall { phase: Phase::Pre, ..call.clone() };
     let decision = look(gate, before, world, bound).1;
-    let why = || format!("what ran is not what was asked about: {}", decision.reason);
-    (decision.verdict == Verdict::Deny).then(why)
+    let reason = format!("nobody was asked about what ran: {}", decision.reason);
+    (decision.verdict == Verdict::Deny).then_some(Decision { reason, ..decision })
 }
 
 /// What the policy says of something that is no call, as if it were one; it takes nothing. With

@@ -20,7 +20,7 @@ impl Gate {
     /// question about another input is about a call that nobody was asked about.
     #[must_use]
     pub fn under_way(&self, call: &ToolCall) -> Option<CallId> {
-        self.calls.is_under_way(call, InputDigest::of(&call.input), now())
+        self.calls.is_under_way(call, InputDigest::of(&call.tool, &call.input), now())
     }
 
     /// Judges what `event` would do, with `found` in its record if something does not fit.

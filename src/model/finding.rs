@@ -28,6 +28,8 @@ pub enum Code {
     OutputNotRewritten,
     /// The permission mode is another than before.
     PermissionModeChanged,
+    /// Text that steers the model came from a file that it must not read.
+    InstructionsDenied,
     /// A change of settings would have weakened the wiring.
     ConfigChangeRefused,
     /// Something that loosens came from a sender that is not proven.
@@ -44,7 +46,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, in the order of the operator's tables.
-    pub const ALL: [Code; 14] = [
+    pub const ALL: [Code; 15] = [
         Code::InputRewritten,
         Code::CallWithoutPre,
         Code::BatchCallWithoutPre,
@@ -53,6 +55,7 @@ impl Code {
         Code::QuestionAboutUnjudgedInput,
         Code::OutputNotRewritten,
         Code::PermissionModeChanged,
+        Code::InstructionsDenied,
         Code::ConfigChangeRefused,
         Code::ProofFromUnprovenSender,
         Code::ProofWithoutAdmittedCall,
@@ -73,6 +76,7 @@ impl Code {
             Code::QuestionAboutUnjudgedInput => "question_about_unjudged_input",
             Code::OutputNotRewritten => "output_not_rewritten",
             Code::PermissionModeChanged => "permission_mode_changed",
+            Code::InstructionsDenied => "instructions_denied",
             Code::ConfigChangeRefused => "config_change_refused",
             Code::ProofFromUnprovenSender => "proof_from_unproven_sender",
             Code::ProofWithoutAdmittedCall => "proof_without_admitted_call",
@@ -103,8 +107,8 @@ impl Code {
                  tool. What it brought back is withheld"
             }
             Code::NoEnd => {
-                "a call was let through, and its turn or session ended without its end: it was \
-                 interrupted, or the hook was not asked"
+                "a call was let through, or put to a person, and its turn or session ended \
+                 without its end: it was interrupted, or the hook was not asked"
             }
             Code::QuestionAboutUnjudgedInput => {
                 "the runtime is about to ask a person about an input that was not judged; it is \
@@ -117,6 +121,10 @@ impl Code {
             Code::PermissionModeChanged => {
                 "the permission mode is another than before, or a \
                  subagent's is another than the main thread's"
+            }
+            Code::InstructionsDenied => {
+                "a file of instructions, or one that it imports, came before the model, and the \
+                 policy refuses its read; the runtime cannot be held back there"
             }
             Code::ConfigChangeRefused => {
                 "a change of the runtime's settings would have weakened the wiring, or could not \

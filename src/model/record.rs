@@ -140,6 +140,37 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them, in the order above.
+    pub const ALL: [Kind; 27] = [
+        Kind::ToolPre,
+        Kind::ToolPost,
+        Kind::ToolUnknown,
+        Kind::Approval,
+        Kind::SessionStart,
+        Kind::SessionEnd,
+        Kind::RuntimeEvent,
+        Kind::McpCall,
+        Kind::McpResult,
+        Kind::NetOpen,
+        Kind::NetClose,
+        Kind::LaunchStart,
+        Kind::LaunchEnd,
+        Kind::KernelDeny,
+        Kind::KernelExec,
+        Kind::Finding,
+        Kind::BadInput,
+        Kind::PolicyLoad,
+        Kind::PolicyRefused,
+        Kind::Label,
+        Kind::SessionSnapshot,
+        Kind::ServiceStart,
+        Kind::ServiceStop,
+        Kind::AuditOpen,
+        Kind::AuditRecovered,
+        Kind::AuditCheckpoint,
+        Kind::AuditRetention,
+    ];
+
     /// The word in the log: the plane, a dot, the event.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -16,6 +16,8 @@ pub struct Told {
     pub permission_mode: Option<String>,
     /// The working directory that the runtime stated.
     pub cwd: Option<AbsPath>,
+    /// The transcript of the session that the runtime keeps, as stated.
+    pub transcript: Option<AbsPath>,
     /// What of it the log keeps, by the runtime's own names.
     pub details: Vec<(&'static str, Json)>,
     /// Which calls it says are over.

@@ -237,6 +237,27 @@ impl Hook {
         }
     }
 
+    /// Where the agent's files are the sidecar's too, a workspace that is not there is a slip: no
+    /// rule about it would ever match. Elsewhere it may not be visible here.
+    ///
+    /// # Errors
+    /// If it is no directory.
+    pub fn sees(&self, workspace: &AbsPath) -> Result<(), ConfigError> {
+        let at = Path::new(workspace.as_str());
+        let is_seen = match self.world {
+            Some(WorldName::Same) => true,
+            Some(WorldName::Mounted) => self.mounts.iter().any(|mount| at.starts_with(mount)),
+            Some(WorldName::Client) | None => false,
+        };
+        if !is_seen || at.is_dir() {
+            return Ok(());
+        }
+        Err(ConfigError::Value(format!(
+            "the workspace `{workspace}` is no directory here; make it, or name another with \
+             --workspace, or `workspace` in `[policy]`"
+        )))
+    }
+
     /// The socket's mode as a number.
     ///
     /// # Errors
@@ -325,6 +346,24 @@ mod tests {
             assert!(hook(&format!("[hook]\n{bound}")).bounds().is_err(), "{bound}");
         }
         assert_eq!(hook("").bounds().unwrap(), Bounds::default());
+    }
+
+    #[test]
+    fn a_workspace_is_looked_for_where_it_would_be_seen() {
+        let scratch = tempfile::tempdir().unwrap();
+        let here = scratch.path().display();
+        let there = absolute(&scratch.path().join("gone")).unwrap();
+        for (text, is_seen) in [
+            (String::new(), false),
+            ("world = \"client\"".to_owned(), false),
+            ("world = \"mounted\"\nmounts = [\"/elsewhere\"]".to_owned(), false),
+            (format!("world = \"mounted\"\nmounts = [\"{here}\"]"), true),
+            ("world = \"same\"".to_owned(), true),
+        ] {
+            let hook = toml::from_str::<Config>(&format!("[hook]\n{text}")).unwrap().hook;
+            assert_eq!(hook.sees(&there).is_err(), is_seen, "{text}");
+            assert!(hook.sees(&absolute(scratch.path()).unwrap()).is_ok(), "{text}");
+        }
     }
 
     #[test]

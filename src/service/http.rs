@@ -53,7 +53,7 @@ pub(super) fn listen(
                 [] => vec![nix::unistd::geteuid().as_raw()],
                 named => named.to_vec(),
             };
-            let listener = socket::listen(&path, rights)?;
+            let listener = socket::listen(&path, rights, "`listen` in `[http]`")?;
             let url = format!("unix:{}", path.display());
             (Listener::Unix(listener, allow_uid), url, Some(path))
         }

@@ -23,19 +23,19 @@ impl Rights {
     pub const OURS: Rights = Rights { mode: 0o600, owner: None, group: None };
 }
 
-/// Listens at a path.
+/// Listens at a path, which the operator names with `by`.
 ///
 /// # Errors
 /// If another sidecar listens there, the directory is open to others, or the system refuses.
-pub fn listen(path: &Path, rights: Rights) -> Result<UnixListener, ConfigError> {
+pub fn listen(path: &Path, rights: Rights, by: &str) -> Result<UnixListener, ConfigError> {
     let wrong = |what: &str, why: &dyn std::fmt::Display| {
         ConfigError::Value(format!("the socket `{}` {what}: {why}", path.display()))
     };
     let directory = path.parent().filter(|parent| parent.is_absolute()).ok_or_else(|| {
         ConfigError::Value(format!("the socket `{}` must be an absolute path", path.display()))
     })?;
-    prepare(directory, rights)?;
-    clear(path)?;
+    prepare(directory, rights, by)?;
+    clear(path, by)?;
     // Made without rights for anyone else, and opened up only then.
     let before = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
     let listener = UnixListener::bind(path);
@@ -63,7 +63,7 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// The directory is there, ours, and nobody else can put another socket in our place.
-fn prepare(directory: &Path, rights: Rights) -> Result<(), ConfigError> {
+fn prepare(directory: &Path, rights: Rights, by: &str) -> Result<(), ConfigError> {
     let wrong = |why: String| {
         ConfigError::Value(format!("the socket's directory `{}` {why}", directory.display()))
     };
@@ -74,10 +74,9 @@ fn prepare(directory: &Path, rights: Rights) -> Result<(), ConfigError> {
             Rights { group: Some(_), .. } => 0o750,
             Rights { .. } => 0o700,
         };
-        std::fs::DirBuilder::new()
-            .mode(mode)
-            .create(directory)
-            .map_err(|error| wrong(format!("cannot be made: {error}; use --socket")))?;
+        std::fs::DirBuilder::new().mode(mode).create(directory).map_err(|error| {
+            wrong(format!("cannot be made: {error}; make it, or name another with {by}"))
+        })?;
         if let Some(group) = rights.group {
             chown(directory, None, Some(Gid::from_raw(group)))
                 .map_err(|error| wrong(format!("cannot be given to its group: {error}")))?;
@@ -103,13 +102,13 @@ fn prepare(directory: &Path, rights: Rights) -> Result<(), ConfigError> {
 }
 
 /// Removes the socket that a killed sidecar left; never one that is alive, nor anything else.
-fn clear(path: &Path) -> Result<(), ConfigError> {
+fn clear(path: &Path, by: &str) -> Result<(), ConfigError> {
     let wrong = |why: String| ConfigError::Value(format!("`{}` {why}", path.display()));
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(wrong(format!("cannot be looked at: {error}"))),
         Ok(meta) if !meta.file_type().is_socket() => {
-            Err(wrong("is there and is no socket; remove it or use --socket".to_owned()))
+            Err(wrong(format!("is there and is no socket; remove it, or name another with {by}")))
         }
         Ok(_) if UnixStream::connect(path).is_ok() => {
             Err(wrong("is taken: another sidecar listens there".to_owned()))

@@ -159,6 +159,7 @@ async fn start_telling(
     let directory = audit_directory(config)?;
     let places = Places::of(config);
     let anchors = anchors(&config.policy, world.home(), &places.sources()?)?;
+    config.hook.sees(&anchors.workspace)?;
     let places = places.in_workspace(config, &anchors.workspace);
     let own = Own::of(config, &places, config_file, &directory)?;
     let sources = places.sources()?;
@@ -177,6 +178,13 @@ async fn start_telling(
         ],
         ..Record::new(Kind::ServiceStart)
     };
+    tracing::info!(
+        policy = %bound.policy.id.name,
+        sha256 = %bound.policy.id.sha256,
+        workspace = %bound.anchors.workspace,
+        log = %directory.display(),
+        "the policy is loaded"
+    );
     let loaded = record::loaded(Cause::Start.as_str(), &bound, record::files(&sources), None);
     let gate = Gate::remembering(store, calls, bound, redactor.clone(), journal);
     gate.note(started).await?;
@@ -204,8 +212,8 @@ fn listen(
     // First: it alone has a token that may be wrong, and leaves nothing behind then.
     let http = http::listen(&config.http, &door)?;
     let telling_listener = config.admin.listen()?.map(listen_http).transpose()?;
-    let listener = socket::listen(&socket, rights)?;
-    let admin_listener = socket::listen(&admin_socket, Rights::OURS)?;
+    let listener = socket::listen(&socket, rights, "--socket, or `socket` in `[hook]`")?;
+    let admin_listener = socket::listen(&admin_socket, Rights::OURS, "`socket` in `[admin]`")?;
     let us = nix::unistd::geteuid().as_raw();
     let agents = match config.hook.allow_uid.as_slice() {
         [] => vec![us],
@@ -214,7 +222,9 @@ fn listen(
     let operators = admin::operators(us, &agents);
     let server = Arc::new(Server::new(door, agents, bounds));
     let watched = (Arc::clone(&server), socket.clone());
-    let admin = admin::Server::new(Arc::clone(&gate), reloads.clone(), watched, operators);
+    let over_http = http.as_ref().map(|(listening, _)| Arc::clone(&listening.server));
+    let admin =
+        admin::Server::new(Arc::clone(&gate), reloads.clone(), watched, over_http, operators);
     let mut tasks = vec![
         tokio::spawn(Arc::clone(&server).serve(listener)),
         tokio::spawn(reloader.run()),

@@ -7,7 +7,7 @@ use super::limit::{Limiter, Telling};
 use super::mention::leads_to;
 use super::protocol::Reply;
 use super::runtime::{self, Event, answer, denial, failure, no_opinion};
-use super::wiring::Wirings;
+use super::wiring::{Bases, Wirings};
 use crate::gate::Gate;
 use crate::gate::permit::Passage;
 use crate::limits::EVENT_BYTES_IN_FLIGHT_MAX;
@@ -20,6 +20,7 @@ use crate::model::record::{Kind, Record};
 use crate::model::told::{Ends, Told};
 use crate::world::{FileKind, World};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -31,13 +32,15 @@ pub struct Peer {
     pub uid: Option<u32>,
     /// Whether it was shown to be the runtime, and not one of its tools.
     pub sender: Sender,
+    /// Which listener it speaks to: `hook` or `http`.
+    pub listener: &'static str,
 }
 
 impl Peer {
     /// Anyone with this user id.
     #[must_use]
     pub fn user(uid: u32) -> Peer {
-        Peer { uid: Some(uid), sender: Sender::Unproven }
+        Peer { uid: Some(uid), sender: Sender::Unproven, listener: "hook" }
     }
 }
 
@@ -104,12 +107,32 @@ impl Door {
         if let Err(over) = limiter.session(event.principal(), Instant::now()) {
             return self.refuse(&over.to_string(), bytes, peer, limiter).await;
         }
+        self.look_at_settings(&event).await;
         match event {
             Event::Call(call) => self.call(runtime, *call, bytes).await,
             Event::Question(call) => self.question(*call).await,
             Event::Prompt(told, reads) => self.prompt(*told, reads).await,
             Event::Config(told, file) => self.config(*told, file).await,
+            Event::Instructions(told, read) => self.instructions(*told, *read).await,
             Event::Told(told) => self.told(*told).await,
+        }
+    }
+
+    /// At the first that is heard of a session: the settings that it begins with.
+    async fn look_at_settings(self: &Arc<Door>, event: &Event) {
+        let principal = event.principal().clone();
+        if principal.runtime != Runtime::Claude || self.wirings.knows(&principal) {
+            return;
+        }
+        let Bases { cwd, transcript } = event.bases();
+        let (cwd, transcript) = (cwd.cloned(), transcript.cloned());
+        let door = Arc::clone(self);
+        let look = move || {
+            let bases = Bases { cwd: cwd.as_ref(), transcript: transcript.as_ref() };
+            door.wirings.begin(&principal, bases, door.world.as_ref());
+        };
+        if tokio::task::spawn_blocking(look).await.is_err() {
+            tracing::warn!("the settings of a session could not be looked at");
         }
     }
 
@@ -132,7 +155,12 @@ impl Door {
                     tokio::time::sleep(pause).await;
                     let count = limiter.take_refusals(&why, Instant::now());
                     let uid = peer.uid.into();
-                    let details = [("why", why.into()), ("peer_uid", uid), ("count", count.into())];
+                    let details = [
+                        ("why", why.into()),
+                        ("peer_uid", uid),
+                        ("count", count.into()),
+                        ("socket", peer.listener.into()),
+                    ];
                     door.write_down(details.to_vec()).await;
                 });
             }
@@ -162,9 +190,9 @@ impl Door {
         const EVENT: &str = "PermissionRequest";
         if let Some(begun) = self.gate.under_way(&call) {
             let details = vec![("call", begun.0.into()), ("tool_name", call.tool.as_str().into())];
-            let ToolCall { principal, permission_mode, cwd, .. } = call;
+            let ToolCall { principal, permission_mode, cwd, transcript, .. } = call;
             let (event, ends) = (EVENT.to_owned(), Ends::Nothing);
-            let told = Told { principal, event, permission_mode, cwd, details, ends };
+            let told = Told { principal, event, permission_mode, cwd, transcript, details, ends };
             return self.told(told).await;
         }
         let found = Finding { code: Code::QuestionAboutUnjudgedInput, what: Vec::new() };
@@ -179,8 +207,9 @@ impl Door {
     /// the read that it is.
     async fn prompt(self: &Arc<Door>, told: Told, reads: Vec<ToolCall>) -> Reply {
         let event = "UserPromptSubmit";
-        let world = Arc::clone(&self.world);
-        let there = tokio::task::spawn_blocking(move || there(reads, world.as_ref())).await;
+        let (world, transcript) = (Arc::clone(&self.world), told.transcript.clone());
+        let look = move || there(reads, transcript.as_ref(), world.as_ref());
+        let there = tokio::task::spawn_blocking(look).await;
         let Ok(there) = there else { return denial(Some(event), "an internal error") };
         for read in there {
             let passage = self.gate.look(read, event, None, Arc::clone(&self.world)).await;
@@ -192,13 +221,30 @@ impl Door {
         self.told(told).await
     }
 
+    /// Text that steers the model has come in from a file. It cannot be held back; what the policy
+    /// would not have let be read is found.
+    async fn instructions(self: &Arc<Door>, told: Told, read: ToolCall) -> Reply {
+        let event = "InstructionsLoaded";
+        let what = read.input.get("file_path").and_then(Json::as_str).map(str::to_owned);
+        let found = match self.gate.look(read, event, None, Arc::clone(&self.world)).await {
+            Passage::Refusal(_) => {
+                Some(Finding { code: Code::InstructionsDenied, what: what.into_iter().collect() })
+            }
+            Passage::Permit(_) => None,
+        };
+        match self.gate.told(told, found).await {
+            Ok(()) => no_opinion(),
+            Err(error) => denial(Some(event), &unwritable(&error)),
+        }
+    }
+
     /// The settings have changed: a change that would weaken our wiring is refused.
     async fn config(self: &Arc<Door>, told: Told, file: Option<AbsPath>) -> Reply {
         let event = "ConfigChange";
         let source = told.details.iter().find(|(name, _)| *name == "source");
         let source = source.and_then(|(_, source)| source.as_str()).unwrap_or_default().to_owned();
-        let door = Arc::clone(self);
-        let look = move || door.wirings.refuses(&source, file.as_ref(), door.world.as_ref());
+        let (door, by) = (Arc::clone(self), told.principal.clone());
+        let look = move || door.wirings.refuses(&by, &source, file.as_ref(), door.world.as_ref());
         let refused = match tokio::task::spawn_blocking(look).await {
             Ok(refused) => refused,
             Err(_) => Some("it could not be looked at: an internal error".to_owned()),
@@ -216,13 +262,6 @@ impl Door {
     /// written down, what could be held back is.
     async fn told(self: &Arc<Door>, told: Told) -> Reply {
         let event = told.event.clone();
-        if event == "SessionStart" {
-            let (door, cwd) = (Arc::clone(self), told.cwd.clone());
-            let look = move || door.wirings.look(cwd.as_ref(), door.world.as_ref());
-            if tokio::task::spawn_blocking(look).await.is_err() {
-                tracing::warn!("the settings of a session could not be looked at");
-            }
-        }
         match self.gate.told(told, None).await {
             Ok(()) => no_opinion(),
             Err(error) => denial(Some(&event), &unwritable(&error)),
@@ -231,7 +270,11 @@ impl Door {
 
     /// What could not be read is remembered by its length and digest, never by its content.
     pub async fn bad_input(&self, runtime: Option<Runtime>, why: &str, bytes: &[u8], peer: Peer) {
-        let mut details = vec![("why", why.into()), ("peer_uid", peer.uid.into())];
+        let mut details = vec![
+            ("why", why.into()),
+            ("peer_uid", peer.uid.into()),
+            ("socket", peer.listener.into()),
+        ];
         details.extend(runtime.map(|runtime| ("runtime", runtime.as_str().into())));
         if !bytes.is_empty() {
             let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
@@ -262,18 +305,31 @@ fn unwritable(error: &impl std::fmt::Display) -> String {
 }
 
 /// Those reads of mentioned files that lead to one; what cannot be looked at may be one.
-fn there(reads: Vec<ToolCall>, world: &dyn World) -> Vec<ToolCall> {
-    let home = world.home();
-    let lead = |mut read: ToolCall| {
-        let file = read.input.get("file_path")?.as_str()?;
-        let file = leads_to(file, read.cwd.as_ref(), home.as_ref())?;
-        if world.resolve(&file).kind == Ok(FileKind::Absent) {
-            return None;
-        }
-        read.input = serde_json::json!({ "file_path": file.to_string() });
-        Some(read)
-    };
-    reads.into_iter().filter_map(lead).collect()
+fn there(reads: Vec<ToolCall>, transcript: Option<&AbsPath>, world: &dyn World) -> Vec<ToolCall> {
+    let mut homes: Vec<AbsPath> = world.home().into_iter().collect();
+    homes.extend(transcript.and_then(home_of).filter(|home| !homes.contains(home)));
+    let mut there = Vec::new();
+    for read in reads {
+        let Some(file) = read.input.get("file_path").and_then(Json::as_str) else { continue };
+        let homes = homes.iter().map(Some).chain(homes.is_empty().then_some(None));
+        let places: BTreeSet<String> = homes
+            .filter_map(|home| leads_to(file, read.cwd.as_ref(), home))
+            .filter(|file| world.resolve(file).kind != Ok(FileKind::Absent))
+            .map(|file| file.to_string())
+            .collect();
+        there.extend(places.into_iter().map(|file| ToolCall {
+            input: serde_json::json!({ "file_path": file }),
+            ..read.clone()
+        }));
+    }
+    there
+}
+
+/// The home directory that a transcript lies in, if it lies where Claude Code puts it by itself.
+fn home_of(transcript: &AbsPath) -> Option<AbsPath> {
+    let text = transcript.to_string();
+    let (home, _) = text.rsplit_once("/.claude/projects/")?;
+    AbsPath::parse(home).ok()
 }
 
 /// A number of bytes as places of the room for events.

@@ -1,20 +1,24 @@
 //! The files that a prompt mentions with `@`: the runtime puts them before the model itself, and
 //! asks no hook about it.
 //!
-//! What looks like a mention and is none costs nothing: only one that names a file which is there
-//! is judged (`door`).
+//! Where a mention ends is Claude Code's to say (2.1.330: seen by trying). Every reading of it
+//! that a client may take is given; one that names no file costs nothing (`door`).
 
 use crate::limits::MENTIONS_MAX;
 use crate::model::path::AbsPath;
 use std::collections::BTreeSet;
 
-/// What may stand before the `@`: in `a@b.example` it is part of an address.
-fn begins(before: Option<char>) -> bool {
-    before
-        .is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '[' | '{' | '"' | '\'' | '`' | ','))
+/// What ends a word for the runtime: JavaScript's `\s`, which has U+FEFF and not U+0085.
+fn is_blank(c: char) -> bool {
+    c == '\u{feff}' || (c.is_whitespace() && c != '\u{85}')
 }
 
-/// The paths that a prompt mentions, as they are written, each once; nothing if they are more than
+/// What may stand before the `@`: in `a@b.example` it is part of an address.
+fn begins(before: Option<char>) -> bool {
+    before.is_none_or(|c| is_blank(c) || matches!(c, '。' | '、' | '？' | '！'))
+}
+
+/// The paths that a prompt mentions, as they may be read, each once; nothing if they are more than
 /// anyone would look at.
 #[must_use]
 pub fn mentions(prompt: &str) -> Option<Vec<String>> {
@@ -45,21 +49,26 @@ pub fn leads_to(file: &str, cwd: Option<&AbsPath>, home: Option<&AbsPath>) -> Op
     AbsPath::parse(&text).ok()
 }
 
-/// What a mention may mean: quoted, it is what stands between; else it ends at a blank, and a
-/// line range or a sentence's punctuation may or may not be part of the name.
+/// What a mention may mean: quoted, it is what stands between; else it ends at a blank. A part
+/// behind `#` names lines, and what is no letter or digit at its end may belong to the sentence.
 fn spellings(rest: &str) -> Vec<String> {
-    if let Some(quoted) = rest.strip_prefix('"') {
-        return quoted.split_once('"').map(|(path, _)| vec![path.to_owned()]).unwrap_or_default();
-    }
-    let whole = rest.split(char::is_whitespace).next().unwrap_or_default();
-    let without_lines = whole.split_once("#L").map_or(whole, |(path, _)| path);
-    let without_punctuation = without_lines
-        .trim_end_matches([',', '.', ';', ':', '!', '?', ')', ']', '}', '"', '\'', '`']);
-    let mut all = Vec::new();
-    for path in [whole, without_lines, without_punctuation] {
+    let mut all: Vec<String> = Vec::new();
+    let mut add = |path: &str| {
         if !path.is_empty() && !all.iter().any(|known| known == path) {
             all.push(path.to_owned());
         }
+    };
+    let quoted = rest.strip_prefix('"').and_then(|rest| rest.split_once('"'));
+    let whole = match quoted {
+        Some((path, _)) => path,
+        None => rest.split(is_blank).next().unwrap_or_default(),
+    };
+    let first = whole.split_once('#').map_or(whole, |(path, _)| path);
+    let last = whole.rsplit_once('#').map_or(whole, |(path, _)| path);
+    for path in [whole, first, last] {
+        add(path);
+        add(path.trim_matches(is_blank));
+        add(path.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
     }
     all
 }
@@ -73,12 +82,16 @@ mod tests {
         for (prompt, expected) in [
             ("look at @.env", vec![".env"]),
             ("@src/main.rs, please", vec!["src/main.rs,", "src/main.rs"]),
-            ("(@a.txt)", vec!["a.txt)", "a.txt"]),
             ("lines @a.rs#L10-20", vec!["a.rs#L10-20", "a.rs"]),
+            ("@a#b#c!", vec!["a#b#c!", "a#b#c", "a", "a#b"]),
             ("@\"my file.txt\" and @~/.ssh/id", vec!["my file.txt", "~/.ssh/id"]),
+            ("@\" f#L1 \"", vec![" f#L1 ", "f#L1", " f#L1", " f", "f"]),
+            ("读。@f。", vec!["f。", "f"]),
+            ("@f\u{feff}g \u{feff}@h", vec!["f", "h"]),
+            ("@f\u{85}g", vec!["f\u{85}g"]),
             ("write to me@host.example or @", vec![]),
+            ("(@a) [@b] `@c` '@d' \"@e\" x,@f", vec![]),
             ("@a @a\n@b", vec!["a", "b"]),
-            ("@\"open", vec![]),
         ] {
             let expected = expected.into_iter().map(str::to_owned).collect();
             assert_eq!(mentions(prompt), Some(expected), "{prompt}");

@@ -1,37 +1,92 @@
 //! Whether a change of the runtime's settings would weaken the wiring that asks us.
 //!
-//! A refused change leaves the settings of the session as they were. What cannot be looked at may
-//! be anything, and is refused. What a file wired when it was last seen must still be wired, and
-//! no file may switch hooks off.
+//! A refused change leaves the settings of the session as they were. What a session's settings
+//! held when it was first heard of must still be there, word for word, and nothing may come that
+//! runs programs of its own beside it. What cannot be looked at may be anything, and is refused.
+//! A person who means such a change begins a new session.
+//!
+//! It is a guard against carelessness and against most attacks, not against a program that swaps
+//! the file just after it was looked at: only managed settings hold against that.
 
-use super::events::{Role, role};
 use crate::facts::carried;
-use crate::limits::{SETTINGS_BYTES_MAX, WIRINGS_MAX};
+use crate::limits::{CALL_AGE_MAX, SETTINGS_BYTES_MAX, WIRINGS_MAX};
 use crate::model::json::{self, Json};
 use crate::model::path::AbsPath;
+use crate::model::principal::Principal;
+use crate::session::Key;
 use crate::world::{FileKind, World};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-/// The events that each settings file wired when it was last seen.
+/// What the settings of each session held when it was first heard of.
 #[derive(Debug, Default)]
 pub struct Wirings {
-    known: Mutex<BTreeMap<AbsPath, BTreeSet<String>>>,
+    sessions: Mutex<HashMap<Key, Session>>,
+}
+
+#[derive(Debug)]
+struct Session {
+    begun: Instant,
+    files: BTreeMap<AbsPath, Arc<Seen>>,
+}
+
+/// What of one settings file matters here, as text that can be compared.
+#[derive(Debug, Default, Clone, PartialEq)]
+struct Seen {
+    /// Each hook with its event and matcher.
+    hooks: BTreeSet<String>,
+    /// Each variable.
+    variables: BTreeSet<String>,
+    /// Each rule that denies something to tools.
+    denials: BTreeSet<String>,
+}
+
+/// Where an event says that its session's settings may lie.
+#[derive(Debug, Clone, Copy)]
+pub struct Bases<'a> {
+    /// The working directory.
+    pub cwd: Option<&'a AbsPath>,
+    /// The transcript, which lies in the runtime's own directory.
+    pub transcript: Option<&'a AbsPath>,
 }
 
 impl Wirings {
-    /// Looks at the settings that a session begins with, so that a later change has something to
-    /// be compared with. What is not there, or cannot be seen, tells nothing.
-    pub fn look(&self, cwd: Option<&AbsPath>, world: &dyn World) {
-        let bases = [world.home(), cwd.cloned()];
-        for base in bases.into_iter().flatten() {
+    /// Whether a session was heard of before.
+    #[must_use]
+    pub fn knows(&self, by: &Principal) -> bool {
+        self.lock().contains_key(&Key::of(by))
+    }
+
+    /// Looks at the settings that a session begins with. Only the first look counts: whoever sends
+    /// events later cannot have it forgotten.
+    pub fn begin(&self, by: &Principal, bases: Bases<'_>, world: &dyn World) {
+        let mut files = BTreeMap::new();
+        for directory in directories(bases, world) {
             for name in ["settings.json", "settings.local.json"] {
-                let Ok(file) = AbsPath::parse(&format!("{base}/.claude/{name}")) else { continue };
-                if let Ok(Some(text)) = read(&file, world) {
-                    self.remember(&file, wired(&text));
+                let Ok(file) = AbsPath::parse(&format!("{directory}/{name}")) else { continue };
+                if let Ok(text) = read(&file, world) {
+                    files.insert(file, Seen::of(&text.unwrap_or_default()));
                 }
             }
+        }
+        let mut sessions = self.lock();
+        if sessions.len() >= WIRINGS_MAX {
+            sessions.retain(|_, session| session.begun.elapsed() < CALL_AGE_MAX);
+        }
+        // With no room left nothing is known of a further one, and its changes are refused.
+        if sessions.len() < WIRINGS_MAX {
+            let known = sessions.values().flat_map(|session| &session.files);
+            let known: BTreeMap<&AbsPath, &Arc<Seen>> = known.collect();
+            let share = |(file, seen): (AbsPath, Seen)| {
+                let same = known.get(&file).filter(|known| ***known == Arc::new(seen.clone()));
+                let seen = same.map_or_else(|| Arc::new(seen), |same| Arc::clone(same));
+                (file, seen)
+            };
+            let files = files.into_iter().map(share).collect();
+            let begun = Instant::now();
+            sessions.entry(Key::of(by)).or_insert(Session { begun, files });
         }
     }
 
@@ -39,6 +94,7 @@ impl Wirings {
     #[must_use]
     pub fn refuses(
         &self,
+        by: &Principal,
         source: &str,
         file: Option<&AbsPath>,
         world: &dyn World,
@@ -58,28 +114,39 @@ impl Wirings {
             return (!carried(&text, false).is_empty())
                 .then(|| format!("`{file}` would run commands that no hook sees"));
         }
-        if let Some(why) = weakens(&text) {
+        if let Some(why) = switches_off(&text) {
             return Some(format!("`{file}` {why}"));
         }
-        let now = wired(&text);
-        if let Some(event) = self.before(file).difference(&now).next() {
-            return Some(format!("`{file}` does not ask the guard about {event} any more"));
+        let (before, now) = (self.before(by, file), Seen::of(&text));
+        if let Some(why) = now.weakens(&before) {
+            return Some(format!("`{file}` {why}; begin a new session if it is meant"));
         }
-        self.remember(file, now);
+        if let Some(session) = self.lock().get_mut(&Key::of(by)) {
+            session.files.insert(file.clone(), Arc::new(now));
+        }
         None
     }
 
-    fn before(&self, file: &AbsPath) -> BTreeSet<String> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(file).cloned().unwrap_or_default()
+    /// What was seen of a file; nothing of one that was not there to be seen.
+    fn before(&self, by: &Principal, file: &AbsPath) -> Arc<Seen> {
+        let sessions = self.lock();
+        let seen = sessions.get(&Key::of(by)).and_then(|session| session.files.get(file));
+        seen.map(Arc::clone).unwrap_or_default()
     }
 
-    fn remember(&self, file: &AbsPath, events: BTreeSet<String>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() < WIRINGS_MAX || known.contains_key(file) {
-            known.insert(file.clone(), events);
-        }
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The directories that hold settings: the project's, the user's by name, and the one that the
+/// transcript lies in, wherever that is.
+fn directories(bases: Bases<'_>, world: &dyn World) -> BTreeSet<String> {
+    let transcript = bases.transcript.map(ToString::to_string);
+    let config = transcript.as_deref().and_then(|path| path.rsplit_once("/projects/"));
+    let named = [bases.cwd.cloned(), world.home()];
+    let named = named.into_iter().flatten().map(|base| format!("{base}/.claude"));
+    named.chain(config.map(|(directory, _)| directory.to_owned())).collect()
 }
 
 /// The text of a file; nothing if there is none.
@@ -99,48 +166,61 @@ fn read(file: &AbsPath, world: &dyn World) -> Result<Option<String>, String> {
     Ok(Some(text))
 }
 
-/// What in these settings switches hooks off.
-fn weakens(text: &str) -> Option<&'static str> {
+/// What in these settings switches hooks off whatever they were before.
+fn switches_off(text: &str) -> Option<&'static str> {
     if text.trim().is_empty() {
         return None;
     }
     let Ok(settings) = json::parse(text.as_bytes()) else { return Some("cannot be read as JSON") };
     match settings.get("disableAllHooks") {
-        None | Some(Json::Bool(false)) => {}
-        Some(_) => return Some("would switch all hooks off"),
+        None | Some(Json::Bool(false)) => None,
+        Some(_) => Some("would switch all hooks off"),
     }
-    let hooks = hooks_of(&settings);
-    let is_open = |hook: &Json| hook.get("onFailure").and_then(Json::as_str) != Some("block");
-    hooks
-        .iter()
-        // What only tells is wired with `continue`: blocked, it would force another turn.
-        .any(|(event, hook)| role(event) != Role::Tells && is_ours(hook) && is_open(hook))
-        .then_some("would let calls run when the guard cannot be asked (`onFailure`)")
 }
 
-/// The events about which these settings ask us.
-fn wired(text: &str) -> BTreeSet<String> {
-    let settings = json::parse(text.as_bytes()).unwrap_or_default();
-    let hooks = hooks_of(&settings);
-    hooks.into_iter().filter(|(_, hook)| is_ours(hook)).map(|(event, _)| event.to_owned()).collect()
+impl Seen {
+    fn of(text: &str) -> Seen {
+        let settings = json::parse(text.as_bytes()).unwrap_or_default();
+        let pairs = |key: &str| {
+            let all = settings.get(key).and_then(Json::as_object).into_iter().flatten();
+            all.map(|(name, value)| format!("{name}={value}")).collect()
+        };
+        let denials = settings.get("permissions").and_then(|all| all.get("deny"));
+        let denials = denials.and_then(Json::as_array).into_iter().flatten();
+        Seen {
+            hooks: hooks_of(&settings),
+            variables: pairs("env"),
+            denials: denials.map(ToString::to_string).collect(),
+        }
+    }
+
+    /// What of `before` is not so any more, or has come beside it.
+    fn weakens(&self, before: &Seen) -> Option<String> {
+        let event = |hook: &String| hook.split('\t').next().unwrap_or_default().to_owned();
+        if let Some(hook) = before.hooks.difference(&self.hooks).next() {
+            return Some(format!("does not have the hook of {} as it was", event(hook)));
+        }
+        if let Some(hook) = self.hooks.difference(&before.hooks).next() {
+            return Some(format!("brings another hook of {}, which no one sees", event(hook)));
+        }
+        if before.variables != self.variables {
+            return Some("changes the variables that hooks and tools are given".to_owned());
+        }
+        let rule = before.denials.difference(&self.denials).next()?;
+        Some(format!("does not deny {rule} any more"))
+    }
 }
 
-/// Every hook of the settings, with its event.
-fn hooks_of(settings: &Json) -> Vec<(&str, &Json)> {
-    let events = settings.get("hooks").and_then(Json::as_object).into_iter().flatten();
-    events
-        .flat_map(|(event, groups)| {
-            let groups = groups.as_array().map(Vec::as_slice).unwrap_or_default();
-            let hooks = groups.iter().filter_map(|group| group.get("hooks")?.as_array()).flatten();
-            hooks.map(move |hook| (event.as_str(), hook))
-        })
-        .collect()
-}
-
-/// Whether a hook is the client that `init` wires, or asks our listener.
-fn is_ours(hook: &Json) -> bool {
-    let text = |key: &str| hook.get(key).and_then(Json::as_str).unwrap_or_default();
-    let first = hook.get("args").and_then(|args| args.get(0)?.as_str());
-    let command = text("command").ends_with("toolgate") && first == Some("hook");
-    command || text("url").contains("/v1/hook/")
+/// Every hook of the settings, with its event and matcher before it.
+fn hooks_of(settings: &Json) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for (event, groups) in settings.get("hooks").and_then(Json::as_object).into_iter().flatten() {
+        for group in groups.as_array().into_iter().flatten() {
+            let matcher = group.get("matcher").cloned().unwrap_or_default();
+            for hook in group.get("hooks").and_then(Json::as_array).into_iter().flatten() {
+                all.insert(format!("{event}\t{matcher}\t{hook}"));
+            }
+        }
+    }
+    all
 }

@@ -2,6 +2,7 @@
 
 use super::protocol::{Reply, Request, line};
 use crate::model::json;
+use crate::plane::hook::protocol::MAGIC;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt,
 };
@@ -25,6 +26,14 @@ pub fn ask(socket: &Path, request: &Request, patience: Duration) -> Result<Reply
             socket.display()
         )
     })?;
+    let hook = || {
+        format!(
+            "`{}` is the hook socket, not the admin socket: that is `{}`, unless `socket` in \
+             `[admin]` says otherwise",
+            socket.display(),
+            socket.with_file_name("admin.sock").display()
+        )
+    };
     let late = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
             format!("the sidecar did not answer within {} s", patience.as_secs())
@@ -39,6 +48,7 @@ pub fn ask(socket: &Path, request: &Request, patience: Duration) -> Result<Reply
         let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         stream.set_read_timeout(Some(left)).map_err(late)?;
         match stream.read(&mut chunk) {
+            Ok(0) if answer.starts_with(MAGIC.as_bytes()) => return Err(hook()),
             Ok(0) => return Err("the sidecar did not answer whole".to_owned()),
             Ok(read) => answer.extend_from_slice(chunk.get(..read).unwrap_or_default()),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -47,6 +57,9 @@ pub fn ask(socket: &Path, request: &Request, patience: Duration) -> Result<Reply
         if answer.len() > request.answer_bytes_max() {
             return Err("the sidecar's answer is too long".to_owned());
         }
+    }
+    if answer.starts_with(MAGIC.as_bytes()) {
+        return Err(hook());
     }
     let value = json::parse(&answer).map_err(|error| error.to_string())?;
     serde_json::from_value(value).map_err(|error| {

@@ -14,6 +14,7 @@ use crate::limits::{
 };
 use crate::metrics::Now;
 use crate::model::record::{Kind, Record};
+use crate::plane::hook::http::Server as HttpServer;
 use crate::plane::hook::server::Server as HookServer;
 use crate::service::load::clip;
 use crate::service::reload::{Attempt, Cause, Outcome, Reloads};
@@ -33,6 +34,7 @@ pub(in crate::service) struct Server {
     gate: Arc<Gate>,
     reloads: Reloads,
     hook: Arc<HookServer>,
+    http: Option<Arc<HttpServer>>,
     /// The hook socket, and which one it was when it was made.
     hook_socket: (PathBuf, Option<(u64, u64)>),
     allow_uid: Vec<u32>,
@@ -54,6 +56,7 @@ impl Server {
         gate: Arc<Gate>,
         reloads: Reloads,
         (hook, hook_socket): (Arc<HookServer>, PathBuf),
+        http: Option<Arc<HttpServer>>,
         allow_uid: Vec<u32>,
     ) -> Arc<Server> {
         let made = identity(&hook_socket);
@@ -61,6 +64,7 @@ impl Server {
             gate,
             reloads,
             hook,
+            http,
             hook_socket: (hook_socket, made),
             allow_uid,
             started: (Instant::now(), Timestamp::now()),
@@ -185,7 +189,11 @@ impl Server {
             waiting: waiting.records,
             waiting_for: waiting.oldest,
             sessions: self.gate.sessions(),
-            connections: &[("hook", self.hook.connections()), ("admin", self.connections())],
+            connections: &[
+                ("hook", self.hook.connections()),
+                ("http", self.http.as_ref().map_or(0, |http| http.connections())),
+                ("admin", self.connections()),
+            ],
         };
         self.gate.metrics().text(&now).map_err(|error| error.to_string())
     }

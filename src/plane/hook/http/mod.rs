@@ -87,6 +87,14 @@ impl Server {
         let _ = self.places.acquire_many(all).await;
     }
 
+    /// How many connections are being served.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        // The place that waits for the next connection serves none.
+        let all = self.limiter.bounds().connections;
+        all.saturating_sub(self.places.available_permits() + 1)
+    }
+
     async fn accept(
         self: &Arc<Self>,
         listener: &Listener,
@@ -126,7 +134,7 @@ impl Server {
                 Ok(seat) => (Some(seat), None),
                 Err(over) => (None, Some(over.to_string())),
             };
-            let peer = Peer { uid, sender: server.sender };
+            let peer = Peer { uid, sender: server.sender, listener: "http" };
             server.connection(stream, peer, refused).await;
             drop((seat, place));
         });

@@ -3,6 +3,7 @@
 //! Claude Code and Codex send the same shape. What is read here is what the runtime states, and
 //! the agent's own commands can state the same: nothing in it proves who sent it.
 
+use crate::limits::EVENT_NAME_BYTES_MAX;
 use crate::model::call::{CallId, Phase, ToolCall, ToolName};
 use crate::model::json::{self, Json};
 use crate::model::path::AbsPath;
@@ -10,6 +11,7 @@ use crate::model::principal::{Agent, Principal, Runtime};
 use crate::model::told::{Batched, Ends, Told};
 use crate::plane::hook::door::Peer;
 use crate::plane::hook::mention::mentions;
+use crate::plane::hook::wiring::Bases;
 
 /// One event of a runtime, read.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +24,8 @@ pub enum Event {
     Prompt(Box<Told>, Vec<ToolCall>),
     /// The runtime's settings have changed, in this file if it says so.
     Config(Box<Told>, Option<AbsPath>),
+    /// Text that steers the model came in from a file: the same, and its read.
+    Instructions(Box<Told>, Box<ToolCall>),
     /// Anything else the runtime tells.
     Told(Box<Told>),
 }
@@ -46,8 +50,24 @@ impl Event {
     pub fn principal(&self) -> &Principal {
         match self {
             Event::Call(call) | Event::Question(call) => &call.principal,
-            Event::Prompt(told, _) | Event::Config(told, _) | Event::Told(told) => &told.principal,
+            Event::Prompt(told, _)
+            | Event::Config(told, _)
+            | Event::Instructions(told, _)
+            | Event::Told(told) => &told.principal,
         }
+    }
+
+    /// Where it says that its session's settings lie.
+    #[must_use]
+    pub fn bases(&self) -> Bases<'_> {
+        let (cwd, transcript) = match self {
+            Event::Call(call) | Event::Question(call) => (&call.cwd, &call.transcript),
+            Event::Prompt(told, _)
+            | Event::Config(told, _)
+            | Event::Instructions(told, _)
+            | Event::Told(told) => (&told.cwd, &told.transcript),
+        };
+        Bases { cwd: cwd.as_ref(), transcript: transcript.as_ref() }
     }
 }
 
@@ -63,7 +83,7 @@ pub fn read(runtime: Runtime, bytes: &[u8], peer: Peer, id: CallId) -> Result<Ev
     if !body.is_object() {
         return Err(EventError::Field("event"));
     }
-    let name = text(&body, "hook_event_name").ok_or(EventError::Field("hook_event_name"))?;
+    let name = self::name(&body, "hook_event_name")?.ok_or(EventError::Field("hook_event_name"))?;
     let principal = principal(runtime, &body, peer)?;
     Ok(match name.as_str() {
         "PreToolUse" => Event::Call(call(principal, body, id, None)?),
@@ -85,6 +105,13 @@ pub fn read(runtime: Runtime, bytes: &[u8], peer: Peer, id: CallId) -> Result<Ev
             let file = path(&body, "file_path");
             Event::Config(told(name, principal, &body), file)
         }
+        "InstructionsLoaded" => match text(&body, "file_path") {
+            Some(file) => {
+                let read = mentioned(&principal, &body, file);
+                Event::Instructions(told(name, principal, &body), Box::new(read))
+            }
+            None => Event::Told(told(name, principal, &body)),
+        },
         _ => Event::Told(told(name, principal, &body)),
     })
 }
@@ -96,9 +123,9 @@ fn call(
     id: CallId,
     output: Option<&'static str>,
 ) -> Result<Box<ToolCall>, EventError> {
-    let tool = text(&body, "tool_name").ok_or(EventError::Field("tool_name"))?;
-    let permission_mode = text(&body, "permission_mode");
-    let tool_use_id = text(&body, "tool_use_id");
+    let tool = name(&body, "tool_name")?.ok_or(EventError::Field("tool_name"))?;
+    let permission_mode = name(&body, "permission_mode")?;
+    let tool_use_id = name(&body, "tool_use_id")?;
     let (cwd, transcript) = (path(&body, "cwd"), path(&body, "transcript_path"));
     let duration_ms = body.get("duration_ms").and_then(Json::as_u64);
     let mut take =
@@ -195,6 +222,7 @@ fn told(name: String, principal: Principal, body: &Json) -> Box<Told> {
     Box::new(Told {
         permission_mode: text(body, "permission_mode"),
         cwd: path(body, "cwd"),
+        transcript: path(body, "transcript_path"),
         details: kept.collect(),
         event: name,
         principal,
@@ -213,13 +241,13 @@ fn batch(body: &Json) -> Vec<Batched> {
 
 /// Who sent an event, as far as its body and the listener tell.
 fn principal(runtime: Runtime, body: &Json, peer: Peer) -> Result<Principal, EventError> {
-    let agent = match text(body, "agent_id") {
-        Some(id) => Agent::Sub { id, kind: text(body, "agent_type").unwrap_or_default() },
+    let agent = match name(body, "agent_id")? {
+        Some(id) => Agent::Sub { id, kind: name(body, "agent_type")?.unwrap_or_default() },
         None => Agent::Main,
     };
     Ok(Principal {
         runtime,
-        session: text(body, "session_id").ok_or(EventError::Field("session_id"))?,
+        session: name(body, "session_id")?.ok_or(EventError::Field("session_id"))?,
         agent,
         uid: peer.uid,
         sender: peer.sender,
@@ -228,6 +256,15 @@ fn principal(runtime: Runtime, body: &Json, peer: Peer) -> Result<Principal, Eve
 
 fn text(body: &Json, key: &str) -> Option<String> {
     body.get(key).and_then(Json::as_str).map(str::to_owned)
+}
+
+/// A name or id, if there is one: no longer than any that a runtime gives.
+fn name(body: &Json, key: &'static str) -> Result<Option<String>, EventError> {
+    let name = text(body, key);
+    match &name {
+        Some(text) if text.len() > EVENT_NAME_BYTES_MAX => Err(EventError::Field(key)),
+        Some(_) | None => Ok(name),
+    }
 }
 
 fn path(body: &Json, key: &str) -> Option<AbsPath> {
