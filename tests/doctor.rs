@@ -511,9 +511,10 @@ fn the_running_sidecar_is_looked_at() {
     sidecar.child.kill().unwrap();
     sidecar.child.wait().unwrap();
     let said = look();
-    let gone = ["sidecar.floor", "sidecar.ready", "sidecar.socket"];
+    let gone = ["sidecar.ready", "sidecar.socket"];
     assert_eq!(said.with("failed"), BTreeSet::from(gone), "{:?}", said.checks);
     assert_eq!(said.with("ok"), BTreeSet::new());
+    assert!(said.checks["sidecar.floor"].1.contains("because `sidecar.socket` failed"));
 }
 
 /// A sidecar without the floor is what a fake one is: it allows everything.

@@ -68,7 +68,7 @@ pub const CHECKS: &[Check] = &[
         title: "every settings file can be read, and no value drops a hook",
         plane: Plane::Claude,
         matters: "one wrong value, and that hook is not there",
-        fix: "mend the value that is named; `toolgate init claude` writes none that is wrong",
+        fix: "write the settings with `toolgate init claude`, and mend the value that is named",
         look: wiring::readable,
     },
     Check {

@@ -199,7 +199,7 @@ def not_waited_for(ward, settings):
 def not_wired(ward, settings):
     ward.write("home/.claude/settings.json", {})
     # Nothing says where the sidecar is, and there is none at the usual place. The rest is skipped.
-    sidecar = {f"sidecar.{name}" for name in ("socket", "ready", "floor")}
+    sidecar = {f"sidecar.{name}" for name in ("socket", "ready")}
     return {"claude.events"} | sidecar
 
 
