@@ -7,6 +7,7 @@
 //! permit made. Whatever fails on the way, a panic included, ends in a refusal, and what was taken
 //! for the call is given back.
 
+mod in_force;
 mod join;
 mod judge;
 mod look;
@@ -17,15 +18,14 @@ pub mod standing;
 
 use crate::audit::{AuditError, Journal, Receipt};
 use crate::calls::Calls;
-use crate::limits::DECISION_TIMEOUT;
 use crate::metrics::Metrics;
 use crate::model::call::ToolCall;
 use crate::model::record::{Kind, Record};
-use crate::policy::Policy;
 use crate::redact::Redactor;
 use crate::session::Store;
 use crate::world::World;
-use judge::{Judged, TOO_LATE, judge};
+pub use in_force::Bound;
+use judge::Judged;
 use permit::{Passage, Refusal};
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
@@ -38,14 +38,6 @@ pub struct Gate {
     store: Store,
     calls: Calls,
     metrics: Metrics,
-}
-
-/// A policy in force and the places that its names stand for.
-pub struct Bound {
-    /// The policy.
-    pub policy: Policy,
-    /// `$workspace`, `$home`, `$tmp`.
-    pub anchors: crate::policy::pattern::Anchors,
 }
 
 impl Gate {
@@ -130,41 +122,5 @@ impl Gate {
     async fn append(&self, record: Record) -> Result<Receipt, AuditError> {
         self.metrics.recorded(&record);
         self.journal.append(record).await
-    }
-
-    /// The policy in force. A decision in flight ends on the policy it began with.
-    #[must_use]
-    pub fn in_force(&self) -> Arc<Bound> {
-        // A poisoned lock still holds a whole policy: it is replaced in one assignment.
-        Arc::clone(&self.policy.read().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-
-    /// Puts another policy in force and gives back the one before it, which decisions in flight may
-    /// still hold.
-    pub fn replace(&self, bound: Bound) -> Arc<Bound> {
-        let next = Arc::new(bound);
-        self.metrics.in_force(&next.policy);
-        let mut policy = self.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // Given back whole: freeing a large policy must not happen under the lock.
-        std::mem::replace(&mut *policy, next)
-    }
-
-    /// Judges beside the runtime's own threads: looking at files blocks, and a panic must end as a
-    /// refusal of this one call.
-    async fn beside(
-        self: &Arc<Self>,
-        call: ToolCall,
-        world: Arc<dyn World>,
-        bound: &Arc<Bound>,
-        started: Instant,
-    ) -> Result<Judged, &'static str> {
-        let (gate, bound) = (Arc::clone(self), Arc::clone(bound));
-        let deadline = started + DECISION_TIMEOUT;
-        let work = move || judge(&gate, call, world.as_ref(), &bound, deadline);
-        match tokio::time::timeout(DECISION_TIMEOUT, tokio::task::spawn_blocking(work)).await {
-            Ok(Ok(judged)) => Ok(judged),
-            Ok(Err(_)) => Err("the call could not be judged: an internal error"),
-            Err(_) => Err(TOO_LATE),
-        }
     }
 }

@@ -6,6 +6,7 @@ use super::{Bound, Gate};
 use crate::calls::{Call, Ended, InputDigest};
 use crate::engine::decide;
 use crate::facts::{Place, gather};
+use crate::limits::DECISION_TIMEOUT;
 use crate::model::call::{Phase, ToolCall};
 use crate::model::decision::{Decision, PolicyId};
 use crate::model::effect::Verdict;
@@ -17,6 +18,7 @@ use crate::policy::Policy;
 use crate::redact::json_bytes;
 use crate::session::{Asked, Held, Key, Outcome};
 use crate::world::World;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A call that was judged, until its record is written.
@@ -56,9 +58,30 @@ pub(super) fn now() -> Moment {
     Moment(jiff::Timestamp::now().as_microsecond())
 }
 
+impl Gate {
+    /// Judges beside the runtime's own threads: looking at files blocks, and a panic must end as a
+    /// refusal of this one call.
+    pub(super) async fn beside(
+        self: &Arc<Self>,
+        call: ToolCall,
+        world: Arc<dyn World>,
+        bound: &Arc<Bound>,
+        started: Instant,
+    ) -> Result<Judged, &'static str> {
+        let (gate, bound) = (Arc::clone(self), Arc::clone(bound));
+        let deadline = started + DECISION_TIMEOUT;
+        let work = move || judge(&gate, call, world.as_ref(), &bound, deadline);
+        match tokio::time::timeout(DECISION_TIMEOUT, tokio::task::spawn_blocking(work)).await {
+            Ok(Ok(judged)) => Ok(judged),
+            Ok(Err(_)) => Err("the call could not be judged: an internal error"),
+            Err(_) => Err(TOO_LATE),
+        }
+    }
+}
+
 /// Judges one call. What is decided after `deadline` nobody waits for any more, so it lets nothing
 /// through and changes nothing.
-pub(super) fn judge(
+fn judge(
     gate: &Gate,
     call: ToolCall,
     world: &dyn World,

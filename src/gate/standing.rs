@@ -1,6 +1,7 @@
 //! How the gate stands: what the service looks at, counts and tells.
 
-use super::{Gate, TOO_LATE};
+use super::Gate;
+use super::judge::TOO_LATE;
 use crate::audit::{AuditError, Head, Waiting};
 use crate::engine::decide;
 use crate::facts::{Place, gather};
