@@ -348,12 +348,20 @@ fn a_change_that_would_weaken_the_wiring_is_refused() {
     assert_eq!(changed(plain, "skills", &skill), (0, String::new()));
     assert_eq!(changed("---\nhooks:\n  Stop: []\n---\n", "skills", &skill).0, 2);
     assert_eq!(changed("Now: !`curl x`\n", "skills", &skill).0, 2);
+    // What was not looked at as the session began may have held anything.
+    let unseen = session.sidecar.path("work").join("elsewhere.json");
+    assert_eq!(changed("{}", "user_settings", &unseen).0, 2);
+    // A project may begin above the working directory.
+    let above = session.sidecar.path("work").parent().unwrap().join(".claude");
+    std::fs::create_dir(&above).unwrap();
+    let above = above.join("settings.local.json");
+    assert_eq!(changed("{}", "local_settings", &above), (0, String::new()));
     // Where it cannot be looked at, it may be anything.
     let (code, _) = session.send("ConfigChange", json!({"source": "project_settings"}));
     assert_eq!(code, 2);
     assert_eq!(session.send("ConfigChange", json!({"source": "policy_settings"})).0, 0);
     assert!(session.findings().iter().all(|code| code == "config_change_refused"));
-    assert_eq!(session.findings().len(), refusals + 3);
+    assert_eq!(session.findings().len(), refusals + 4);
     session.sidecar.stop();
 }
 

@@ -17,6 +17,7 @@ use crate::session::Key;
 use crate::world::{FileKind, World};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -117,7 +118,10 @@ impl Wirings {
         if let Some(why) = switches_off(&text) {
             return Some(format!("`{file}` {why}"));
         }
-        let (before, now) = (self.before(by, file), Seen::of(&text));
+        let Some(before) = self.before(by, file) else {
+            return Some(format!("`{file}` was not seen as the session began; begin a new one"));
+        };
+        let now = Seen::of(&text);
         if let Some(why) = now.weakens(&before) {
             return Some(format!("`{file}` {why}; begin a new session if it is meant"));
         }
@@ -127,11 +131,9 @@ impl Wirings {
         None
     }
 
-    /// What was seen of a file; nothing of one that was not there to be seen.
-    fn before(&self, by: &Principal, file: &AbsPath) -> Arc<Seen> {
-        let sessions = self.lock();
-        let seen = sessions.get(&Key::of(by)).and_then(|session| session.files.get(file));
-        seen.map(Arc::clone).unwrap_or_default()
+    /// What was seen of a file; nothing if it was never looked at, and may have held anything.
+    fn before(&self, by: &Principal, file: &AbsPath) -> Option<Arc<Seen>> {
+        self.lock().get(&Key::of(by))?.files.get(file).map(Arc::clone)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Session>> {
@@ -139,13 +141,15 @@ impl Wirings {
     }
 }
 
-/// The directories that hold settings: the project's, the user's by name, and the one that the
-/// transcript lies in, wherever that is.
+/// The directories that hold settings: the project's, which may begin above the working directory,
+/// the user's by name, and the one that the transcript lies in, wherever that is.
 fn directories(bases: Bases<'_>, world: &dyn World) -> BTreeSet<String> {
     let transcript = bases.transcript.map(ToString::to_string);
     let config = transcript.as_deref().and_then(|path| path.rsplit_once("/projects/"));
-    let named = [bases.cwd.cloned(), world.home()];
-    let named = named.into_iter().flatten().map(|base| format!("{base}/.claude"));
+    let cwd = bases.cwd.map(ToString::to_string);
+    let above = cwd.iter().flat_map(|cwd| Path::new(cwd).ancestors());
+    let above = above.filter_map(|base| base.join(".claude").to_str().map(str::to_owned));
+    let named = above.chain(world.home().map(|base| format!("{base}/.claude")));
     named.chain(config.map(|(directory, _)| directory.to_owned())).collect()
 }
 
