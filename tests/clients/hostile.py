@@ -79,6 +79,12 @@ class Held:
         self.refused(f"{name}.denied-is-denied", name, 0, because="denied by rule", path=path)
         self.ran(f"{name}.allowed-runs", name, 1, path=work / f"allowed-{name}")
 
+    def change_is_refused(self):
+        """The client takes its time to notice a file; its question is waited for."""
+        refused = lambda: "config_change_refused" in self.guard.findings()
+        rig.wait_for("the refusal of the change", refused)
+        self.check("the-change-is-refused", True)
+
     def log_is_whole(self):
         argv = [self.guard.toolgate, "audit", "verify", "--audit", self.guard.audit]
         code, out, error = rig.run(argv)
@@ -188,8 +194,7 @@ def own_settings(place, check):
         # What must never happen cannot be waited for: the client has this long to make a mistake.
         time.sleep(1)
     held.holds("after-a-program-wrote-it")
-    codes = held.guard.findings()
-    check("the-change-is-refused", "config_change_refused" in codes, f"findings: {codes}")
+    held.change_is_refused()
 
 
 # What an agent might write to be run unasked: the file, and what is in it ({} is a shell command).
@@ -268,13 +273,13 @@ def programs_extension(place, check):
         f"import pathlib\npathlib.Path({str(skill)!r}).write_text({text!r})\n"
     )
     held.play("program", script.turn(script.bash("python3 w.py")))
+    held.change_is_refused()
     for number in range(3):
         time.sleep(1)
         use = script.turn({"name": "Skill", "input": {"skill": "there"}})
         held.play(f"use-{number}", use)
     codes = held.guard.findings()
     check("does-not-escape", not marker.exists(), f"it ran; findings: {codes}")
-    check("the-change-is-refused", "config_change_refused" in codes, f"findings: {codes}")
     held.holds()
 
 
