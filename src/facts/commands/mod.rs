@@ -7,6 +7,7 @@
 
 mod arithmetic;
 mod arrival;
+mod besides;
 mod builtin;
 mod code;
 mod download;
