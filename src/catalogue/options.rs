@@ -57,7 +57,9 @@ impl Reading {
     /// The variants of the table that hold with the options given.
     pub fn variants(&self) -> impl Iterator<Item = &'static Variant> {
         let holds = |variant: &&'static Variant| {
-            (variant.given.is_empty() || self.has(&variant.given)) && !self.has(&variant.absent)
+            (variant.given.is_empty() || self.has(&variant.given))
+                && !self.has(&variant.absent)
+                && variant.fewer.is_none_or(|fewer| self.operands() < fewer)
         };
         self.table.map_or([].as_slice(), |table| &table.variants).iter().filter(holds)
     }
@@ -66,6 +68,13 @@ impl Reading {
     pub fn effects(&self) -> impl Iterator<Item = &'static Effects> {
         let own = self.table.map(|table| &table.effects);
         own.into_iter().chain(self.variants().map(|variant| &variant.effects))
+    }
+
+    /// How many operands there are, a subcommand's name aside.
+    fn operands(&self) -> usize {
+        let operand =
+            |item: &&Item| item.arg.role == Role::Operand && item.kind != Kind::Subcommand;
+        self.items.iter().filter(operand).count()
     }
 
     /// True if one of these options is given.
@@ -253,6 +262,12 @@ impl Reader<'_> {
             self.switches(&text, table);
             return true;
         }
+        if let Some(value) = text.strip_prefix('+').filter(|value| !value.is_empty())
+            && let Some(spec) = exact(table, "+")
+        {
+            self.push_option("+".to_owned(), Some(spec), Some(Word::known(value)));
+            return true;
+        }
         if !text.starts_with('-') || text == "-" {
             return false;
         }
@@ -338,14 +353,24 @@ impl Reader<'_> {
             (None, Some(_)) if !spec.attached => self.next(),
             (None, _) => None,
         };
-        self.push_option(shown, Some(spec), value);
+        self.push_option(shown.clone(), Some(spec), value);
+        self.more_values(&shown, spec);
+    }
+
+    /// The values of an option that takes every word up to the next one.
+    fn more_values(&mut self, shown: &str, spec: &'static OptionSpec) {
+        while spec.many && self.words.get(self.at).is_some_and(|word| !looks_like_option(word)) {
+            let value = self.next();
+            self.push_option(shown.to_owned(), Some(spec), value);
+        }
     }
 
     fn cluster(&mut self, text: &str, table: &'static Program) {
         // A few programs have whole words behind one dash.
         if let Some(spec) = exact(table, text) {
             let value = if spec.value.is_some() && !spec.attached { self.next() } else { None };
-            return self.push_option(text.to_owned(), Some(spec), value);
+            self.push_option(text.to_owned(), Some(spec), value);
+            return self.more_values(text, spec);
         }
         let letters = text.strip_prefix('-').unwrap_or_default();
         for (at, letter) in letters.char_indices() {
@@ -375,7 +400,8 @@ impl Reader<'_> {
                 None if spec.attached => None,
                 None => self.next(),
             };
-            return self.push_option(shown, Some(spec), value);
+            self.push_option(shown.clone(), Some(spec), value);
+            return self.more_values(&shown, spec);
         }
     }
 

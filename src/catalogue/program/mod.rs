@@ -36,6 +36,8 @@ pub enum Kind {
     Directory,
     /// A directory that is filled with names that only what is unpacked or fetched tells.
     Fill,
+    /// The beginning of the names of files that are made, as split has it.
+    Prefix,
     /// A URL.
     Url,
     /// A URL that may lack its scheme, as curl takes it.
@@ -134,6 +136,8 @@ pub struct OptionSpec {
     pub value: Option<Kind>,
     /// Whether the value may only be attached.
     pub attached: bool,
+    /// Whether every word up to the next option is a value (`zip -x a b`).
+    pub many: bool,
     /// How much it may change.
     pub class: OptionClass,
 }
@@ -166,6 +170,10 @@ pub struct Variant {
     pub given: Vec<String>,
     /// None of these is.
     pub absent: Vec<String>,
+    /// Fewer operands than this are; nothing for any number.
+    pub fewer: Option<usize>,
+    /// Options whose file is then not only read but changed.
+    pub changes: Vec<String>,
     /// The operands then, in place of the row's.
     pub operands: Option<Vec<Slot>>,
     /// What it then comes to besides.

@@ -79,6 +79,8 @@ pub(super) struct Example {
 struct When {
     given: Vec<String>,
     absent: Vec<String>,
+    fewer: Option<usize>,
+    changes: Vec<String>,
     operands: Option<Vec<String>>,
     connects: Vec<String>,
     reads: Vec<String>,
@@ -181,6 +183,8 @@ fn variant(when: When) -> Result<Variant, String> {
     Ok(Variant {
         given: when.given,
         absent: when.absent,
+        fewer: when.fewer,
+        changes: when.changes,
         operands: when.operands.map(|texts| slots(&texts)).transpose()?,
         effects: Effects {
             connects: when.connects,
@@ -220,6 +224,10 @@ fn slot(text: &str) -> Result<Slot, String> {
 }
 
 fn option(text: &str, class: OptionClass) -> Result<OptionSpec, String> {
+    let (text, many) = match text.strip_suffix('*') {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
     let (names, value, attached) = if let Some((names, rest)) = text.split_once("[=") {
         (names, Some(kind(rest.trim_end_matches(']'))?), true)
     } else if let Some((names, rest)) = text.rsplit_once('=') {
@@ -228,5 +236,5 @@ fn option(text: &str, class: OptionClass) -> Result<OptionSpec, String> {
         (text, None, false)
     };
     let spellings = names.split(',').map(str::to_owned).collect();
-    Ok(OptionSpec { spellings, value, attached, class })
+    Ok(OptionSpec { spellings, value, attached, many, class })
 }

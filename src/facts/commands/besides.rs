@@ -79,6 +79,9 @@ impl Walker<'_> {
     }
 
     fn at_home(&self, text: &str) -> String {
+        if let Some(rest) = text.strip_prefix("$TMPDIR/") {
+            return format!("{}/{rest}", self.place.tmp.as_str());
+        }
         match (text.strip_prefix("~/"), self.home.as_deref()) {
             (Some(rest), Some(home)) => format!("{home}/{rest}"),
             _ => text.to_owned(),
@@ -90,6 +93,20 @@ impl Walker<'_> {
         for mut target in self.targets(text, state, &[Verb::Write]) {
             target.extent = Extent::BelowUnknown(Doubt::TreeUnknown);
             self.certain(Target::Write(target));
+        }
+    }
+
+    /// Names that begin so and end in letters or digits, as `split` makes them. Where the beginning
+    /// tells nothing of the name, any name in the directory may be one.
+    pub(super) fn begun(&mut self, text: &str, state: &State) {
+        let (directory, start) = match text.rsplit_once('/') {
+            Some((directory, start)) => (format!("{directory}/"), start),
+            None => ("./".to_owned(), text),
+        };
+        if start.is_empty() || start.starts_with('.') {
+            self.filled(&directory, state);
+        } else {
+            self.paths(&format!("{text}aa"), state, &[Verb::Write], None);
         }
     }
 

@@ -32,6 +32,7 @@ impl Walker<'_> {
         let doubt = Doubt::InlineCode(base.to_owned());
         match base {
             "sed" => return self.sed(code, state, &doubt),
+            _ if super::ex::speaks(base) => return self.ex(base, code, state),
             "awk" | "gawk" | "mawk" => {
                 // Where a string ends cannot be told from a pattern or a comment: each counts.
                 if code.contains("system")

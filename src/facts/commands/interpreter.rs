@@ -72,7 +72,7 @@ impl Walker<'_> {
                 .iter()
                 .all(|item| item.kind != Kind::Code && !item.is_any(&["-m".to_owned()])),
             Some(Some("-" | "/dev/stdin" | "/dev/fd/0" | "/dev/fd/63")) => true,
-            Some(_) => reading.has(&["-s".to_owned()]),
+            Some(_) => reading.has(&["-s".to_owned()]) || matches!(base, "ed" | "ex"),
         };
         if !from_input || matches!(base, "sed" | "awk" | "gawk" | "mawk") {
             return ShellText::default();

@@ -5,12 +5,15 @@
 //! access of its own. What is not understood becomes an unknown access, never nothing.
 //! The caller is `facts::gather`, for tools whose argument is a shell text or an argv.
 
+mod archive;
 mod arithmetic;
 mod arrival;
 mod besides;
 mod builtin;
 mod code;
 mod download;
+mod ex;
+mod fd;
 mod find;
 mod git;
 mod hosts;
@@ -19,6 +22,7 @@ mod links;
 mod names;
 mod nodes;
 mod operands;
+mod parallel;
 mod program;
 mod search;
 mod sed;

@@ -31,6 +31,7 @@ pub(super) fn is_path(kind: Kind) -> bool {
         | Kind::List
         | Kind::Directory
         | Kind::Fill
+        | Kind::Prefix
         | Kind::Script
         | Kind::RemoteRead
         | Kind::RemoteWrite => true,
@@ -87,10 +88,12 @@ impl Walker<'_> {
         let arrivals = self.arrivals(base, reading, state);
         let start = self.accesses.len();
         let filter = filter_of(base, table, reading);
-        let grep = matches!(base, "grep" | "egrep" | "fgrep");
+        let grep = is_grep(base);
         let recurses = grep && told_to_recurse(reading);
         let tree = (table.tree || recurses || reading.has(&table.tree_options)).then_some(&filter);
         let in_place = reading.has(&table.in_place);
+        let changed: Vec<String> =
+            reading.variants().flat_map(|variant| &variant.changes).cloned().collect();
         let only_told = base == "git" && reading.has(&["--dry-run".to_owned()]);
         let makes_directories = base == "install" && reading.has(&["-d".to_owned()]);
         let mut after_end = false;
@@ -109,6 +112,7 @@ impl Walker<'_> {
             let kind = match (item.kind, operand) {
                 (Kind::Delete, true) if only_told => Kind::List,
                 (Kind::Read, true) if in_place => Kind::Update,
+                (Kind::Read, false) if item.is_any(&changed) => Kind::Update,
                 (Kind::Read, true) if makes_directories => Kind::Write,
                 (Kind::Script, true) if shell_text => Kind::Text,
                 // A file that `perl -i` changes, behind its code or its script.
@@ -128,7 +132,9 @@ impl Walker<'_> {
         self.arrive(base, reading, &arrivals, state);
         self.besides(reading, state, start);
         let reads = |item: &Item| item.kind == Kind::Read && item.arg.role == Role::Operand;
-        let searches = table.here || grep && tree.is_some();
+        // What is told to only list names reads nothing.
+        let here = table.here && !reading.variants().any(|variant| variant.operands.is_some());
+        let searches = here || grep && tree.is_some();
         // Only rg takes an input instead; `grep -r` never does.
         if searches && (grep || input.text == Fed::Nothing) && !reading.items.iter().any(reads) {
             let kind = match (base, only_told) {
@@ -158,7 +164,7 @@ impl Walker<'_> {
         }
         match base {
             "curl" => self.curl(reading, state),
-            "tar" => self.tar(reading, state),
+            "tar" | "bsdtar" => self.tar(reading, state),
             "git" => self.git(reading, state),
             "wget" if !reading.has(&["-O".to_owned()]) => self.saves_by_name(reading, state),
             "wget" => self.fetched(reading, state, &["-O".to_owned()]),
@@ -181,7 +187,7 @@ impl Walker<'_> {
     fn unknown_word(&mut self, kind: Kind, reason: &Doubt) {
         let verbs: &[Verb] = match kind {
             Kind::Read | Kind::Script | Kind::Revision => &[Verb::Read],
-            Kind::Write | Kind::Delete | Kind::Fill => &[Verb::Write],
+            Kind::Write | Kind::Delete | Kind::Fill | Kind::Prefix => &[Verb::Write],
             Kind::Update | Kind::Move => &[Verb::Read, Verb::Write],
             Kind::Url | Kind::WebAddress | Kind::Host | Kind::Address => &[Verb::Connect],
             Kind::RemoteRead => &[Verb::Connect, Verb::Read],
@@ -216,6 +222,10 @@ impl Walker<'_> {
                 }
             }
             Kind::Write => {
+                if let Some(command) = text.strip_prefix(['|', '!']) {
+                    // What strace and others take for a command, never an honest name.
+                    self.text(command, &mut state.clone(), &Input::default(), true);
+                }
                 if text != "-" {
                     self.paths(text, state, &[Verb::Write], None);
                 }
@@ -229,6 +239,7 @@ impl Walker<'_> {
             Kind::Host => self.host(text),
             Kind::Address => self.address(text, state),
             Kind::Fill => self.filled(text, state),
+            Kind::Prefix => self.begun(text, state),
             Kind::RemoteRead => self.remote(text, state, Verb::Read, tree),
             Kind::RemoteWrite => self.remote(text, state, Verb::Write, tree),
             Kind::Repository => self.repository(text, state),
@@ -293,33 +304,6 @@ impl Walker<'_> {
         }
     }
 
-    /// Unpacking fills a directory with names that only the archive knows; packing reads trees.
-    /// The archive is named from where the command stands, all else from `-C`.
-    fn tar(&mut self, reading: &Reading, state: &State) {
-        let any = |names: &[&str]| names.iter().any(|name| reading.has(&[(*name).to_owned()]));
-        let packs = any(&["-c", "-r", "-u"]);
-        for item in reading.items.iter().filter(|item| item.is_any(&["-f".to_owned()])) {
-            if let Role::Option { value: Some(value), .. } = &item.arg.role {
-                let kind = if packs { Kind::Write } else { Kind::Read };
-                self.word(kind, value, state, None);
-            }
-        }
-        let mut inside = state.clone();
-        self.options_directory(reading, &mut inside);
-        if any(&["-x"]) && !any(&["-O"]) {
-            for mut target in self.targets(".", &inside, &[Verb::Write]) {
-                target.extent = Extent::BelowUnknown(Doubt::TreeUnknown);
-                self.certain(Target::Write(target));
-            }
-        }
-        if packs {
-            let filter = Filter::default();
-            for item in reading.items.iter().filter(|item| item.arg.role == Role::Operand) {
-                self.word(Kind::Read, &item.arg.word, &inside, Some(&filter));
-            }
-        }
-    }
-
     /// `find -delete` removes the names that its tests leave; each is judged as one.
     fn find_deletes(&mut self, reading: &Reading, state: &State) {
         let mut own = Vec::new();
@@ -366,6 +350,10 @@ impl Walker<'_> {
     }
 }
 
+fn is_grep(base: &str) -> bool {
+    matches!(base, "grep" | "egrep" | "fgrep" | "ggrep" | "zgrep" | "zegrep" | "zfgrep")
+}
+
 /// `grep -d recurse`, whose value may be abbreviated.
 fn told_to_recurse(reading: &Reading) -> bool {
     reading.items.iter().any(|item| match &item.arg.role {
@@ -396,8 +384,8 @@ pub(super) fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filte
     let hidden = !globs.is_empty()
         || ["--hidden", "-u", "--iglob"].iter().any(|name| has(name))
         || has("-g") && values("-g").is_empty();
-    let walk = if hidden && base == "rg" { Walk::All } else { table.walk };
-    let grep = matches!(base, "grep" | "egrep" | "fgrep");
+    let walk = if hidden && matches!(base, "rg" | "ag") { Walk::All } else { table.walk };
+    let grep = is_grep(base);
     let follows = base == "rg" && has("-L") || grep && (has("-R") || has("-S"));
     if !grep {
         // git's own directory is never part of the work tree that it changes.

@@ -1,6 +1,7 @@
 //! One program with its words: the exec access itself, and what a wrapper runs in turn.
 
 use super::Walker;
+use super::fd::fd_clauses;
 use super::find::find_clauses;
 use super::state::{Fed, Input, State};
 use crate::catalogue::options::{self, Item, Reading};
@@ -65,7 +66,9 @@ impl Walker<'_> {
         let base = name.rsplit('/').next().unwrap_or(name);
         let (own, clauses) = match base {
             "find" => find_clauses(arguments),
-            "tar" => (dashed(arguments), Vec::new()),
+            "fd" | "fdfind" => fd_clauses(arguments),
+            "tar" | "bsdtar" => (super::archive::dashed(arguments), Vec::new()),
+            "ar" | "gcc-ar" | "llvm-ar" => (super::archive::lettered(arguments), Vec::new()),
             "env" => (spelt_out(arguments), Vec::new()),
             _ => (arguments.to_vec(), Vec::new()),
         };
@@ -75,7 +78,7 @@ impl Walker<'_> {
             super::git::spell_out(&mut reading);
         }
         let mut at = state.clone();
-        if base != "tar" {
+        if !matches!(base, "tar" | "bsdtar") {
             self.options_directory(&reading, &mut at);
         }
         let mut doubts = self.doubts_of(name, &reading, state);
@@ -116,7 +119,10 @@ impl Walker<'_> {
             self.hidden(|walker| walker.perhaps_wrapped(base, arguments, &at));
         }
         for clause in clauses {
-            self.find_clause(&clause, &own, &at);
+            match base {
+                "find" => self.find_clause(&clause, &own, &at),
+                _ => self.fd_clause(&clause, &reading, &at),
+            }
         }
     }
 
@@ -230,10 +236,12 @@ impl Walker<'_> {
         let scripts = reading
             .items
             .iter()
-            .filter(|item| {
-                matches!(item.kind, Kind::Script | Kind::Read) && item.arg.role == Role::Operand
+            .filter_map(|item| match (&item.arg.role, item.kind) {
+                (Role::Operand, Kind::Script | Kind::Read) => Some(&item.arg.word),
+                (Role::Option { value, .. }, Kind::Script) => value.as_ref(),
+                _ => None,
             })
-            .filter_map(|item| item.arg.word.as_known());
+            .filter_map(Word::as_known);
         let own = name.contains('/').then_some(name);
         let sourced = matches!(name, "." | "source")
             .then(|| reading.items.first().and_then(|item| item.arg.word.as_known()))
@@ -260,10 +268,11 @@ impl Walker<'_> {
         let (kind, words) = match &reading.rest {
             Some((kind, words)) => (*kind, words.as_slice()),
             None if entrypoint.is_some() => (Kind::Command, [].as_slice()),
-            None => return,
+            None => return self.fed_shell(base, input, &inner),
         };
         let words: Vec<Word> = match base {
             "xargs" => fill(words, reading, input),
+            "parallel" | "parallel.moreutils" => super::parallel::texts(words, &reading.items),
             _ => entrypoint.into_iter().chain(words.iter().cloned()).collect(),
         };
         if words.is_empty() {
@@ -291,6 +300,33 @@ impl Walker<'_> {
         };
         self.argv(&words, &mut inner, &input, &[]);
         self.level -= 1;
+    }
+
+    /// Without a command some wrappers run a shell, and `parallel` the lines of its input.
+    fn fed_shell(&mut self, base: &str, input: &Input, state: &State) {
+        let shell = matches!(
+            base,
+            "su" | "runuser"
+                | "sudo"
+                | "doas"
+                | "chroot"
+                | "unshare"
+                | "nsenter"
+                | "parallel"
+                | "script"
+                | "firejail"
+                | "newgrp"
+                | "fakeroot"
+                | "systemd-nspawn"
+                | "setarch"
+        );
+        match &input.text {
+            _ if !shell => {}
+            Fed::Text(text) => self.text(text, &mut state.clone(), &Input::default(), true),
+            Fed::Unknown(doubt) => self.everything(doubt),
+            Fed::Names(_) => self.everything(&Doubt::CommandOutput),
+            Fed::Nothing | Fed::Files => {}
+        }
     }
 
     /// A program without a table may run what its words spell: suspected, so that a deny still
@@ -386,17 +422,6 @@ pub(super) fn each_directory(state: &State) -> Vec<Option<AbsPath>> {
         Some(all) => all.iter().cloned().map(Some).collect(),
         None => vec![None],
     }
-}
-
-/// `tar xf a` is `tar -xf a`.
-fn dashed(words: &[Word]) -> Vec<Word> {
-    let mut words = words.to_vec();
-    if let Some(Word::Known(first)) = words.first_mut()
-        && !first.starts_with('-')
-    {
-        first.insert(0, '-');
-    }
-    words
 }
 
 /// `env - x` is `env -i x`.
