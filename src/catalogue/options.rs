@@ -359,6 +359,11 @@ impl Reader<'_> {
 
     /// The values of an option that takes every word up to the next one.
     fn more_values(&mut self, shown: &str, spec: &'static OptionSpec) {
+        for kind in &spec.then {
+            let value = self.next();
+            self.push_option(shown.to_owned(), Some(spec), value);
+            self.out.items.iter_mut().next_back().into_iter().for_each(|item| item.kind = *kind);
+        }
         while spec.many && self.words.get(self.at).is_some_and(|word| !looks_like_option(word)) {
             let value = self.next();
             self.push_option(shown.to_owned(), Some(spec), value);

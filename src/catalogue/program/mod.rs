@@ -136,6 +136,8 @@ pub struct OptionSpec {
     pub value: Option<Kind>,
     /// Whether the value may only be attached.
     pub attached: bool,
+    /// What the words after the value are, if it takes several (`bwrap --bind a b`).
+    pub then: Vec<Kind>,
     /// Whether every word up to the next option is a value (`zip -x a b`).
     pub many: bool,
     /// How much it may change.

@@ -228,13 +228,17 @@ fn option(text: &str, class: OptionClass) -> Result<OptionSpec, String> {
         Some(text) => (text, true),
         None => (text, false),
     };
+    let mut then = Vec::new();
     let (names, value, attached) = if let Some((names, rest)) = text.split_once("[=") {
         (names, Some(kind(rest.trim_end_matches(']'))?), true)
     } else if let Some((names, rest)) = text.rsplit_once('=') {
-        (names, Some(kind(rest)?), false)
+        let mut kinds = rest.split(',').map(kind);
+        let first = kinds.next().transpose()?;
+        then = kinds.collect::<Result<_, _>>()?;
+        (names, first, false)
     } else {
         (text, None, false)
     };
     let spellings = names.split(',').map(str::to_owned).collect();
-    Ok(OptionSpec { spellings, value, attached, many, class })
+    Ok(OptionSpec { spellings, value, attached, then, many, class })
 }

@@ -17,7 +17,7 @@ use crate::model::word::Word;
 const WITH_VALUE: &str = "dEteSocj";
 
 /// What stands in a command for the path, its name, its directory, and both without an ending.
-const PLACES: [&str; 5] = ["{/.}", "{//}", "{/}", "{.}", "{}"];
+pub(super) const PLACES: [&str; 5] = ["{/.}", "{//}", "{/}", "{.}", "{}"];
 
 /// The words of `fd` without its commands, and the commands.
 pub(super) fn fd_clauses(words: &[Word]) -> (Vec<Word>, Vec<Clause>) {
@@ -102,16 +102,21 @@ fn filled(text: &str, found: &[Word]) -> Word {
 }
 
 fn with(text: &str, path: &str) -> String {
+    PLACES.iter().fold(text.to_owned(), |text, place| text.replace(place, &part(place, path)))
+}
+
+/// What stands in one of `PLACES`.
+pub(super) fn part(place: &str, path: &str) -> String {
     let (directory, name) = path.rsplit_once('/').unwrap_or((".", path));
-    let bare = |name: &str| match name.rsplit_once('.') {
-        Some((bare, _)) if !bare.is_empty() => bare.to_owned(),
-        _ => name.to_owned(),
-    };
-    text.replace("{/.}", &bare(name))
-        .replace("{//}", directory)
-        .replace("{/}", name)
-        .replace("{.}", &format!("{directory}/{}", bare(name)))
-        .replace("{}", path)
+    let bare = name.rsplit_once('.').map_or(name, |(bare, _)| bare);
+    let bare = if bare.is_empty() { name } else { bare };
+    match place {
+        "{/.}" => bare.to_owned(),
+        "{//}" => directory.to_owned(),
+        "{/}" => name.to_owned(),
+        "{.}" => format!("{directory}/{bare}"),
+        _ => path.to_owned(),
+    }
 }
 
 /// The search in the words of `find`.

@@ -1,5 +1,6 @@
 //! GNU `parallel`: the shell text that it makes for each of its inputs.
 
+use super::fd::{PLACES, part};
 use crate::catalogue::options::Item;
 use crate::limits::WORD_VALUES_MAX;
 use crate::model::access::Role;
@@ -30,9 +31,9 @@ pub(super) fn texts(words: &[Word], items: &[Item]) -> Vec<Word> {
     let lines: Vec<String> = match inputs {
         // Without a command the inputs are commands.
         Some(all) if command.is_empty() => all.iter().map(|text| (*text).to_owned()).collect(),
-        Some(all) => all.iter().filter_map(|text| line(&command, &quote(text), items)).collect(),
+        Some(all) => all.iter().filter_map(|text| line(&command, Some(text), items)).collect(),
         None if command.is_empty() => Vec::new(),
-        None => line(&command, UNKNOWN, items).into_iter().collect(),
+        None => line(&command, None, items).into_iter().collect(),
     };
     if lines.is_empty() {
         return vec![Word::unknown(Doubt::CommandOutput)];
@@ -40,8 +41,16 @@ pub(super) fn texts(words: &[Word], items: &[Item]) -> Vec<Word> {
     vec![Word::known(lines.join("\n"))]
 }
 
+/// Each word a text of its own, as `hyperfine` takes them.
+pub(super) fn lines(words: &[Word]) -> Vec<Word> {
+    let known: Option<Vec<&str>> = words.iter().map(Word::as_known).collect();
+    let Some(known) = known else { return vec![Word::unknown(Doubt::CommandOutput)] };
+    let texts: Vec<&str> = known.into_iter().filter(|text| !text.starts_with('-')).collect();
+    vec![Word::known(texts.join("\n"))]
+}
+
 /// The command for one input; nothing if perl makes a part of it.
-fn line(command: &str, input: &str, items: &[Item]) -> Option<String> {
+fn line(command: &str, input: Option<&str>, items: &[Item]) -> Option<String> {
     if command.contains("{=") {
         return None;
     }
@@ -51,14 +60,18 @@ fn line(command: &str, input: &str, items: &[Item]) -> Option<String> {
         }
         _ => None,
     });
-    let mark = own.unwrap_or("{}");
-    let mut text = command.replace(mark, input);
-    // A number, and a part of the path.
-    for place in ["{.}", "{/}", "{//}", "{/.}", "{#}", "{%}", "{1}", "{2}", "{3}", "{1.}", "{1/}"] {
+    let whole = input.map_or_else(|| UNKNOWN.to_owned(), quote);
+    let mut text = own.map_or_else(|| command.to_owned(), |mark| command.replace(mark, &whole));
+    for place in PLACES {
+        let part = input.map_or_else(|| UNKNOWN.to_owned(), |input| quote(&part(place, input)));
+        text = text.replace(place, &part);
+    }
+    // A number, or one of several inputs.
+    for place in ["{#}", "{%}", "{1}", "{2}", "{3}", "{1.}", "{1/}"] {
         text = text.replace(place, UNKNOWN);
     }
     if text == command {
-        text = format!("{command} {input}");
+        text = format!("{command} {whole}");
     }
     Some(text)
 }

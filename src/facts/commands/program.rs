@@ -273,6 +273,7 @@ impl Walker<'_> {
         let words: Vec<Word> = match base {
             "xargs" => fill(words, reading, input),
             "parallel" | "parallel.moreutils" => super::parallel::texts(words, &reading.items),
+            "hyperfine" | "pee" => super::parallel::lines(words),
             _ => entrypoint.into_iter().chain(words.iter().cloned()).collect(),
         };
         if words.is_empty() {
