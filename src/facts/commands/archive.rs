@@ -57,7 +57,10 @@ impl Walker<'_> {
         if packs || any(&["-d"]) {
             let kind = if any(&["--remove-files"]) { Kind::Move } else { Kind::Read };
             let kind = if any(&["--delete"]) { Kind::Text } else { kind };
-            let filter = Filter::default();
+            let filter = match reading.table {
+                Some(table) => super::operands::filter_of("tar", table, reading),
+                None => Filter::default(),
+            };
             for item in reading.items.iter().filter(|item| item.arg.role == Role::Operand) {
                 // bsdtar takes `@archive` for what is in it.
                 let word = match item.arg.word.as_known().and_then(|text| text.strip_prefix('@')) {

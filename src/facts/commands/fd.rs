@@ -147,9 +147,9 @@ fn as_find(reading: &Reading) -> Vec<Word> {
     }
     let endings = values("-e");
     if !endings.is_empty() && endings.iter().all(|word| word.as_known().is_some()) {
-        test(&["(", "-false"]);
-        for ending in endings.iter().filter_map(Word::as_known) {
-            test(&["-o", "-iname", &format!("*.{}", ending.trim_start_matches('.'))]);
+        for (nth, ending) in endings.iter().filter_map(Word::as_known).enumerate() {
+            let glob = format!("*.{}", ending.trim_start_matches('.'));
+            test(&[if nth == 0 { "(" } else { "-o" }, "-iname", &glob]);
         }
         test(&[")"]);
     }

@@ -33,6 +33,7 @@ mod suspect;
 mod tests;
 pub(super) mod tree;
 mod walk;
+mod wrapper;
 
 use crate::facts::Place;
 use crate::limits::{ACCESSES_MAX, SHELL_COMMANDS_MAX, TREE_ENTRIES_MAX, WRAPPER_DEPTH_MAX};

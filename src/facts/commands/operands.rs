@@ -364,6 +364,36 @@ fn told_to_recurse(reading: &Reading) -> bool {
     })
 }
 
+/// The filter without the names that `tar`, `zip` and `diff` are told to leave out.
+fn leaving_out(
+    mut filter: Filter,
+    base: &str,
+    reading: &Reading,
+    values: &impl Fn(&str) -> Vec<String>,
+) -> Filter {
+    let sure = |pattern: &String| !pattern.contains(['/', '[', '\\', '{']);
+    match base {
+        "tar" | "gtar" => {
+            let other = ["--anchored", "--no-wildcards", "--no-anchored", "--ignore-case"];
+            if !reading.has(&other.map(str::to_owned)) {
+                filter.exclude = values("--exclude");
+            }
+        }
+        "diff" => filter.exclude = values("-x"),
+        // Its patterns are of whole paths.
+        "zip" => {
+            filter.exclude = values("-x");
+            filter.exclude.retain(|pattern| pattern.starts_with('*'));
+        }
+        _ => return filter,
+    }
+    filter.exclude.retain(sure);
+    if base != "zip" {
+        filter.exclude_directories.clone_from(&filter.exclude);
+    }
+    filter
+}
+
 pub(super) fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
     let values = |name: &str| -> Vec<String> {
         let fitting = reading.items.iter().filter_map(|item| match &item.arg.role {
@@ -391,7 +421,8 @@ pub(super) fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filte
         // git's own directory is never part of the work tree that it changes.
         let exclude_directories = if base == "git" { vec![".git".to_owned()] } else { Vec::new() };
         let include = if base == "rg" && simple { globs } else { Vec::new() };
-        return Filter { walk, exclude_directories, include, follows, ..Filter::default() };
+        let filter = Filter { walk, exclude_directories, include, follows, ..Filter::default() };
+        return leaving_out(filter, base, reading, &values);
     }
     let (mut exclude, mut include) = (values("--exclude"), values("--include"));
     // Sets of characters are not read in full: what they leave out is not sure.

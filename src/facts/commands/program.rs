@@ -69,7 +69,7 @@ impl Walker<'_> {
             "fd" | "fdfind" => fd_clauses(arguments),
             "tar" | "bsdtar" => (super::archive::dashed(arguments), Vec::new()),
             "ar" | "gcc-ar" | "llvm-ar" => (super::archive::lettered(arguments), Vec::new()),
-            "env" => (spelt_out(arguments), Vec::new()),
+            "env" => (super::wrapper::spelt_out(arguments), Vec::new()),
             _ => (arguments.to_vec(), Vec::new()),
         };
         let table = program::find(base);
@@ -303,33 +303,6 @@ impl Walker<'_> {
         self.level -= 1;
     }
 
-    /// Without a command some wrappers run a shell, and `parallel` the lines of its input.
-    fn fed_shell(&mut self, base: &str, input: &Input, state: &State) {
-        let shell = matches!(
-            base,
-            "su" | "runuser"
-                | "sudo"
-                | "doas"
-                | "chroot"
-                | "unshare"
-                | "nsenter"
-                | "parallel"
-                | "script"
-                | "firejail"
-                | "newgrp"
-                | "fakeroot"
-                | "systemd-nspawn"
-                | "setarch"
-        );
-        match &input.text {
-            _ if !shell => {}
-            Fed::Text(text) => self.text(text, &mut state.clone(), &Input::default(), true),
-            Fed::Unknown(doubt) => self.everything(doubt),
-            Fed::Names(_) => self.everything(&Doubt::CommandOutput),
-            Fed::Nothing | Fed::Files => {}
-        }
-    }
-
     /// A program without a table may run what its words spell: suspected, so that a deny still
     /// sees the `rm` of `watch rm x` or `parallel 'rm {}'`.
     fn perhaps_wrapped(&mut self, base: &str, arguments: &[Word], state: &State) {
@@ -423,24 +396,6 @@ pub(super) fn each_directory(state: &State) -> Vec<Option<AbsPath>> {
         Some(all) => all.iter().cloned().map(Some).collect(),
         None => vec![None],
     }
-}
-
-/// `env - x` is `env -i x`.
-fn spelt_out(words: &[Word]) -> Vec<Word> {
-    let mut words = words.to_vec();
-    let mut is_value = false;
-    for word in &mut words {
-        let Some(text) = word.as_known() else { break };
-        if text == "-" && !is_value {
-            *word = Word::known("-i");
-            break;
-        }
-        if !text.starts_with('-') && !is_value {
-            break;
-        }
-        is_value = !is_value && matches!(text, "-u" | "-C" | "-S" | "-a");
-    }
-    words
 }
 
 /// What a container runs in place of what its image would.
