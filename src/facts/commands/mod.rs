@@ -116,6 +116,8 @@ struct Walker<'a> {
     home: Option<String>,
     /// Simple commands seen.
     commands: usize,
+    /// The command at hand, to which accesses belong.
+    within: Option<usize>,
     /// Wrappers and nested texts around the command at hand.
     level: usize,
     /// Directory entries that may still be looked at.
@@ -154,6 +156,7 @@ impl<'a> Walker<'a> {
             accesses,
             home: place.world.home().map(|home| home.as_str().to_owned()),
             commands: 0,
+            within: None,
             level: 0,
             entries: TREE_ENTRIES_MAX,
             written: BTreeMap::new(),
@@ -224,8 +227,10 @@ impl<'a> Walker<'a> {
 
     /// Adds an access; the same one twice says nothing new, but commands keep their place.
     fn push(&mut self, access: Access) {
+        let same =
+            |known: &Access| known.target == access.target && known.certainty == access.certainty;
         let repeated = !matches!(access.target, Target::Exec(_))
-            && self.accesses.iter().rev().take(64).any(|known| *known == access);
+            && self.accesses.iter().rev().take(64).any(same);
         if repeated {
             return;
         }
@@ -233,7 +238,7 @@ impl<'a> Walker<'a> {
             self.full = Some("accesses");
             return;
         }
-        self.accesses.push(access);
+        self.accesses.push(Access { within: self.within, ..access });
     }
 
     /// Counts a simple command; false if there are too many.
