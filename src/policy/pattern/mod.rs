@@ -16,6 +16,7 @@ pub(crate) mod glob;
 pub(crate) mod literal;
 pub mod output;
 pub mod path;
+pub(crate) mod spelling;
 pub mod text;
 
 use crate::limits::{PATTERN_BRACE_DEPTH_MAX, PATTERN_BYTES_MAX};

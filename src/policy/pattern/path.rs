@@ -5,6 +5,7 @@
 
 use super::glob::keys::Key;
 use super::glob::{self, Glob};
+use super::spelling::{compatible, loosely};
 use super::{Anchors, PatternError, Stance, braces, check_text, foreign};
 use crate::limits::{PATH_BYTES_MAX, PATH_DEPTH_MAX};
 use crate::model::path::{AbsPath, Extent, PathTarget, Real};
@@ -67,7 +68,16 @@ impl PathPattern {
             return Ok(PathPattern { stance, shape: Shape::Every });
         }
         let mut choices = Vec::new();
-        for text in braces::expand(text)? {
+        let mut texts = braces::expand(text)?;
+        if stance == Stance::Tighten && !text.is_ascii() {
+            // A name that is written in another form of Unicode is meant as well.
+            let composed = texts.iter().map(|text| compatible(text).into_owned());
+            let other: Vec<String> = composed
+                .filter(|text| !texts.contains(text) && check_components(text).is_ok())
+                .collect();
+            texts.extend(other);
+        }
+        for text in texts {
             check_components(&text)?;
             let Some((root, rest)) = anchor(&text, anchors, stance)? else { continue };
             // A deny reaches below what it names, whether or not it says so.
@@ -185,9 +195,12 @@ impl PathPattern {
     /// Whether one lane of a target lies inside.
     pub(crate) fn covers(&self, path: &AbsPath) -> bool {
         let text = path.as_str();
-        let also = trimmed(text).filter(|_| self.stance == Stance::Tighten);
         let mut names = self.choices().iter();
-        names.any(|choice| choice.name(text) || also.is_some_and(|text| choice.name(text)))
+        if names.any(|choice| choice.name(text)) {
+            return true;
+        }
+        let read = if self.stance == Stance::Tighten { loosely(text) } else { None };
+        read.is_some_and(|read| self.choices().iter().any(|choice| choice.name(&read)))
     }
 
     /// In which stance it is asked.
@@ -245,13 +258,6 @@ fn has_room_below(path: &AbsPath) -> bool {
     let text = path.as_str();
     text.len() + 2 * TREE_LEVELS <= PATH_BYTES_MAX
         && path.components().count() + TREE_LEVELS <= PATH_DEPTH_MAX
-}
-
-/// The path without trailing dots and blanks, if it has any: the same file on some file systems, so
-/// that denies look at both.
-pub(crate) fn trimmed(path: &str) -> Option<&str> {
-    let trimmed = path.trim_end_matches(['.', ' ']);
-    (trimmed.len() < path.len()).then_some(trimmed)
 }
 
 impl Choice {
