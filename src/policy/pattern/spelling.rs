@@ -8,6 +8,8 @@
 use super::unseen;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
+const NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfkc();
+
 /// The main stream of a file, or of a directory, as NTFS names it.
 const STREAM: &str = "::$";
 
@@ -37,22 +39,23 @@ pub(crate) fn loosely(path: &str) -> Option<String> {
 
 /// The text in compatibility form (NFKC): composed, and without what only looks different.
 pub(super) fn compatible(text: &str) -> std::borrow::Cow<'_, str> {
-    const NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfkc();
     NFKC.normalize(text)
 }
 
 /// Whether nothing of it could be read in another way, as with most paths there are.
 fn is_plain(path: &str) -> bool {
     let mut before = b'/';
+    let mut is_ascii = true;
     for byte in path.bytes().chain([b'/']) {
-        let odd = !byte.is_ascii() || byte.is_ascii_control() || byte == b'\\';
+        is_ascii &= byte.is_ascii();
+        let odd = byte.is_ascii_control() || byte == b'\\';
         let dropped = byte == b'/' && matches!(before, b'.' | b' ');
         if odd || dropped || (byte == b'$' && before == b':') {
             return false;
         }
         before = byte;
     }
-    true
+    is_ascii || (NFKC.is_normalized(path) && !path.chars().any(unseen))
 }
 
 #[cfg(test)]
