@@ -7,11 +7,13 @@
 mod frozen;
 mod mounted;
 mod open;
+mod pinned;
 mod reported;
 mod resolve;
 
 pub use frozen::Frozen;
 pub use mounted::{Mounted, Same};
+pub use pinned::Pinned;
 pub use reported::Reported;
 
 use crate::model::doubt::Doubt;

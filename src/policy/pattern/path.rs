@@ -79,14 +79,16 @@ impl PathPattern {
         }
         for text in texts {
             check_components(&text)?;
-            let Some((root, rest)) = anchor(&text, anchors, stance)? else { continue };
+            let (roots, rest) = anchor(&text, anchors, stance)?;
             // A deny reaches below what it names, whether or not it says so.
             let below = rest.ends_with('/') || stance == Stance::Tighten;
-            if root.is_empty() && matches!(rest, "" | "/") {
-                return Ok(PathPattern { stance, shape: Shape::Every });
+            for root in roots {
+                if root.is_empty() && matches!(rest, "" | "/") {
+                    return Ok(PathPattern { stance, shape: Shape::Every });
+                }
+                let glob = Glob::parse(root, rest, stance == Stance::Tighten)?;
+                choices.push(Choice { fixed: glob.fixed(), glob, below });
             }
-            let glob = Glob::parse(root, rest, stance == Stance::Tighten)?;
-            choices.push(Choice { fixed: glob.fixed(), glob, below });
         }
         Ok(PathPattern { stance, shape: Shape::AnyOf(choices) })
     }
@@ -282,15 +284,15 @@ fn check_components(text: &str) -> Result<(), PatternError> {
     Ok(())
 }
 
-/// The place that the pattern's first name stands for, and what follows it; nothing if a
-/// loosening pattern is anchored at a place that is not known here.
+/// The place that the pattern's first name stands for, by each of its names, and what follows it;
+/// none if a loosening pattern is anchored at a place that is not known here.
 fn anchor<'a>(
     text: &'a str,
     anchors: &'a Anchors,
     stance: Stance,
-) -> Result<Option<(&'a str, &'a str)>, PatternError> {
+) -> Result<(Vec<&'a str>, &'a str), PatternError> {
     if text.starts_with("**/") || text.starts_with('/') {
-        return Ok(Some(("", text)));
+        return Ok((vec![""], text));
     }
     let (name, rest) = match text.strip_prefix('~') {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => ("home", rest),
@@ -316,11 +318,14 @@ fn anchor<'a>(
             });
         }
     };
-    Ok(match (place, stance) {
-        (Some(place), _) => Some((place.as_str().trim_end_matches('/'), rest)),
-        (None, Stance::Tighten) => Some((glob::ANYWHERE, rest)),
-        (None, Stance::Loosen) => None,
-    })
+    let roots = match (place, stance) {
+        (Some(place), _) => {
+            anchors.names_of(place).map(|name| name.as_str().trim_end_matches('/')).collect()
+        }
+        (None, Stance::Tighten) => vec![glob::ANYWHERE],
+        (None, Stance::Loosen) => Vec::new(),
+    };
+    Ok((roots, rest))
 }
 
 fn bad_start(text: &str) -> PatternError {
