@@ -447,6 +447,7 @@ fn why(layer: &ExplainedLayer) -> String {
     let key = fallback_key(fallback);
     let mut text = match layer.base {
         Base::Rule(effect) => format!("a rule says {effect}"),
+        Base::Apart => "each way that it leads is allowed by a rule of its own".to_owned(),
         Base::MaybeAllowed => format!("an allow says maybe, which softens {key} {verdict}"),
         Base::Fallback => format!("no rule says yes: {key} {verdict}"),
         Base::Suspicion => "the text merely names it".to_owned(),
