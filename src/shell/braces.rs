@@ -77,7 +77,7 @@ fn alternatives(units: &[Unit], nesting: usize) -> Result<Vec<Vec<Unit>>, Doubt>
         }
     }
     if middles.len().saturating_mul(tail.len()) > WORD_VALUES_MAX {
-        return Err(Doubt::Limit("brace expansion"));
+        return Err(Doubt::TooManyValues);
     }
     let join = |middle: &Vec<Unit>, tail: &Vec<Unit>| [head, middle, tail].concat();
     Ok(middles.iter().flat_map(|middle| tail.iter().map(move |tail| join(middle, tail))).collect())
@@ -139,7 +139,7 @@ fn sequence(body: &[Unit]) -> Result<Vec<Vec<Unit>>, Doubt> {
     let live = |text: String| text.chars().map(Unit::Live).collect::<Vec<Unit>>();
     if let (Ok(a), Ok(b)) = (first.parse::<i64>(), last.parse::<i64>()) {
         if a.abs_diff(b) >= WORD_VALUES_MAX as u64 {
-            return Err(Doubt::Limit("brace expansion"));
+            return Err(Doubt::TooManyValues);
         }
         let all = a.min(b)..=a.max(b);
         return Ok(all.map(|n| live(n.to_string())).collect());
