@@ -28,16 +28,20 @@ const SET: [(&str, &str); 9] = [
     ("q", "'\"\\"),
 ];
 
-/// Prints how many words there are, and each, for every text; `E` where bash refuses it.
+/// Prints how many words there are, and each, for every text; nothing where bash refuses it.
 const SCRIPT: &str = r#"
 f() { printf '%s\0' "$#" "$@"; }
-for text; do ( eval "f $text" ) || printf 'E\0'; done
+texts=("$@"); set --
+for text in "${texts[@]}"; do printf '\1next\0'; ( eval "f $text" ); done
 "#;
 
 /// What bash makes of the words of each text; nothing where it refuses the text.
 fn bash(texts: &[String]) -> Vec<Option<Vec<String>>> {
     let directory = tempfile::tempdir().unwrap();
-    let mut command = Command::new("bash");
+    // It is looked for before the child has no `PATH` any more.
+    let path = std::env::var_os("PATH").unwrap();
+    let all = std::env::split_paths(&path).map(|directory| directory.join("bash"));
+    let mut command = Command::new(all.into_iter().find(|file| file.is_file()).expect("bash"));
     command.env_clear().env("PATH", "").env("HOME", "/home/agent").env("LC_ALL", "C.UTF-8");
     command.args(["--norc", "--noprofile", "-r", "-c"]);
     let set = SET.iter().fold(String::new(), |text, (name, value)| {
@@ -51,15 +55,18 @@ fn bash(texts: &[String]) -> Vec<Option<Vec<String>>> {
     child.wait().unwrap();
     let here = directory.path().to_str().unwrap();
     let out = String::from_utf8(out).unwrap().replace(here, "/work");
-    let mut parts = out.split('\0');
-    let next = |_: &String| {
-        let count: usize = match parts.next().unwrap() {
-            "E" => return None,
-            count => count.parse().unwrap(),
-        };
-        Some((0..count).map(|_| parts.next().unwrap().to_owned()).collect())
-    };
-    texts.iter().map(next).collect()
+    let told: Vec<Option<Vec<String>>> = out
+        .split("\u{1}next\0")
+        .skip(1)
+        .map(|told| {
+            let (count, words) = told.split_once('\0')?;
+            let words: Vec<String> = words.split_terminator('\0').map(str::to_owned).collect();
+            // Two commands, or half of one: no words of the text alone.
+            (words.len().to_string() == count).then_some(words)
+        })
+        .collect();
+    assert_eq!(told.len(), texts.len());
+    told
 }
 
 /// What we make of them; nothing where not every word is known.
@@ -118,8 +125,6 @@ const BY_HAND: &[&str] = &[
     r#"a"b c"'d e'"#,
     r#""a\"b\$c\`d\\e\f""#,
     r"'a\b'",
-    r"a\
-b",
     "\"a\\\nb\"",
     "'a\\\nb'",
     r"$'a\tb\n'",
@@ -177,7 +182,6 @@ b",
     "{,}",
     "a{,b}",
     "{a,b",
-    "a,b}",
     "{a b,c}",
     "{'a b',c}",
     "{\"a\",b}",
@@ -193,10 +197,8 @@ b",
     "x{1..2}y{a,b}",
     "{{1..2},x}",
     "{a,b}$o",
-    "$o{a,b}",
     "{$o,b}",
     "{~,b}",
-    "~{a,b}",
     "${u:-a}",
     "${u-a b}",
     "\"${u:-a b}\"",
@@ -223,7 +225,6 @@ b",
     "a\u{a0}b",
     "a\tb",
     "a  b",
-    "a;f b",
     r"\a\b",
     r"\-\-",
     "-- -n",
@@ -247,24 +248,138 @@ b",
     "\"?\"",
     r"a\[b",
     "\"$g\"\\*",
+    "]\"a b\"a",
+    "{b..a}'*'",
+    "{a b,c}",
+    "n=a:b",
+    "x]'a b'y \"c\"]d",
 ];
 
 /// Pieces that only expand.
 fn piece() -> impl Strategy<Value = String> {
     let pieces = [
-        "a", "b-", "/", "=", ":", "~", "{", "}", ",", "..", "1", "3", "{a,b}", "{1..3}", "{b..a}",
-        "'x y'", "'$x'", "'\\'", "\"a b\"", "\"$x\"", "\"${x}\"", "\"$s\"", "\"$e\"", "\"$g\"",
-        "\"$q\"", "$x", "${x}", "$e", "$s", "$n", "$g", "$t", "$b", "$o", "$q", "${u:-q r}",
-        "${u-\"q r\"}", "\"${u:-q r}\"", "\"${u:-'q'}\"", "\"${u:-\"q\"}\"", "${u:-}", "${x:-z}",
-        "${e:-z}", "${e-z}", "${u:-$x}", "${u:-{a,b}}", "${u:-~}", "${u:-\\}}", "${o#o}", "${#x}",
-        "${x:0:1}", "$((1+2))", "\"\"", "''", "\\ ", "\\n", "\\\\", "\\$", "\\\"", "\\'", "\\~",
-        "\\{", "\\,", "\\}", "\\*", "'*'", "\"?\"", "*", "?", "[", "]", "\"\\n\\$\\\\\\\"\\`\"",
-        "$'a\\tb'", "$'\\x41'", "$'\\101'", "$'\\u00e9'", "$'\\''", "$''", "$'\\cA'", "$'\\q'",
-        "\\\n", "\"a\\\nb\"", "'a\\\nb'", "$(echo q r)", "\"$(echo q  r)\"", "$(printf '%s' 'a*b')",
-        "\"$(printf 'a\\n')\"", "`echo a`", "\"`echo \\\"a\\\"`\"", "$(echo $x)", "$(echo \"$s\")",
-        "$HOME", "$PWD", "~/", "~+", "~-", "x=~", ":~", "#", " #", "%", "!", "^", "+", "@", "$",
-        " ", " ", " ", "\t", "\u{a0}", "é", "$\"l\"", "-", ".", "n=", "$1", "$@", "\"$@\"", "$*",
-        "$#", "\"$*\"",
+        "a",
+        "b-",
+        "/",
+        "=",
+        ":",
+        "~",
+        "{",
+        "}",
+        ",",
+        "..",
+        "1",
+        "3",
+        "{a,b}",
+        "{1..3}",
+        "{b..a}",
+        "'x y'",
+        "'$x'",
+        "'\\'",
+        "\"a b\"",
+        "\"$x\"",
+        "\"${x}\"",
+        "\"$s\"",
+        "\"$e\"",
+        "\"$g\"",
+        "\"$q\"",
+        "$x",
+        "${x}",
+        "$e",
+        "$s",
+        "$n",
+        "$g",
+        "$t",
+        "$b",
+        "$o",
+        "$q",
+        "${u:-q r}",
+        "${u-\"q r\"}",
+        "\"${u:-q r}\"",
+        "\"${u:-'q'}\"",
+        "\"${u:-\"q\"}\"",
+        "${u:-}",
+        "${x:-z}",
+        "${e:-z}",
+        "${e-z}",
+        "${u:-$x}",
+        "${u:-{a,b}}",
+        "${u:-~}",
+        "${u:-\\}}",
+        "${o#o}",
+        "${#x}",
+        "${x:0:1}",
+        "$((1+2))",
+        "\"\"",
+        "''",
+        "\\ ",
+        "\\n",
+        "\\\\",
+        "\\$",
+        "\\\"",
+        "\\'",
+        "\\~",
+        "\\{",
+        "\\,",
+        "\\}",
+        "\\*",
+        "'*'",
+        "\"?\"",
+        "*",
+        "?",
+        "[",
+        "]",
+        "\"\\n\\$\\\\\\\"\\`\"",
+        "$'a\\tb'",
+        "$'\\x41'",
+        "$'\\101'",
+        "$'\\u00e9'",
+        "$'\\''",
+        "$''",
+        "$'\\cA'",
+        "$'\\q'",
+        "\\\n",
+        "\"a\\\nb\"",
+        "'a\\\nb'",
+        "$(echo q r)",
+        "\"$(echo q  r)\"",
+        "$(printf '%s' 'a*b')",
+        "\"$(printf 'a\\n')\"",
+        "`echo a`",
+        "\"`echo \\\"a\\\"`\"",
+        "$(echo $x)",
+        "$(echo \"$s\")",
+        "$HOME",
+        "$PWD",
+        "~/",
+        "~+",
+        "~-",
+        "x=~",
+        ":~",
+        "#",
+        " #",
+        "%",
+        "!",
+        "^",
+        "+",
+        "@",
+        "$",
+        " ",
+        " ",
+        " ",
+        "\t",
+        "\u{a0}",
+        "é",
+        "$\"l\"",
+        "-",
+        ".",
+        "n=",
+        "$1",
+        "$@",
+        "\"$@\"",
+        "$*",
+        "$#",
+        "\"$*\"",
     ];
     prop::sample::select(pieces.to_vec()).prop_map(str::to_owned)
 }
@@ -274,7 +389,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 0, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 0, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn words_are_what_bash_makes_of_them(texts in prop::collection::vec(text(), 200)) {

@@ -113,8 +113,7 @@ fn access(choices: &mut Choices<'_>) -> Access {
         _ => {
             let verb = choices.one(&Verb::ALL);
             // A bound that was met is the one doubt that decides by itself.
-            let reason =
-                if choices.once_in(16) { Doubt::Limit("this test") } else { doubt() };
+            let reason = if choices.once_in(16) { Doubt::Limit("this test") } else { doubt() };
             Target::Unknown { verb, reason }
         }
     };

@@ -178,6 +178,8 @@ pub enum Piece {
     Variable {
         /// The name, or a digit or special character.
         name: String,
+        /// Whether braces end the name: what comes to stand behind it cannot become part of it.
+        braced: bool,
         /// Whether it stands in double quotes.
         quoted: bool,
     },

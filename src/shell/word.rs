@@ -140,6 +140,10 @@ impl<'a> Cursor<'a, '_> {
                         Some('\n') if self.is_glued(start) => return Err(continued()),
                         Some('\n') => {}
                         Some(escaped) => self.push(escaped, true),
+                        // Half of an escape is half of a word.
+                        None if self.end < self.reader.source.len() => {
+                            return Err(lost("an escape"));
+                        }
                         None => self.push('\\', true),
                     }
                 }
@@ -285,12 +289,13 @@ impl<'a> Cursor<'a, '_> {
                         return Err(continued());
                     }
                 }
-                self.pieces.push(Piece::Variable { name, quoted });
+                self.pieces.push(Piece::Variable { name, braced: false, quoted });
                 Ok(())
             }
             Some(c) if c.is_ascii_digit() || "@*#?-$!".contains(c) => {
                 self.at += 2;
-                self.pieces.push(Piece::Variable { name: c.to_string(), quoted });
+                // One character, whatever follows it.
+                self.pieces.push(Piece::Variable { name: c.to_string(), braced: true, quoted });
                 Ok(())
             }
             _ => {
@@ -352,7 +357,8 @@ impl<'a> Cursor<'a, '_> {
         }
         let special = |text: &str| text.len() == 1 && "@*#?-$!0123456789".contains(text);
         if is_name(inner) || special(inner) {
-            self.pieces.push(Piece::Variable { name: inner.to_owned(), quoted });
+            let name = inner.to_owned();
+            self.pieces.push(Piece::Variable { name, braced: true, quoted });
             self.at = end;
             return Ok(());
         }
@@ -401,7 +407,7 @@ impl<'a> Cursor<'a, '_> {
         }
         // `${!x}` takes what `x` holds for a name, with a subscript if there is one.
         if inner.starts_with('!') && !all && !matches!(operation, "*" | "@") {
-            let piece = Piece::Variable { name: name.to_owned(), quoted };
+            let piece = Piece::Variable { name: name.to_owned(), braced: true, quoted };
             evaluates.push(Word { pieces: vec![piece] });
         }
         let doubt = match inner {

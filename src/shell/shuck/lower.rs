@@ -3,6 +3,7 @@
 //! Every node that is not handled makes the whole text unparsable: a tree that is understood in
 //! part would be judged in part.
 
+use super::tokens::{has_blank, split};
 use crate::model::doubt::Doubt;
 use crate::shell::frontend::Reading;
 use crate::shell::ir::{Assigned, Assignment, Link, Node, Piece, Script, Simple, Word};
@@ -36,11 +37,14 @@ impl<'a> Lowering<'a> {
 
     fn statement(&self, stmt: &ast::Stmt) -> Result<Node, Doubt> {
         let mut node = match &stmt.command {
-            ast::Command::Simple(simple) => Node::Simple(Simple {
-                assignments: self.assignments(&simple.assignments)?,
-                words: self.words(std::iter::once(&simple.name).chain(&simple.args))?,
-                redirects: self.redirects(&stmt.redirects)?,
-            }),
+            ast::Command::Simple(simple) => {
+                self.check_tokens(simple, &stmt.redirects)?;
+                Node::Simple(Simple {
+                    assignments: self.assignments(&simple.assignments)?,
+                    words: self.words(std::iter::once(&simple.name).chain(&simple.args))?,
+                    redirects: self.redirects(&stmt.redirects)?,
+                })
+            }
             ast::Command::Builtin(builtin) => self.builtin(builtin, &stmt.redirects)?,
             ast::Command::Decl(declaration) => {
                 self.redirected(self.declaration(declaration)?, &stmt.redirects)?
@@ -343,7 +347,20 @@ impl<'a> Lowering<'a> {
         words: impl IntoIterator<Item = &'w ast::Word>,
     ) -> Result<Vec<Word>, Doubt> {
         let present = |word: &&ast::Word| word.span.start.offset() < word.span.end.offset();
-        words.into_iter().filter(present).map(|word| self.word(word)).collect()
+        let mut all = Vec::new();
+        let mut words = words.into_iter().filter(present).peekable();
+        while let Some(word) = words.next() {
+            let (mut span, mut spans) = (word.span, Spans::of_word(word));
+            // The parser ends some words at a bracket; for the shell only a blank would.
+            while let Some(next) =
+                words.next_if(|next| next.span.start.offset() == span.end.offset())
+            {
+                span.end = next.span.end;
+                spans.word(next);
+            }
+            all.extend(split(self.unchecked(span, &spans)?)?);
+        }
+        Ok(all)
     }
 
     pub(super) fn word(&self, word: &ast::Word) -> Result<Word, Doubt> {
@@ -351,6 +368,11 @@ impl<'a> Lowering<'a> {
     }
 
     fn read(&self, span: ast::Span, spans: &Spans) -> Result<Word, Doubt> {
+        let word = self.unchecked(span, spans)?;
+        if has_blank(&word) { Err(unsupported("a brace over several words")) } else { Ok(word) }
+    }
+
+    fn unchecked(&self, span: ast::Span, spans: &Spans) -> Result<Word, Doubt> {
         self.reader().read(span.start.offset(), span.end.offset(), Mode::Plain, spans)
     }
 

@@ -3,6 +3,7 @@
 mod lower;
 mod redirect;
 mod spans;
+mod tokens;
 
 use super::frontend::{Frontend, Parsed, Reading};
 use crate::model::doubt::Doubt;

@@ -80,11 +80,7 @@ impl Lowering<'_> {
             let word = before.trim_end_matches(|c: char| c == '_' || c.is_ascii_alphanumeric());
             word.ends_with(['$', '{', '('])
         });
-        if ends || in_token || body.ends_with("\\\n") {
-            Err(continued())
-        } else {
-            Ok(())
-        }
+        if ends || in_token || body.ends_with("\\\n") { Err(continued()) } else { Ok(()) }
     }
 
     fn heredoc(&self, heredoc: &ast::Heredoc) -> Result<Word, Doubt> {
@@ -122,4 +118,3 @@ impl Lowering<'_> {
         Ok(word)
     }
 }
-
