@@ -98,6 +98,25 @@ fn every_text_does_what_the_table_says() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+fn table() -> Table {
+    toml::from_str(include_str!("../../../tests/cases/commands/read.toml")).unwrap()
+}
+
+/// Each row of the catalogue has commands with all they do, in the same world.
+#[test]
+fn every_example_of_the_catalogue_does_what_its_row_says() {
+    let files: Vec<AbsPath> = table().files.iter().map(|file| path(file)).collect();
+    let mut wrong = String::new();
+    let all = crate::catalogue::program::tests::examples();
+    for (program, run, does) in &all {
+        let got: Vec<String> = accesses(run, &files).iter().map(render).collect();
+        if got != *does {
+            wrong += &format!("# {program}\n  {{ run = {run:?}, does = {got:?} }},\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 /// Whether the call's exit status is that of the last `cargo test` of the text.
 #[test]
 fn what_may_not_have_run_has_no_exit_status() {
