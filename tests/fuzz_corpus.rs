@@ -74,11 +74,11 @@ fn every_known_policy_and_call_is_judged_alike() {
 }
 
 #[test]
-fn every_known_text_is_read whole() {
+fn every_known_text_is_read_whole() {
     replay("shell", shell::hold);
 }
 
 #[test]
-fn every_known_word_is_expanded within bounds() {
+fn every_known_word_is_expanded_within_bounds() {
     replay("expansion", expansion::hold);
 }

@@ -18,7 +18,9 @@ pub fn hold(bytes: &[u8]) {
     let files = ["/work/.env", "/work/a", "/work/src/lib.rs", "/home/agent/.ssh/id_rsa"];
     let files: Vec<AbsPath> = files.iter().filter_map(|file| AbsPath::parse(file).ok()).collect();
     let world = Frozen::with_files(&files);
-    let (Ok(workspace), Ok(tmp)) = (AbsPath::parse("/work"), AbsPath::parse("/tmp")) else { return };
+    let (Ok(workspace), Ok(tmp)) = (AbsPath::parse("/work"), AbsPath::parse("/tmp")) else {
+        return;
+    };
     let place = Place { world: &world, workspace: &workspace, tmp: &tmp };
     let read = |text: &str| {
         let mut all = Vec::new();
@@ -31,7 +33,8 @@ pub fn hold(bytes: &[u8]) {
     // a comment would take it in, and so would a text that has ended.
     let readable = toolgate::shell::parse(text, 0).is_ok();
     let continued = text.contains("<<") || text.contains('#') || text.ends_with('\\');
-    if !readable || continued || text.contains("zz-behind") {
+    // It may give `rm` another meaning.
+    if !readable || continued || text.contains("rm") {
         return;
     }
     let both = read(&format!("{text}\n{BEHIND}"));
@@ -42,17 +45,7 @@ pub fn hold(bytes: &[u8]) {
         // Where the command is not known, it may be any.
         _ => false,
     });
-    let unknown = |access: &Access| matches!(&access.target, Target::Unknown { .. });
-    let gone = redefines(text) && both.iter().any(|access| match &access.target {
-        Target::Exec(command) => !command.doubts.is_empty(),
-        _ => unknown(access),
-    });
-    assert!(removes || gone || redefines(text), "what follows is not seen: {text:?}");
-}
-
-/// A text may give the name `rm` another meaning.
-fn redefines(text: &str) -> bool {
-    text.contains("rm")
+    assert!(removes, "what follows is not seen: {text:?}");
 }
 
 fn bounds_are_unknown(all: &[Access], text: &str) {
@@ -66,7 +59,9 @@ fn bounds_are_unknown(all: &[Access], text: &str) {
         matches!(&access.target, Target::Unknown { reason: Doubt::Limit("expanded bytes"), .. })
     };
     assert!(
-        verbs.is_empty() || all.iter().any(of_word) || whole.iter().all(|verb| verbs.contains(verb)),
+        verbs.is_empty()
+            || all.iter().any(of_word)
+            || whole.iter().all(|verb| verbs.contains(verb)),
         "{text:?}"
     );
 }
