@@ -9,6 +9,7 @@ use super::condition;
 use super::told::{Answer, Told};
 use crate::limits::ACCESSES_MAX;
 use crate::model::access::{Access, Certainty, Command, Target, Verb};
+use crate::model::doubt::Doubt;
 use crate::model::effect::{Effect, Verdict};
 use crate::model::facts::Facts;
 use crate::model::truth::Truth;
@@ -42,6 +43,15 @@ pub fn oracle(policy: &Policy, facts: &Facts) -> Told {
         true => Verdict::Deny,
         false => judged.max_by_key(|verdict| by_access(*verdict)).unwrap_or(Verdict::Deny),
     };
+
+    // A bound that was met hides what lies beyond it: that is neither allowed nor asked about.
+    let hidden = |access: &Access| {
+        let unknown = matches!(access.target, Target::Unknown { reason: Doubt::Limit(_), .. });
+        unknown && !suspected(access)
+    };
+    if facts.accesses.iter().any(hidden) {
+        verdict = Verdict::Deny;
+    }
 
     // §11.22: the limits that the call draws on, each an effect of its own.
     for (limit, times, truth) in drawn {

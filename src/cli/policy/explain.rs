@@ -1,5 +1,7 @@
 //! `toolgate policy explain`: why one call comes to what it comes to.
 
+mod tree;
+
 use super::{Asked, Outcome, Ready, home, is_policy, misplaced, now};
 use crate::author::explain::{
     Base, Candidate, ConditionAnswer, Drawn, Explained, ExplainedAccess, ExplainedLayer, Explainer,
@@ -125,7 +127,13 @@ impl<'a> Screen<'a> {
             let nobody = format!("where nobody can be asked: {}", story.unattended);
             self.line(7, &nobody);
         }
-        for group in groups(&story.accesses) {
+        let groups = groups(&story.accesses);
+        let tree = tree::lines(&story.accesses, &groups);
+        if !tree.is_empty() {
+            self.out.push_str("\nwhat it would do\n");
+            tree.iter().for_each(|line| self.verdict(0, line.verdict, &line.text));
+        }
+        for group in groups {
             self.out.push('\n');
             self.group(&group, &story.accesses);
         }
