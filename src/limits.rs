@@ -72,6 +72,11 @@ pub const PATH_COMPONENT_BYTES_MAX: usize = 255;
 pub const PATH_DEPTH_MAX: usize = 256;
 /// Symbolic links followed on one path (Linux follows 40).
 pub const PATH_LINKS_MAX: usize = 40;
+/// Directory entries looked through for the other names of a file, once per call: a second of an
+/// agent's patience is far more than they take.
+pub const TWIN_ENTRIES_MAX: usize = 20_000;
+/// One file of git's own, in bytes: what stands behind it says nothing.
+pub const GIT_FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Directory entries read to judge a tree; over it the tree is a maybe.
 pub const TREE_ENTRIES_MAX: usize = 200_000;
 /// A file that extends a runtime (a skill, a command), read before an edit of it is judged; over
