@@ -15,6 +15,8 @@ mod http;
 mod policy_reader;
 #[path = "../fuzz/targets_shared/reply.rs"]
 mod reply;
+#[path = "../fuzz/targets_shared/tables.rs"]
+mod tables;
 
 use std::path::Path;
 
@@ -50,6 +52,11 @@ fn every_known_host_holds() {
 #[test]
 fn every_known_reply_holds() {
     replay("reply", reply::hold);
+}
+
+#[test]
+fn every_known_command_line_holds() {
+    replay("tables", tables::hold);
 }
 
 #[test]

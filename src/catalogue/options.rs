@@ -3,7 +3,7 @@
 //! The reading follows the program's own: clusters, attached values, abbreviated long options,
 //! `--`. A word that is not known is never taken for an option's name, only for what stands there.
 
-use super::program::{Interpreter, Kind, OptionSpec, Program, Slot, Style};
+use super::program::{Effects, Interpreter, Kind, OptionSpec, Program, Slot, Style, Variant};
 use crate::model::access::{Arg, OptionClass, Role};
 use crate::model::doubt::Doubt;
 use crate::model::word::{Unknown, Word};
@@ -54,6 +54,20 @@ impl Item {
 }
 
 impl Reading {
+    /// The variants of the table that hold with the options given.
+    pub fn variants(&self) -> impl Iterator<Item = &'static Variant> {
+        let holds = |variant: &&'static Variant| {
+            (variant.given.is_empty() || self.has(&variant.given)) && !self.has(&variant.absent)
+        };
+        self.table.map_or([].as_slice(), |table| &table.variants).iter().filter(holds)
+    }
+
+    /// Everything that the command comes to besides what its words name.
+    pub fn effects(&self) -> impl Iterator<Item = &'static Effects> {
+        let own = self.table.map(|table| &table.effects);
+        own.into_iter().chain(self.variants().map(|variant| &variant.effects))
+    }
+
     /// True if one of these options is given.
     #[must_use]
     pub fn has(&self, names: &[String]) -> bool {
@@ -88,7 +102,11 @@ impl Reader<'_> {
 
     fn push_option(&mut self, shown: String, spec: Option<&OptionSpec>, value: Option<Word>) {
         let (spellings, class, kind) = match spec {
-            Some(spec) => (spec.spellings.clone(), spec.class, spec.value.unwrap_or(Kind::Text)),
+            Some(spec) => {
+                let class =
+                    self.out.table.map_or(spec.class, |t| class_of(spec, value.as_ref(), t));
+                (spec.spellings.clone(), class, spec.value.unwrap_or(Kind::Text))
+            }
             None => (vec![shown.clone()], OptionClass::Unknown, Kind::Text),
         };
         let role = Role::Option { spellings, value, class };
@@ -146,8 +164,10 @@ impl Reader<'_> {
         let given = usize::from(self.first_is_given(table, from));
         let items = self.out.items.get(from..).unwrap_or_default();
         let last = items.iter().any(|item| item.is_any(&table.last_given_by));
-        let upto = table.operands.len() - usize::from(last && !table.operands.is_empty());
-        self.place(table.operands.get(given..upto).unwrap_or_default(), &places);
+        let operands = self.out.variants().find_map(|variant| variant.operands.as_ref());
+        let operands = operands.unwrap_or(&table.operands);
+        let upto = operands.len() - usize::from(last && !operands.is_empty());
+        self.place(operands.get(given..upto).unwrap_or_default(), &places);
     }
 
     fn first_is_given(&self, table: &Program, from: usize) -> bool {
@@ -178,11 +198,12 @@ impl Reader<'_> {
         }
         let Some(word) = self.next() else { return };
         let found = word.as_known().and_then(|name| table.subcommands.get(name));
-        self.out.subcommand = word.as_known().map(str::to_owned);
         let shown = format!("{} {word}", self.name);
+        let word = found.map_or(word, |subcommand| Word::known(&subcommand.name));
+        self.out.subcommand = word.as_known().map(str::to_owned);
         self.out.items.push(Item::operand(word, Kind::Subcommand));
         match found {
-            Some(table) => self.by_table(table),
+            Some(subcommand) => self.by_table(&subcommand.table),
             None => {
                 // It may be an alias or a program of that name.
                 self.out.doubts.push(Doubt::UnknownProgram(shown));
@@ -222,6 +243,9 @@ impl Reader<'_> {
             Word::Unknown(unknown) => return self.unknown_option(unknown, table),
         };
         if table.style == Style::Keys {
+            return self.key(&text, table);
+        }
+        if !text.starts_with('-') && is_key(&text, table) {
             return self.key(&text, table);
         }
         if table.interpreter == Some(Interpreter::Shell) && text.len() > 1 && text.starts_with('+')
@@ -373,6 +397,26 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// `SHELL=x` among the words of make, where the table knows `SHELL=`.
+fn is_key(text: &str, table: &'static Program) -> bool {
+    text.split_once('=').is_some_and(|(key, _)| exact(table, &format!("{key}=")).is_some())
+}
+
+/// The class of an option whose value is a setting, by the setting's name.
+fn class_of(spec: &OptionSpec, value: Option<&Word>, table: &Program) -> OptionClass {
+    let name = match value {
+        Some(Word::Known(text)) if spec.value == Some(Kind::Setting) => {
+            text.split(['=', ' ']).next().unwrap_or_default()
+        }
+        _ => return spec.class,
+    };
+    let fits = |setting: &String| match setting.strip_suffix('*') {
+        Some(start) => name.get(..start.len()).is_some_and(|s| s.eq_ignore_ascii_case(start)),
+        None => setting.eq_ignore_ascii_case(name),
+    };
+    if table.settings.iter().any(fits) { OptionClass::Harmless } else { spec.class }
 }
 
 /// How many operands must stand before the slot at `position`.

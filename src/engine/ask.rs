@@ -5,7 +5,7 @@
 //! found; the strongest of those is what the whole rule says. The oracle says it once more, in the
 //! words of the law, so that this page can be held against it.
 
-use super::condition;
+use super::{condition, lanes};
 use crate::model::access::{Access, Certainty, Command, Target, Verb};
 use crate::model::facts::Facts;
 use crate::model::truth::Truth;
@@ -79,7 +79,7 @@ pub(super) fn ask_found(
 pub(super) fn ask_scope(scope: &Scope, access: &Access, context: &Context<'_>) -> (Truth, Truth) {
     let matched = happens(strongest(&scope.targets, Which::Match, access, context), access);
     let excepted = || strongest(&scope.targets, Which::Unless, access, context);
-    (matched, except(scope.stance, matched, excepted))
+    (matched, except(scope, matched, excepted, access, context))
 }
 
 /// What one pattern of a rule says by itself: of its `match`, or of its `unless`.
@@ -106,7 +106,7 @@ fn conclude(
         return Asked::SILENT;
     }
     let covers = happens(matched, access);
-    let truth = except(rule.scope.stance, covers, excepted);
+    let truth = except(&rule.scope, covers, excepted, access, context);
     if truth == Truth::No {
         return Asked { covers, truth };
     }
@@ -126,15 +126,37 @@ pub(super) fn happens(matched: Truth, access: &Access) -> Truth {
 
 /// In what tightens, an exception excepts only on yes; in what loosens, on yes or maybe (policy
 /// language §11.3).
-fn except(stance: Stance, matched: Truth, excepted: impl FnOnce() -> Truth) -> Truth {
+fn except(
+    scope: &Scope,
+    matched: Truth,
+    excepted: impl FnOnce() -> Truth,
+    access: &Access,
+    context: &Context<'_>,
+) -> Truth {
     if matched == Truth::No {
         return matched;
     }
-    let silenced = match stance {
+    let silenced = match scope.stance {
         Stance::Loosen => excepted().possible(),
-        Stance::Tighten => excepted() == Truth::Yes,
+        Stance::Tighten => {
+            excepted() == Truth::Yes || excepted_apart(&scope.targets, access, context)
+        }
     };
     if silenced { Truth::No } else { matched }
+}
+
+/// Whether every way of looking at a path that matched is itself excepted.
+fn excepted_apart(targets: &Targets, access: &Access, context: &Context<'_>) -> bool {
+    let Targets::Paths { unless, .. } = targets else { return false };
+    if unless.is_empty() {
+        return false;
+    }
+    let ways = lanes::apart(access);
+    let is_excepted = |way: &Access| {
+        !strongest(targets, Which::Match, way, context).possible()
+            || strongest(targets, Which::Unless, way, context) == Truth::Yes
+    };
+    !ways.is_empty() && ways.iter().all(is_excepted)
 }
 
 /// Which patterns of a rule are asked.

@@ -30,6 +30,7 @@ pub(super) fn is_path(kind: Kind) -> bool {
         | Kind::Delete
         | Kind::List
         | Kind::Directory
+        | Kind::Fill
         | Kind::Script
         | Kind::RemoteRead
         | Kind::RemoteWrite => true,
@@ -37,12 +38,15 @@ pub(super) fn is_path(kind: Kind) -> bool {
         | Kind::Url
         | Kind::WebAddress
         | Kind::Host
+        | Kind::Address
+        | Kind::Port
         | Kind::Repository
         | Kind::Code
         | Kind::Command
         | Kind::ShellText
         | Kind::Subcommand
         | Kind::Assignment
+        | Kind::Setting
         | Kind::Revision => false,
     }
 }
@@ -81,6 +85,7 @@ impl Walker<'_> {
             self.suspects(reading, base, state);
         }
         let arrivals = self.arrivals(base, reading, state);
+        let start = self.accesses.len();
         let filter = filter_of(base, table, reading);
         let grep = matches!(base, "grep" | "egrep" | "fgrep");
         let recurses = grep && told_to_recurse(reading);
@@ -121,6 +126,7 @@ impl Walker<'_> {
             self.word(kind, word, state, if operand { tree } else { None });
         }
         self.arrive(base, reading, &arrivals, state);
+        self.besides(reading, state, start);
         let reads = |item: &Item| item.kind == Kind::Read && item.arg.role == Role::Operand;
         let searches = table.here || grep && tree.is_some();
         // Only rg takes an input instead; `grep -r` never does.
@@ -175,9 +181,9 @@ impl Walker<'_> {
     fn unknown_word(&mut self, kind: Kind, reason: &Doubt) {
         let verbs: &[Verb] = match kind {
             Kind::Read | Kind::Script | Kind::Revision => &[Verb::Read],
-            Kind::Write | Kind::Delete => &[Verb::Write],
+            Kind::Write | Kind::Delete | Kind::Fill => &[Verb::Write],
             Kind::Update | Kind::Move => &[Verb::Read, Verb::Write],
-            Kind::Url | Kind::WebAddress | Kind::Host => &[Verb::Connect],
+            Kind::Url | Kind::WebAddress | Kind::Host | Kind::Address => &[Verb::Connect],
             Kind::RemoteRead => &[Verb::Connect, Verb::Read],
             Kind::RemoteWrite => &[Verb::Connect, Verb::Write],
             Kind::Repository => &[Verb::Connect],
@@ -188,6 +194,8 @@ impl Walker<'_> {
             | Kind::Command
             | Kind::ShellText
             | Kind::Subcommand
+            | Kind::Port
+            | Kind::Setting
             | Kind::Assignment => &[],
         };
         for verb in verbs {
@@ -219,6 +227,8 @@ impl Walker<'_> {
             Kind::Url => self.url(text, None, state),
             Kind::WebAddress => self.web_address(text, None, state),
             Kind::Host => self.host(text),
+            Kind::Address => self.address(text, state),
+            Kind::Fill => self.filled(text, state),
             Kind::RemoteRead => self.remote(text, state, Verb::Read, tree),
             Kind::RemoteWrite => self.remote(text, state, Verb::Write, tree),
             Kind::Repository => self.repository(text, state),
@@ -230,6 +240,8 @@ impl Walker<'_> {
             | Kind::Command
             | Kind::ShellText
             | Kind::Subcommand
+            | Kind::Port
+            | Kind::Setting
             | Kind::Assignment => {}
         }
     }

@@ -76,8 +76,7 @@ fn render(access: &Access) -> String {
 
 #[test]
 fn every_text_does_what_the_table_says() {
-    let table: Table =
-        toml::from_str(include_str!("../../../tests/cases/commands/read.toml")).unwrap();
+    let table = table();
     let files: Vec<AbsPath> = table.files.iter().map(|file| path(file)).collect();
     let mut wrong = String::new();
     for case in &table.case {
@@ -87,6 +86,25 @@ fn every_text_does_what_the_table_says() {
                 "[[case]]\ntext = {:?}\ndoes = {:?}\n# not {:?}\n\n",
                 case.text, got, case.does
             );
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+fn table() -> Table {
+    toml::from_str(include_str!("../../../tests/cases/commands/read.toml")).unwrap()
+}
+
+/// Each row of the catalogue has commands with all they do, in the same world.
+#[test]
+fn every_example_of_the_catalogue_does_what_its_row_says() {
+    let files: Vec<AbsPath> = table().files.iter().map(|file| path(file)).collect();
+    let mut wrong = String::new();
+    let all = crate::catalogue::program::tests::examples();
+    for (program, run, does) in &all {
+        let got: Vec<String> = accesses(run, &files).iter().map(render).collect();
+        if got != *does {
+            wrong += &format!("# {program}\n  {{ run = {run:?}, does = {got:?} }},\n");
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
