@@ -8,6 +8,7 @@
 use super::{condition, lanes};
 use crate::model::access::{Access, Certainty, Command, Target, Verb};
 use crate::model::facts::Facts;
+use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
 use crate::policy::index::{Any, Entry, Probe, Rules};
 use crate::policy::pattern::Stance;
@@ -147,11 +148,12 @@ fn except(
 
 /// Whether every way of looking at a path that matched is itself excepted.
 fn excepted_apart(targets: &Targets, access: &Access, context: &Context<'_>) -> bool {
-    let Targets::Paths { unless, .. } = targets else { return false };
+    let Targets::Paths { matches, unless, .. } = targets else { return false };
     if unless.is_empty() {
         return false;
     }
-    let ways = lanes::apart(access);
+    let names = |path: &AbsPath| matches.iter().any(|pattern| pattern.covers(path));
+    let ways = lanes::apart_with_its_tree(access, names);
     let is_excepted = |way: &Access| {
         !strongest(targets, Which::Match, way, context).possible()
             || strongest(targets, Which::Unless, way, context) == Truth::Yes

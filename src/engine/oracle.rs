@@ -12,6 +12,7 @@ use crate::model::access::{Access, Certainty, Command, Target, Verb};
 use crate::model::doubt::Doubt;
 use crate::model::effect::{Effect, Verdict};
 use crate::model::facts::Facts;
+use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
 use crate::policy::pattern::Stance;
 use crate::policy::pattern::call::CallPattern;
@@ -255,7 +256,9 @@ fn said<'a>(policy: &Policy, rule: &'a Rule, access: &Access, facts: &Facts) -> 
 
 /// §11.3: every lane that matched must itself be excepted.
 fn excepted_by_its_ways(policy: &Policy, rule: &Rule, access: &Access, facts: &Facts) -> bool {
-    let ways = super::lanes::apart(access);
+    let Targets::Paths { matches, .. } = &rule.scope.targets else { return false };
+    let names = |path: &AbsPath| matches.iter().any(|pattern| pattern.covers(path));
+    let ways = super::lanes::apart_with_its_tree(access, names);
     let excepted = ways.iter().map(|way| named(policy, &rule.scope.targets, way, facts));
     !ways.is_empty()
         && excepted
