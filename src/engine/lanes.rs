@@ -53,7 +53,7 @@ pub(super) fn apart(access: &Access) -> Vec<Access> {
             Target::Write(_) => Target::Write(target),
             _ => Target::Read(target),
         };
-        Access { target, certainty: access.certainty.clone() }
+        Access { target, certainty: access.certainty.clone(), within: access.within }
     };
     ways.into_iter().map(one).collect()
 }
@@ -72,7 +72,7 @@ pub(super) fn apart_with_its_tree(access: &Access, names: impl Fn(&AbsPath) -> b
             Target::Write(_) => Target::Write(target),
             _ => Target::Read(target),
         };
-        Access { target, certainty: access.certainty.clone() }
+        Access { target, certainty: access.certainty.clone(), within: access.within }
     };
     let mut root = PathTarget::plain(path.written.clone());
     root.real = path.real.clone();
