@@ -53,7 +53,7 @@ pub(super) fn apart(access: &Access) -> Vec<Access> {
             Target::Write(_) => Target::Write(target),
             _ => Target::Read(target),
         };
-        Access { target, certainty: access.certainty.clone(), within: access.within }
+        Access { target, ..access.clone() }
     };
     ways.into_iter().map(one).collect()
 }
@@ -72,7 +72,7 @@ pub(super) fn apart_with_its_tree(access: &Access, names: impl Fn(&AbsPath) -> b
             Target::Write(_) => Target::Write(target),
             _ => Target::Read(target),
         };
-        Access { target, certainty: access.certainty.clone(), within: access.within }
+        Access { target, ..access.clone() }
     };
     let mut root = PathTarget::plain(path.written.clone());
     root.real = path.real.clone();
@@ -126,7 +126,7 @@ impl Visit for Allows<'_> {
 
     fn sure(&mut self, effects: Effects, truth: Truth) {
         if effects.has(Effect::Allow) {
-            let truth = super::ask::happens(truth, self.way);
+            let truth = super::ask::happens(truth, self.way, Some(Effect::Allow));
             self.strongest = self.strongest.or(Asked { covers: truth, truth });
         }
     }

@@ -236,10 +236,12 @@ fn said<'a>(policy: &Policy, rule: &'a Rule, access: &Access, facts: &Facts) -> 
         return Some(Said { rule, effect, covers: Truth::No, truth: Truth::No });
     }
     let (mut covers, excepted) = named(policy, &rule.scope.targets, access, facts);
-    // §11.13: of what may not happen at all, each rule that would say yes says maybe. But a tool is
-    // called all the same, whatever is known of it (§11.18).
+    // §11.13: of what may not happen at all, each ask or deny that would say yes says maybe; what
+    // an allow names it may do, if it happens. But a tool is called all the same, whatever is known
+    // of it (§11.18).
     let called = matches!(access.target, Target::Call(_));
-    if access.certainty != Certainty::Certain && !called {
+    let let_through = effect == Effect::Allow && matches!(access.certainty, Certainty::Possible(_));
+    if access.certainty != Certainty::Certain && !called && !let_through {
         covers = covers.min(Truth::Maybe);
     }
     // §11.3: in a deny or ask an exception excepts only on yes; in an allow on yes or maybe.
