@@ -64,7 +64,7 @@ impl Walker<'_> {
         inner: &[usize],
     ) {
         let base = name.rsplit('/').next().unwrap_or(name);
-        let (own, clauses) = match base {
+        let (words, clauses) = match base {
             "find" => find_clauses(arguments),
             "fd" | "fdfind" => fd_clauses(arguments),
             "tar" | "bsdtar" => (super::archive::dashed(arguments), Vec::new()),
@@ -73,7 +73,7 @@ impl Walker<'_> {
             _ => (arguments.to_vec(), Vec::new()),
         };
         let table = program::find(base);
-        let mut reading = options::read(base, table, &own);
+        let mut reading = options::read(base, table, &words);
         if base == "git" {
             super::git::spell_out(&mut reading);
         }
@@ -107,7 +107,10 @@ impl Walker<'_> {
             transparent,
             status: self.status,
         };
+        let outer = self.within;
+        let own = self.accesses.len();
         self.executes(&command, &reading, &at);
+        self.within = Some(own);
         self.effects(base, &reading, &at, input);
         self.interpret(base, &reading, &at, input, shell);
         if transparent {
@@ -120,10 +123,11 @@ impl Walker<'_> {
         }
         for clause in clauses {
             match base {
-                "find" => self.find_clause(&clause, &own, &at),
+                "find" => self.find_clause(&clause, &words, &at),
                 _ => self.fd_clause(&clause, &reading, &at),
             }
         }
+        self.within = outer;
     }
 
     /// The exec access, once for each directory in which its words mean something else.
