@@ -10,7 +10,9 @@ mod arrival;
 mod besides;
 mod builtin;
 mod code;
+mod configured;
 mod download;
+mod elsewhere;
 mod find;
 mod git;
 mod hosts;
@@ -23,6 +25,7 @@ mod program;
 mod search;
 mod sed;
 mod simple;
+mod sockets;
 mod state;
 mod suspect;
 #[cfg(test)]
