@@ -356,6 +356,12 @@ impl Reader<'_> {
             let value = if spec.value.is_some() && !spec.attached { self.next() } else { None };
             return self.push_option(text.to_owned(), Some(spec), value);
         }
+        if let Some((name, value)) = text.split_once('=')
+            && name.chars().nth(2).is_some()
+            && let Some(spec) = exact(table, name)
+        {
+            return self.push_option(name.to_owned(), Some(spec), Some(Word::known(value)));
+        }
         let letters = text.strip_prefix('-').unwrap_or_default();
         for (at, letter) in letters.char_indices() {
             let shown = format!("-{letter}");

@@ -70,6 +70,8 @@ pub enum Kind {
     Revision,
     /// Text that names a file to read if `@`, `=@` or `file://` says so.
     AtFile,
+    /// Text that is a URL if it has a `://`.
+    PerhapsUrl,
     /// `[name=]path`; read.
     NamedRead,
     /// `host-path:inside[:ro]`, or `type=bind,source=host-path,...`: a part of the host given away.

@@ -120,16 +120,18 @@ impl Walker<'_> {
         }
     }
 
+    /// A URL, whatever stands before its scheme (`jdbc:postgresql://host/db`); false if it is none.
+    pub(super) fn perhaps_url(&mut self, text: &str, state: &State) -> bool {
+        let Some((before, _)) = text.split_once("://") else { return false };
+        let skipped = before.rfind(':').map_or(0, |at| at + 1);
+        self.url(text.get(skipped..).unwrap_or(text), None, state);
+        true
+    }
+
     /// Whether `text` names something behind the wall: `rest:https://host/` and `sftp:host:path`
     /// say where that is.
     fn beyond(&mut self, text: &str, state: &State) -> bool {
-        if text.contains("://") && !text.starts_with(['/', '.']) {
-            let scheme = text.split("://").next().unwrap_or_default();
-            let url = match scheme.split_once(':') {
-                Some((name, _)) => text.get(name.len() + 1..).unwrap_or_default(),
-                None => text,
-            };
-            self.url(url, None, state);
+        if !text.starts_with(['/', '.']) && self.perhaps_url(text, state) {
             return true;
         }
         let Some(path) = inside(text) else { return false };

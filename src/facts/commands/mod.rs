@@ -27,6 +27,7 @@ mod sed;
 mod simple;
 mod sockets;
 mod state;
+mod statements;
 mod suspect;
 #[cfg(test)]
 mod tests;

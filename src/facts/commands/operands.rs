@@ -50,6 +50,7 @@ pub(super) fn is_path(kind: Kind) -> bool {
         | Kind::Assignment
         | Kind::Setting
         | Kind::AtFile
+        | Kind::PerhapsUrl
         | Kind::NamedRead
         | Kind::Volume
         | Kind::Revision => false,
@@ -148,6 +149,9 @@ impl Walker<'_> {
         match base {
             "curl" => self.curl(reading, state),
             "ssh" | "scp" | "sftp" | "autossh" | "ssh-copy-id" => self.ssh_settings(reading, state),
+            _ if super::statements::is_client(base) => {
+                self.statements(base, reading, state, input);
+            }
             "socat" => self.socat(reading, state),
             "http" | "https" | "xh" | "xhs" => self.httpie(base, reading, state),
             "tar" => self.tar(reading, state),
@@ -191,6 +195,7 @@ impl Walker<'_> {
             | Kind::Port
             | Kind::Setting
             | Kind::AtFile
+            | Kind::PerhapsUrl
             | Kind::Assignment => &[],
         };
         for verb in verbs {
@@ -229,6 +234,9 @@ impl Walker<'_> {
             Kind::Repository => self.repository(text, state),
             Kind::Revision => self.revision(text, state),
             Kind::AtFile => self.named_by_at(text, state),
+            Kind::PerhapsUrl => {
+                self.perhaps_url(text, state);
+            }
             Kind::NamedRead => self.named_read(text, state),
             Kind::Volume => self.volume(text, state),
             Kind::InsideRead => self.inside_read(text, state, tree),
