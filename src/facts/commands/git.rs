@@ -51,10 +51,7 @@ impl Walker<'_> {
                     target.extent = self.extent(&target, &filter);
                     self.certain(Target::Read(target));
                 }
-                Err(doubt) => self.push(Access {
-                    target: Target::Read(target),
-                    certainty: Certainty::Suspected(doubt),
-                }),
+                Err(doubt) => self.push(Access::suspected(Target::Read(target), doubt)),
             }
         }
     }

@@ -23,7 +23,6 @@ mod nodes;
 mod operands;
 mod program;
 mod search;
-mod sed;
 mod simple;
 mod sockets;
 mod state;
@@ -45,51 +44,20 @@ use links::Linked;
 use state::{Input, State};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Texts up to this many bytes are walked on the caller's own stack.
-const SHORT_BYTES: usize = 256;
-/// The stack for longer ones: `SHELL_DEPTH_MAX` levels of parser, reader and walker, in a debug
+/// The stack for texts that nest: `SHELL_DEPTH_MAX` levels of parser, reader and walker, in a debug
 /// build, with room to spare. An overflow could not be caught and would end the sidecar.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
+/// What the texts around a command may nest on the caller's own stack, all together: a thread's
+/// usual stack holds several times as much.
+const SHALLOW_NESTING: usize = 24;
 
 /// Adds everything that the shell text `text` would do, run from `cwd`, to a call's accesses.
 pub fn read(text: &str, cwd: Option<&AbsPath>, place: &Place<'_>, accesses: &mut Vec<Access>) {
-    on_deep_stack(text.len(), place, accesses, |walker| {
+    walked(place, accesses, |walker| {
         let mut state = State::at(cwd);
         walker.text(text, &mut state, &Input::default(), false);
         walker.hidden(|walker| walker.uncalled(&state));
     });
-}
-
-fn on_deep_stack(
-    bytes: usize,
-    place: &Place<'_>,
-    accesses: &mut Vec<Access>,
-    walk: impl FnOnce(&mut Walker<'_>) + Send,
-) {
-    let run = |accesses: &mut Vec<Access>| {
-        let links = Linked::over(place.world);
-        let place = Place { world: &links, ..*place };
-        let mut walker = Walker::new(&place, &links, accesses);
-        walk(&mut walker);
-        walker.close();
-    };
-    if bytes <= SHORT_BYTES {
-        return run(accesses);
-    }
-    let mut found = accesses.clone();
-    let done = std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
-        match builder.spawn_scoped(scope, || run(&mut found)) {
-            Ok(thread) => thread.join().is_ok(),
-            Err(_) => false,
-        }
-    });
-    if done {
-        *accesses = found;
-    } else {
-        let links = Linked::over(place.world);
-        Walker::new(place, &links, accesses).everything(&Doubt::Limit("stack"));
-    }
 }
 
 /// Adds everything that running `argv` without a shell would do: its words are taken as they are.
@@ -100,7 +68,7 @@ pub fn read_argv(
     accesses: &mut Vec<Access>,
 ) {
     let words: Vec<Word> = argv.iter().map(Word::known).collect();
-    on_deep_stack(argv.iter().map(String::len).sum(), place, accesses, |walker| {
+    walked(place, accesses, |walker| {
         let mut state = State::at(cwd);
         state.bare = true;
         if words.is_empty() {
@@ -109,6 +77,14 @@ pub fn read_argv(
             walker.argv(&words, &mut state, &Input::default(), &[]);
         }
     });
+}
+
+fn walked(place: &Place<'_>, accesses: &mut Vec<Access>, walk: impl FnOnce(&mut Walker<'_>)) {
+    let links = Linked::over(place.world);
+    let place = Place { world: &links, ..*place };
+    let mut walker = Walker::new(&place, &links, accesses);
+    walk(&mut walker);
+    walker.close();
 }
 
 /// Walks one call's texts and gathers its accesses.
@@ -120,8 +96,14 @@ struct Walker<'a> {
     home: Option<String>,
     /// Simple commands seen.
     commands: usize,
+    /// The command at hand, to which accesses belong.
+    within: Option<usize>,
     /// Wrappers and nested texts around the command at hand.
     level: usize,
+    /// What the texts around it nest, as [`shell::nesting`] counts.
+    nesting: usize,
+    /// Whether this is the deep stack.
+    deep: bool,
     /// Directory entries that may still be looked at.
     entries: usize,
     /// Files written in this text, with the commands whose output they hold.
@@ -158,7 +140,10 @@ impl<'a> Walker<'a> {
             accesses,
             home: place.world.home().map(|home| home.as_str().to_owned()),
             commands: 0,
+            within: None,
             level: 0,
+            nesting: 0,
+            deep: false,
             entries: TREE_ENTRIES_MAX,
             written: BTreeMap::new(),
             made: BTreeSet::new(),
@@ -200,7 +185,18 @@ impl<'a> Walker<'a> {
         if nested && self.level >= WRAPPER_DEPTH_MAX {
             return self.everything(&Doubt::Limit("wrapper depth"));
         }
+        let around = (self.level, self.nesting);
         self.level += usize::from(nested);
+        self.nesting += shell::nesting(text);
+        if self.deep || self.nesting <= SHALLOW_NESTING {
+            self.parsed(text, state, input);
+        } else {
+            self.on_deep_stack(|walker| walker.parsed(text, state, input));
+        }
+        (self.level, self.nesting) = around;
+    }
+
+    fn parsed(&mut self, text: &str, state: &mut State, input: &Input) {
         match shell::parse(text, self.level) {
             Ok(script) => {
                 nodes::define(&script, &mut self.defined);
@@ -208,7 +204,22 @@ impl<'a> Walker<'a> {
             }
             Err(doubt) => self.everything(&doubt),
         }
-        self.level -= usize::from(nested);
+    }
+
+    /// Walks on a stack of its own. If that fails in any way, what was not walked is not known.
+    fn on_deep_stack(&mut self, walk: impl FnOnce(&mut Self) + Send) {
+        self.deep = true;
+        let done = std::thread::scope(|scope| {
+            let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
+            match builder.spawn_scoped(scope, || walk(self)) {
+                Ok(thread) => thread.join().is_ok(),
+                Err(_) => false,
+            }
+        });
+        self.deep = false;
+        if !done {
+            self.everything(&Doubt::Limit("stack"));
+        }
     }
 
     /// An access of every verb that a command can come to, of which nothing is known.
@@ -228,8 +239,10 @@ impl<'a> Walker<'a> {
 
     /// Adds an access; the same one twice says nothing new, but commands keep their place.
     fn push(&mut self, access: Access) {
+        let same =
+            |known: &Access| known.target == access.target && known.certainty == access.certainty;
         let repeated = !matches!(access.target, Target::Exec(_))
-            && self.accesses.iter().rev().take(64).any(|known| *known == access);
+            && self.accesses.iter().rev().take(64).any(same);
         if repeated {
             return;
         }
@@ -237,7 +250,7 @@ impl<'a> Walker<'a> {
             self.full = Some("accesses");
             return;
         }
-        self.accesses.push(access);
+        self.accesses.push(Access { within: self.within, ..access });
     }
 
     /// Counts a simple command; false if there are too many.

@@ -63,14 +63,14 @@ impl Walker<'_> {
         inner: &[usize],
     ) {
         let base = name.rsplit('/').next().unwrap_or(name);
-        let (own, clauses) = match base {
+        let (words, clauses) = match base {
             "find" => find_clauses(arguments),
             "tar" => (dashed(arguments), Vec::new()),
             "env" => (spelt_out(arguments), Vec::new()),
             _ => (arguments.to_vec(), Vec::new()),
         };
         let table = program::find(base);
-        let mut reading = options::read(base, table, &own);
+        let mut reading = options::read(base, table, &words);
         if base == "git" {
             super::git::spell_out(&mut reading);
         }
@@ -104,7 +104,10 @@ impl Walker<'_> {
             transparent,
             status: self.status,
         };
+        let outer = self.within;
+        let own = self.accesses.len();
         self.executes(&command, &reading, &at);
+        self.within = Some(own);
         self.effects(base, &reading, &at, input);
         self.interpret(base, &reading, &at, input, shell);
         if transparent {
@@ -116,8 +119,9 @@ impl Walker<'_> {
             self.hidden(|walker| walker.perhaps_wrapped(base, arguments, &at));
         }
         for clause in clauses {
-            self.find_clause(&clause, &own, &at);
+            self.find_clause(&clause, &words, &at);
         }
+        self.within = outer;
     }
 
     /// The exec access, once for each directory in which its words mean something else.
