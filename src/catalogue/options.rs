@@ -26,7 +26,7 @@ pub struct Reading {
     pub rest: Option<(Kind, Vec<Word>)>,
     /// The table that settled the operands; a subcommand's, if one was named.
     pub table: Option<&'static Program>,
-    /// The words that named the subcommand.
+    /// The words that named the subcommand: `push`, or `remote add`.
     pub subcommand: Option<String>,
     /// What keeps the reading from being certain.
     pub doubts: Vec<Doubt>,
@@ -129,6 +129,7 @@ impl Reader<'_> {
         // A value may be anything, also where an option without one is harmless.
         let class = match (&value, table.others) {
             (None, Some(class)) => class,
+            (Some(_), Some(class)) if table.others_valued => class,
             (None, None) | (Some(_), _) => OptionClass::Unknown,
         };
         let role = Role::Option { spellings: vec![name.clone()], value, class };
@@ -194,7 +195,11 @@ impl Reader<'_> {
         {
             return false;
         }
-        options_end || !looks_like_option(word)
+        // `docker run IMAGE --flag`: behind an operand the words are no longer the program's own.
+        let follows = before.is_some_and(|slot| slot.kind != Kind::Assignment)
+            && table.style == Style::Leading
+            && table.operands.get(position).is_some_and(|slot| slot.kind == Kind::Command);
+        options_end || follows || !looks_like_option(word)
     }
 
     fn tail(&mut self, table: &'static Program, position: usize) {
@@ -206,10 +211,14 @@ impl Reader<'_> {
             return;
         }
         let Some(word) = self.next() else { return };
-        let found = word.as_known().and_then(|name| table.subcommands.get(name));
+        let found = word.as_known().and_then(|name| table.subcommand(name));
         let shown = format!("{} {word}", self.name);
-        let word = found.map_or(word, |subcommand| Word::known(&subcommand.name));
-        self.out.subcommand = word.as_known().map(str::to_owned);
+        let named = found.filter(|subcommand| subcommand.name != "*");
+        let word = named.map_or(word, |subcommand| Word::known(&subcommand.name));
+        self.out.subcommand = word.as_known().map(|inner| match &self.out.subcommand {
+            Some(outer) => format!("{outer} {inner}"),
+            None => inner.to_owned(),
+        });
         self.out.items.push(Item::operand(word, Kind::Subcommand));
         match found {
             Some(subcommand) => self.by_table(&subcommand.table),
@@ -377,6 +386,12 @@ impl Reader<'_> {
             self.push_option(text.to_owned(), Some(spec), value);
             return self.more_values(text, spec);
         }
+        if let Some((name, value)) = text.split_once('=')
+            && name.chars().nth(2).is_some()
+            && let Some(spec) = exact(table, name)
+        {
+            return self.push_option(name.to_owned(), Some(spec), Some(Word::known(value)));
+        }
         let letters = text.strip_prefix('-').unwrap_or_default();
         for (at, letter) in letters.char_indices() {
             let shown = format!("-{letter}");
@@ -443,11 +458,7 @@ fn class_of(spec: &OptionSpec, value: Option<&Word>, table: &Program) -> OptionC
         }
         _ => return spec.class,
     };
-    let fits = |setting: &String| match setting.strip_suffix('*') {
-        Some(start) => name.get(..start.len()).is_some_and(|s| s.eq_ignore_ascii_case(start)),
-        None => setting.eq_ignore_ascii_case(name),
-    };
-    if table.settings.iter().any(fits) { OptionClass::Harmless } else { spec.class }
+    if table.is_harmless_setting(name) { OptionClass::Harmless } else { spec.class }
 }
 
 /// How many operands must stand before the slot at `position`.

@@ -70,6 +70,18 @@ pub enum Kind {
     Setting,
     /// A git revision, or `revision:path`.
     Revision,
+    /// Text that names a file to read if `@`, `=@` or `file://` says so.
+    AtFile,
+    /// Text that is a URL if it has a `://`.
+    PerhapsUrl,
+    /// `[name=]path`; read.
+    NamedRead,
+    /// `host-path:inside[:ro]`, or `type=bind,source=host-path,...`: a part of the host given away.
+    Volume,
+    /// A path, or `name:path` in a container; read.
+    InsideRead,
+    /// A path, or `name:path` in a container; written, with names that the other side tells.
+    InsideWrite,
 }
 
 /// Where options may stand.
@@ -195,6 +207,8 @@ pub struct Program {
     pub options: Vec<OptionSpec>,
     /// What an option is that is not among them.
     pub others: Option<OptionClass>,
+    /// Whether such an option may have a value attached, which names nothing.
+    pub others_valued: bool,
     /// Where options may stand.
     pub style: Style,
     /// Whether `-20` is an option.
@@ -223,6 +237,25 @@ pub struct Program {
     pub interpreter: Option<Interpreter>,
     /// Tables by subcommand, each under every name it has.
     pub subcommands: BTreeMap<String, Subcommand>,
+}
+
+impl Program {
+    /// The subcommand of that name; `*` is any that has no table of its own.
+    /// Whether the row says that a setting of this name changes nothing a rule could care for.
+    #[must_use]
+    pub fn is_harmless_setting(&self, name: &str) -> bool {
+        let fits = |setting: &String| match setting.strip_suffix('*') {
+            Some(start) => name.get(..start.len()).is_some_and(|s| s.eq_ignore_ascii_case(start)),
+            None => setting.eq_ignore_ascii_case(name),
+        };
+        self.settings.iter().any(fits)
+    }
+
+    /// The subcommand of that name; `*` is any that has no table of its own.
+    #[must_use]
+    pub fn subcommand(&self, name: &str) -> Option<&Subcommand> {
+        self.subcommands.get(name).or_else(|| self.subcommands.get("*"))
+    }
 }
 
 /// A subcommand under one of its names.

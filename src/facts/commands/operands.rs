@@ -34,7 +34,9 @@ pub(super) fn is_path(kind: Kind) -> bool {
         | Kind::Prefix
         | Kind::Script
         | Kind::RemoteRead
-        | Kind::RemoteWrite => true,
+        | Kind::RemoteWrite
+        | Kind::InsideRead
+        | Kind::InsideWrite => true,
         Kind::Text
         | Kind::Url
         | Kind::WebAddress
@@ -48,24 +50,13 @@ pub(super) fn is_path(kind: Kind) -> bool {
         | Kind::Subcommand
         | Kind::Assignment
         | Kind::Setting
+        | Kind::AtFile
+        | Kind::PerhapsUrl
+        | Kind::NamedRead
+        | Kind::Volume
         | Kind::Revision => false,
     }
 }
-
-/// Subcommands of git that change the work tree as a whole.
-const CHANGES_TREE: [&str; 11] = [
-    "switch",
-    "checkout",
-    "restore",
-    "stash",
-    "pull",
-    "merge",
-    "rebase",
-    "reset",
-    "cherry-pick",
-    "revert",
-    "apply",
-];
 
 impl Walker<'_> {
     /// Everything that the words of a program come to.
@@ -158,12 +149,17 @@ impl Walker<'_> {
         if base == "find" && reading.has(&["-delete".to_owned()]) {
             self.find_deletes(reading, state);
         }
-        if base == "git" && reading.subcommand.as_deref().is_some_and(|s| CHANGES_TREE.contains(&s))
-        {
+        if base == "git" && super::git::changes_tree(reading) {
             self.word(Kind::Write, &Word::known("."), state, None);
         }
         match base {
             "curl" => self.curl(reading, state),
+            "ssh" | "scp" | "sftp" | "autossh" | "ssh-copy-id" => self.ssh_settings(reading, state),
+            _ if super::statements::is_client(base) => {
+                self.statements(base, reading, state, input);
+            }
+            "socat" => self.socat(reading, state),
+            "http" | "https" | "xh" | "xhs" => self.httpie(base, reading, state),
             "tar" | "bsdtar" => self.tar(reading, state),
             "git" => self.git(reading, state),
             "wget" if !reading.has(&["-O".to_owned()]) => self.saves_by_name(reading, state),
@@ -186,9 +182,13 @@ impl Walker<'_> {
 
     fn unknown_word(&mut self, kind: Kind, reason: &Doubt) {
         let verbs: &[Verb] = match kind {
-            Kind::Read | Kind::Script | Kind::Revision => &[Verb::Read],
-            Kind::Write | Kind::Delete | Kind::Fill | Kind::Prefix => &[Verb::Write],
-            Kind::Update | Kind::Move => &[Verb::Read, Verb::Write],
+            Kind::Read | Kind::Script | Kind::Revision | Kind::NamedRead | Kind::InsideRead => {
+                &[Verb::Read]
+            }
+            Kind::Write | Kind::Delete | Kind::Fill | Kind::Prefix | Kind::InsideWrite => {
+                &[Verb::Write]
+            }
+            Kind::Update | Kind::Move | Kind::Volume => &[Verb::Read, Verb::Write],
             Kind::Url | Kind::WebAddress | Kind::Host | Kind::Address => &[Verb::Connect],
             Kind::RemoteRead => &[Verb::Connect, Verb::Read],
             Kind::RemoteWrite => &[Verb::Connect, Verb::Write],
@@ -202,6 +202,8 @@ impl Walker<'_> {
             | Kind::Subcommand
             | Kind::Port
             | Kind::Setting
+            | Kind::AtFile
+            | Kind::PerhapsUrl
             | Kind::Assignment => &[],
         };
         for verb in verbs {
@@ -244,6 +246,14 @@ impl Walker<'_> {
             Kind::RemoteWrite => self.remote(text, state, Verb::Write, tree),
             Kind::Repository => self.repository(text, state),
             Kind::Revision => self.revision(text, state),
+            Kind::AtFile => self.named_by_at(text, state),
+            Kind::PerhapsUrl => {
+                self.perhaps_url(text, state);
+            }
+            Kind::NamedRead => self.named_read(text, state),
+            Kind::Volume => self.volume(text, state),
+            Kind::InsideRead => self.inside_read(text, state, tree),
+            Kind::InsideWrite => self.inside_write(text, state),
             Kind::Text
             | Kind::List
             | Kind::Directory

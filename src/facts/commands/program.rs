@@ -149,11 +149,8 @@ impl Walker<'_> {
             doubts.push(Doubt::Redefined(name.to_owned()));
         }
         doubts.extend(reading.doubts.iter().cloned());
-        // These run commands that their operands or the repository spell.
-        let runs = matches!(reading.subcommand.as_deref(), Some("submodule" | "bisect" | "config"));
-        if runs && name.ends_with("git") {
-            let option = reading.subcommand.clone().unwrap_or_default();
-            doubts.push(Doubt::HazardousOption { program: name.to_owned(), option });
+        if name.rsplit('/').next() == Some("git") {
+            doubts.extend(super::configured::doubt(reading));
         }
         if !name.contains('/')
             && let Ok(Some(path)) = self.place.world.find_program(name)
@@ -280,10 +277,13 @@ impl Walker<'_> {
             "hyperfine" | "pee" => super::parallel::lines(words),
             _ => entrypoint.into_iter().chain(words.iter().cloned()).collect(),
         };
-        if words.is_empty() {
+        // What starts with a dash is for the program that the image names.
+        let for_image = |word: &Word| word.as_known().is_some_and(|text| text.starts_with('-'));
+        if words.first().is_none_or(|word| super::elsewhere::is_container(base) && for_image(word))
+        {
             return;
         }
-        if matches!(base, "ssh" | "docker" | "podman" | "chroot" | "nsenter" | "unshare") {
+        if super::elsewhere::runs_elsewhere(base) {
             // Other files, another home: nothing relative is known there.
             inner.directories = None;
         }
@@ -404,7 +404,7 @@ pub(super) fn each_directory(state: &State) -> Vec<Option<AbsPath>> {
 
 /// What a container runs in place of what its image would.
 fn entrypoint(base: &str, reading: &Reading) -> Option<Word> {
-    if !matches!(base, "docker" | "podman") {
+    if !super::elsewhere::is_container(base) {
         return None;
     }
     reading.items.iter().rev().find_map(|item| match &item.arg.role {
