@@ -199,6 +199,20 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// Whether a shell could read the text.
+    fn is_readable(&mut self, text: &str) -> bool {
+        let mut is_readable = false;
+        let mut read = |walker: &mut Self| {
+            is_readable = shell::parse(text, walker.level).is_ok();
+        };
+        if self.deep || self.nesting + shell::nesting(text) <= SHALLOW_NESTING {
+            read(self);
+        } else {
+            self.on_deep_stack(read);
+        }
+        is_readable
+    }
+
     /// Walks on a stack of its own. If that fails in any way, what was not walked is not known.
     fn on_deep_stack(&mut self, walk: impl FnOnce(&mut Self) + Send) {
         self.deep = true;

@@ -316,9 +316,7 @@ impl Walker<'_> {
             }
             let named = text.split_whitespace().next();
             // Prose that starts like a command is no command if no shell could read it.
-            if named.is_some_and(|first| first != text && known(first))
-                && crate::shell::parse(text, self.level).is_ok()
-            {
+            if named.is_some_and(|first| first != text && known(first)) && self.is_readable(text) {
                 self.text(text, &mut inner, &Input::default(), true);
             }
         }

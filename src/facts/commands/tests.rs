@@ -236,3 +236,55 @@ proptest::proptest! {
         accesses(&parts.concat(), &[]);
     }
 }
+
+/// Every way in which a shell's grammar nests, on a thread's usual stack: an overflow would abort.
+#[test]
+fn what_nests_without_end_is_a_limit() {
+    let shapes: [(&str, &str, &str); 26] = [
+        ("(", "ls", ")"),
+        ("( ", "ls", " )"),
+        ("{ ", "ls", ";}"),
+        ("$(", "ls", ")"),
+        ("echo $(", "ls", ")"),
+        ("\"$(", "ls", ")\""),
+        ("<(", "ls", ")"),
+        ("[[ ", "a", " ]]"),
+        ("[[ ( ", "a", " ) ]]"),
+        ("if ", "a", "; then b; fi"),
+        ("if a; then ", "b", "; fi"),
+        ("if a; then b; else ", "c", "; fi"),
+        ("while ", "a", "; do b; done"),
+        ("for i in a; do ", "b", "; done"),
+        ("case a in b) ", "c", ";; esac"),
+        ("! ", "ls", ""),
+        ("time ", "ls", ""),
+        ("f() { ", "ls", "; }"),
+        ("ls && ", "ls", ""),
+        ("ls | ", "ls", ""),
+        ("$((", "1", "))"),
+        ("${x:-", "a", "}"),
+        ("a[", "1", "]=1"),
+        ("coproc ", "ls", ""),
+        ("cat <<E\n$(", "ls", ")\nE\n"),
+        ("x=$(( -", "1", " ))"),
+    ];
+    let read = move || {
+        for (open, inner, close) in shapes {
+            let mut all = Vec::new();
+            for times in [8, 23, 60, 99, 500, 3_000] {
+                let text = open.repeat(times) + inner + &close.repeat(times);
+                all = accesses(&text, &[]);
+            }
+            let unknown = |access: &Access| matches!(access.target, Target::Unknown { .. });
+            assert!(all.iter().any(unknown) || false, "{open}");
+        }
+        for op in ["-", "+", "!", "~", "1+", "1?", "x=", "1,", "(", "2**"] {
+            for times in [10, 90, 1_000, 20_000] {
+                accesses(&format!("echo $(({}1))", op.repeat(times)), &[]);
+                accesses(&format!("[[ {} ]]", format!("! {op} && ").repeat(times)), &[]);
+            }
+        }
+    };
+    let stack = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+    stack.spawn(read).unwrap().join().unwrap();
+}
