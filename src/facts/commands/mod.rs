@@ -161,6 +161,13 @@ impl<'a> Walker<'a> {
         self.status = self.settled(before);
     }
 
+    /// Walks a command after whose failure nothing runs: `set -e`.
+    fn chained(&mut self, walk: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.status, Status::Chained);
+        walk(self);
+        self.status = self.settled(before);
+    }
+
     /// Walks what runs in a shell of its own: it alone ends there.
     fn apart(&mut self, walk: impl FnOnce(&mut Self)) {
         let (ended, returned) = (self.ended, self.returned);

@@ -104,8 +104,10 @@ impl Walker<'_> {
             transparent,
             status: self.status,
         };
+        let start = self.accesses.len();
         self.executes(&command, &reading, &at);
         self.effects(base, &reading, &at, input);
+        self.passes_on(&command.fed_by, start);
         self.interpret(base, &reading, &at, input, shell);
         if transparent {
             self.wrapped(base, &reading, &at, input);
@@ -117,6 +119,33 @@ impl Walker<'_> {
         }
         for clause in clauses {
             self.find_clause(&clause, &own, &at);
+        }
+    }
+
+    /// What a command reads of a file that this text wrote feeds it, and what feeds it is held by
+    /// the files that it writes.
+    fn passes_on(&mut self, fed_by: &[usize], start: usize) {
+        let mut feeders = [fed_by, &self.writers_since(start)].concat();
+        feeders.retain(|feeder| *feeder < start);
+        feeders.sort_unstable();
+        feeders.dedup();
+        if feeders.is_empty() {
+            return;
+        }
+        let mut written = Vec::new();
+        for access in self.accesses.iter_mut().skip(start) {
+            match &mut access.target {
+                Target::Exec(command) => command.fed_by.clone_from(&feeders),
+                Target::Write(path) => written.push(path.written.clone()),
+                Target::Read(_) | Target::Connect(_) | Target::Call(_) | Target::Unknown { .. } => {
+                }
+            }
+        }
+        for path in written {
+            let held = self.written.entry(path).or_default();
+            held.extend(
+                feeders.iter().filter(|feeder| !held.contains(feeder)).copied().collect::<Vec<_>>(),
+            );
         }
     }
 

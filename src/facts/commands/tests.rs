@@ -288,3 +288,29 @@ fn what_nests_without_end_is_a_limit() {
     let stack = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
     stack.spawn(read).unwrap().join().unwrap();
 }
+
+#[test]
+fn behind_set_e_every_command_of_a_plain_list_has_a_say() {
+    for (text, status) in [
+        ("set -e; cargo test; cargo fmt", Status::Chained),
+        ("set -euo pipefail\ncargo test\nls", Status::Chained),
+        ("set -o errexit; cargo test; ls", Status::Chained),
+        ("set -eo pipefail; cargo test", Status::Chained),
+        ("cargo test; cargo fmt", Status::Hidden),
+        ("set -e; set +e; cargo test; ls", Status::Hidden),
+        ("if x; then set -e; fi; cargo test; ls", Status::Hidden),
+        ("set -e; cargo test || true; ls", Status::Hidden),
+        ("set -e; if cargo test; then ls; fi", Status::Hidden),
+        ("set -e; { cargo test; ls; } && ls", Status::Hidden),
+        ("set -e; cargo test | tail; ls", Status::Hidden),
+        ("set -u; cargo test; ls", Status::Hidden),
+    ] {
+        let found = accesses(text, &[]).into_iter().find_map(|access| match access.target {
+            Target::Exec(command) if command.program.word.as_known() == Some("cargo") => {
+                Some(command.status)
+            }
+            _ => None,
+        });
+        assert_eq!(found, Some(status), "{text}");
+    }
+}
