@@ -173,6 +173,13 @@ impl<'a> Walker<'a> {
         self.status = self.settled(before);
     }
 
+    /// Walks a command after whose failure nothing runs: `set -e`.
+    fn chained(&mut self, walk: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.status, Status::Chained);
+        walk(self);
+        self.status = self.settled(before);
+    }
+
     /// Walks what runs in a shell of its own: it alone ends there.
     fn apart(&mut self, walk: impl FnOnce(&mut Self)) {
         let (ended, returned) = (self.ended, self.returned);
@@ -209,6 +216,20 @@ impl<'a> Walker<'a> {
             }
             Err(doubt) => self.everything(&doubt),
         }
+    }
+
+    /// Whether a shell could read the text.
+    fn is_readable(&mut self, text: &str) -> bool {
+        let mut is_readable = false;
+        let mut read = |walker: &mut Self| {
+            is_readable = shell::parse(text, walker.level).is_ok();
+        };
+        if self.deep || self.nesting + shell::nesting(text) <= SHALLOW_NESTING {
+            read(self);
+        } else {
+            self.on_deep_stack(read);
+        }
+        is_readable
     }
 
     /// Walks on a stack of its own. If that fails in any way, what was not walked is not known.

@@ -108,10 +108,11 @@ impl Walker<'_> {
             status: self.status,
         };
         let outer = self.within;
-        let own = self.accesses.len();
+        let start = self.accesses.len();
         self.executes(&command, &reading, &at);
-        self.within = Some(own);
+        self.within = Some(start);
         self.effects(base, &reading, &at, input);
+        self.passes_on(&command.fed_by, start);
         self.interpret(base, &reading, &at, input, shell);
         if transparent {
             self.wrapped(base, &reading, &at, input);
@@ -128,6 +129,33 @@ impl Walker<'_> {
             }
         }
         self.within = outer;
+    }
+
+    /// What a command reads of a file that this text wrote feeds it, and what feeds it is held by
+    /// the files that it writes.
+    fn passes_on(&mut self, fed_by: &[usize], start: usize) {
+        let mut feeders = [fed_by, &self.writers_since(start)].concat();
+        feeders.retain(|feeder| *feeder < start);
+        feeders.sort_unstable();
+        feeders.dedup();
+        if feeders.is_empty() {
+            return;
+        }
+        let mut written = Vec::new();
+        for access in self.accesses.iter_mut().skip(start) {
+            match &mut access.target {
+                Target::Exec(command) => command.fed_by.clone_from(&feeders),
+                Target::Write(path) => written.push(path.written.clone()),
+                Target::Read(_) | Target::Connect(_) | Target::Call(_) | Target::Unknown { .. } => {
+                }
+            }
+        }
+        for path in written {
+            let held = self.written.entry(path).or_default();
+            held.extend(
+                feeders.iter().filter(|feeder| !held.contains(feeder)).copied().collect::<Vec<_>>(),
+            );
+        }
     }
 
     /// The exec access, once for each directory in which its words mean something else.
@@ -330,9 +358,7 @@ impl Walker<'_> {
             }
             let named = text.split_whitespace().next();
             // Prose that starts like a command is no command if no shell could read it.
-            if named.is_some_and(|first| first != text && known(first))
-                && crate::shell::parse(text, self.level).is_ok()
-            {
+            if named.is_some_and(|first| first != text && known(first)) && self.is_readable(text) {
                 self.text(text, &mut inner, &Input::default(), true);
             }
         }
