@@ -53,7 +53,7 @@ pub(super) fn apart(access: &Access) -> Vec<Access> {
             Target::Write(_) => Target::Write(target),
             _ => Target::Read(target),
         };
-        Access { target, certainty: access.certainty.clone() }
+        Access { target, ..access.clone() }
     };
     ways.into_iter().map(one).collect()
 }

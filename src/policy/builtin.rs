@@ -141,12 +141,15 @@ pub fn pack(name: &str) -> Option<&'static str> {
     match name {
         "std:secrets@1" => Some(include_str!("../../policies/std/secrets@1.toml")),
         "std:metadata@1" => Some(include_str!("../../policies/std/metadata@1.toml")),
+        "std:control-files@1" => Some(include_str!("../../policies/std/control-files@1.toml")),
+        "std:package-scripts@1" => Some(include_str!("../../policies/std/package-scripts@1.toml")),
         _ => None,
     }
 }
 
 /// The packs there are.
-pub const PACKS: &[&str] = &["std:secrets@1", "std:metadata@1"];
+pub const PACKS: &[&str] =
+    &["std:secrets@1", "std:metadata@1", "std:control-files@1", "std:package-scripts@1"];
 
 /// A list that the language brings along.
 #[must_use]

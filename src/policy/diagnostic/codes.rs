@@ -107,7 +107,8 @@ pub const CODES: &[Code] = &[
         "P012",
         "an unknown pack",
         "`include` names a pack that toolgate does not ship. The packs are numbered and never \
-         change: `std:secrets@1`, `std:metadata@1`.",
+         change: `std:secrets@1`, `std:metadata@1`, `std:control-files@1`, \
+         `std:package-scripts@1`.",
     ),
     error(
         "P013",
