@@ -100,6 +100,14 @@ pub const WORD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes made while one call's texts are expanded: bounds time and memory whatever the words do.
 pub const EXPANSION_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Brackets, strings with code in them and texts that are run, inside each other, in a program text
+/// of another language: one-liners have five. What lies deeper is not read, which counts against it.
+pub const CODE_DEPTH_MAX: usize = 64;
+/// Things that one program text is seen to do; over it the text is code that does anything.
+pub const CODE_EFFECTS_MAX: usize = 512;
+/// Bytes made while one program text's values are followed: bounds time whatever it assigns.
+pub const CODE_MADE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Accesses of one call. More cannot be reviewed, so the call is refused.
 pub const ACCESSES_MAX: usize = 8_192;
 

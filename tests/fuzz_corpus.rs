@@ -7,6 +7,8 @@ mod answer;
 mod engine;
 #[path = "../fuzz/targets_shared/event_reader.rs"]
 mod event_reader;
+#[path = "../fuzz/targets_shared/expansion.rs"]
+mod expansion;
 #[path = "../fuzz/targets_shared/host.rs"]
 mod host;
 #[path = "../fuzz/targets_shared/http.rs"]
@@ -19,6 +21,8 @@ mod path;
 mod policy_reader;
 #[path = "../fuzz/targets_shared/reply.rs"]
 mod reply;
+#[path = "../fuzz/targets_shared/shell.rs"]
+mod shell;
 #[path = "../fuzz/targets_shared/tables.rs"]
 mod tables;
 
@@ -88,4 +92,14 @@ fn every_known_path_holds() {
 #[test]
 fn every_known_patch_holds() {
     replay("patch", patch::hold);
+}
+
+#[test]
+fn every_known_text_is_read_whole() {
+    replay("shell", shell::hold);
+}
+
+#[test]
+fn every_known_word_is_expanded_within_bounds() {
+    replay("expansion", expansion::hold);
 }
