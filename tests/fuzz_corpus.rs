@@ -13,6 +13,10 @@ mod expansion;
 mod host;
 #[path = "../fuzz/targets_shared/http.rs"]
 mod http;
+#[path = "../fuzz/targets_shared/patch.rs"]
+mod patch;
+#[path = "../fuzz/targets_shared/path.rs"]
+mod path;
 #[path = "../fuzz/targets_shared/policy_reader.rs"]
 mod policy_reader;
 #[path = "../fuzz/targets_shared/reply.rs"]
@@ -78,6 +82,16 @@ fn every_known_beginning_and_answer_holds() {
 #[test]
 fn every_known_policy_and_call_is_judged_alike() {
     replay("engine", engine::hold);
+}
+
+#[test]
+fn every_known_path_holds() {
+    replay("path", path::hold);
+}
+
+#[test]
+fn every_known_patch_holds() {
+    replay("patch", patch::hold);
 }
 
 #[test]
