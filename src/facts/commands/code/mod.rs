@@ -35,7 +35,7 @@ mod tables;
 mod value;
 
 use super::Walker;
-use super::state::{Input, State};
+use super::state::{Fed, Input, State};
 use crate::catalogue::program::Kind;
 use crate::facts::paths;
 use crate::model::access::{Access, Certainty, Target, Verb};
@@ -78,7 +78,7 @@ impl Walker<'_> {
             return self.everything(&Doubt::Limit("wrapper depth"));
         }
         let found = read(base, code);
-        // awk does what stands at its few ways out, and needs no option for it.
+        // awk does what stands at its few ways out, as sed does: what is spelt there is all of it.
         let sure = syntax::of(base).family == Family::Awk;
         let mut inner = state.clone();
         inner.bare = false;
@@ -105,9 +105,7 @@ impl Walker<'_> {
     /// What was found from `start` on may happen, as far as the text tells.
     fn may_be(&mut self, start: usize, doubt: &Doubt, sure: bool) {
         for access in self.accesses.iter_mut().skip(start) {
-            let path = matches!(access.target, Target::Read(_) | Target::Write(_));
-            let unknown = matches!(access.target, Target::Unknown { .. });
-            if access.certainty == Certainty::Certain && !(sure && (path || unknown)) {
+            if access.certainty == Certainty::Certain && !sure {
                 access.certainty = Certainty::Possible(doubt.clone());
             }
         }
@@ -121,7 +119,7 @@ impl Walker<'_> {
                     Use::Write | Use::Delete => Kind::Write,
                     Use::Update => Kind::Update,
                 };
-                let text = if sure { text } else { self.at_home(&text) };
+                let text = if sure { text } else { self.home_of(&text) };
                 if text.len() > PATH_BYTES_MAX {
                     return;
                 }
@@ -132,7 +130,7 @@ impl Walker<'_> {
                 words.iter().for_each(|word| self.word(kind, word, state, None));
             }
             Effect::Like(words) => self.like(&words, state),
-            Effect::Shell(text) => self.shell_of_code(&text, state),
+            Effect::Shell(text) => self.shell_of_code(&text, state, sure, doubt),
             Effect::Argv(words) => {
                 let known = |word: Option<String>| match word {
                     Some(text) => Word::known(text),
@@ -141,10 +139,11 @@ impl Walker<'_> {
                 let words: Vec<Word> = words.into_iter().map(known).collect();
                 let mut inner = state.clone();
                 inner.bare = true;
-                self.argv(&words, &mut inner, &Input::default(), &[]);
+                let input = self.fed_by_code(false, doubt);
+                self.argv(&words, &mut inner, &input, &[]);
             }
             Effect::Enters(text) => {
-                let to = text.map(|text| self.at_home(&text));
+                let to = text.map(|text| self.home_of(&text));
                 let to =
                     to.and_then(|text| paths::target(&text, state.directory(), self.place).ok());
                 match to {
@@ -162,7 +161,7 @@ impl Walker<'_> {
         }
     }
 
-    fn at_home(&self, text: &str) -> String {
+    fn home_of(&self, text: &str) -> String {
         let home = self.home.as_deref();
         match (text.strip_prefix('~'), home) {
             (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
@@ -174,7 +173,7 @@ impl Walker<'_> {
 
     /// What a command would do to paths; the command itself does not run.
     fn like(&mut self, words: &[String], state: &State) {
-        let words: Vec<Word> = words.iter().map(|word| Word::known(self.at_home(word))).collect();
+        let words: Vec<Word> = words.iter().map(|word| Word::known(self.home_of(word))).collect();
         let start = self.accesses.len();
         let mut inner = state.clone();
         inner.bare = true;
@@ -184,10 +183,16 @@ impl Walker<'_> {
             nth += 1;
             nth <= start || !matches!(access.target, Target::Exec(_))
         });
+        for access in self.accesses.iter_mut().skip(start) {
+            access.within = self.within;
+        }
     }
 
     /// A text for `sh`, whose holes are values that it cannot know.
-    fn shell_of_code(&mut self, text: &str, state: &State) {
+    fn shell_of_code(&mut self, text: &str, state: &State, piped: bool, doubt: &Doubt) {
+        if text.trim().is_empty() {
+            return;
+        }
         if text.contains(HOLE) {
             // What stands there may be more than a word.
             self.unknown(Verb::Exec, Doubt::Variable("code".to_owned()));
@@ -196,7 +201,22 @@ impl Walker<'_> {
         let words = [Word::known("sh"), Word::known("-c"), Word::known(text)];
         let mut inner = state.clone();
         inner.bare = true;
-        self.argv(&words, &mut inner, &Input::default(), &[]);
+        let input = self.fed_by_code(piped, doubt);
+        self.argv(&words, &mut inner, &input, &[]);
+    }
+
+    /// What a program runs has its input, or gets what the program prints into it.
+    fn fed_by_code(&self, piped: bool, doubt: &Doubt) -> Input {
+        let own = self.within.and_then(|own| Some((own, self.accesses.get(own)?)));
+        let Some((own, Access { target: Target::Exec(command), .. })) = own else {
+            return Input::default();
+        };
+        let mut feeders = command.fed_by.clone();
+        if !piped {
+            return Input { feeders, text: Fed::Nothing };
+        }
+        feeders.push(own);
+        Input { feeders, text: Fed::Unknown(doubt.clone()) }
     }
 
     fn url_of_code(&mut self, text: &str, state: &State, doubt: &Doubt) {
@@ -222,12 +242,12 @@ impl Walker<'_> {
         if text.contains("://") {
             if let Ok(network) = Network::parse_url(text) {
                 let target = Target::Connect(Destination::Network(network));
-                self.push(Access { target, certainty: Certainty::Suspected(doubt.clone()) });
+                self.push(Access::suspected(target, doubt.clone()));
             }
             return;
         }
         let verbs = [Verb::Read, Verb::Write];
-        self.suspect(&self.at_home(text), state, doubt, &verbs);
+        self.suspect(&self.home_of(text), state, doubt, &verbs);
         // A part of a path, of which the rest is likely where the agent lives.
         if let Some(home) = self.home.clone()
             && (text.starts_with('.') || text.starts_with("/."))
