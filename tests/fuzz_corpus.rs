@@ -3,6 +3,8 @@
 
 #[path = "../fuzz/targets_shared/answer.rs"]
 mod answer;
+#[path = "../fuzz/targets_shared/code.rs"]
+mod code;
 #[path = "../fuzz/targets_shared/engine.rs"]
 mod engine;
 #[path = "../fuzz/targets_shared/event_reader.rs"]
@@ -40,6 +42,11 @@ fn replay(target: &str, hold: fn(&[u8])) {
         println!("{}", file.display());
         hold(&bytes);
     }
+}
+
+#[test]
+fn every_known_program_holds() {
+    replay("code", code::hold);
 }
 
 #[test]

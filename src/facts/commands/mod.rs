@@ -92,6 +92,19 @@ fn walked(place: &Place<'_>, accesses: &mut Vec<Access>, walk: impl FnOnce(&mut 
     walker.close();
 }
 
+/// Adds everything that `code` is seen to do as a program of the interpreter `program`.
+pub fn read_code(
+    program: &str,
+    code: &str,
+    cwd: Option<&AbsPath>,
+    place: &Place<'_>,
+    accesses: &mut Vec<Access>,
+) {
+    walked(place, accesses, |walker| {
+        walker.code(program, code, &State::at(cwd));
+    });
+}
+
 /// Walks one call's texts and gathers its accesses.
 struct Walker<'a> {
     place: &'a Place<'a>,
