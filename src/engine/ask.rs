@@ -7,7 +7,9 @@
 
 use super::{condition, lanes};
 use crate::model::access::{Access, Certainty, Command, Target, Verb};
+use crate::model::effect::Effect;
 use crate::model::facts::Facts;
+use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
 use crate::policy::index::{Any, Entry, Probe, Rules};
 use crate::policy::pattern::Stance;
@@ -77,7 +79,8 @@ pub(super) fn ask_found(
 
 /// Whether `match` names the access, and whether it does so less `unless`.
 pub(super) fn ask_scope(scope: &Scope, access: &Access, context: &Context<'_>) -> (Truth, Truth) {
-    let matched = happens(strongest(&scope.targets, Which::Match, access, context), access);
+    let named = strongest(&scope.targets, Which::Match, access, context);
+    let matched = happens(named, access, None);
     let excepted = || strongest(&scope.targets, Which::Unless, access, context);
     (matched, except(scope, matched, excepted, access, context))
 }
@@ -105,7 +108,7 @@ fn conclude(
     if rule.has_lapsed(context.facts.session.now) {
         return Asked::SILENT;
     }
-    let covers = happens(matched, access);
+    let covers = happens(matched, access, rule.effect());
     let truth = except(&rule.scope, covers, excepted, access, context);
     if truth == Truth::No {
         return Asked { covers, truth };
@@ -115,12 +118,13 @@ fn conclude(
 }
 
 /// A match of what may not happen at all is a maybe. But a tool that nothing describes is called
-/// all the same: the rules on it count as ever.
-pub(super) fn happens(matched: Truth, access: &Access) -> Truth {
-    match &access.certainty {
+/// all the same: the rules on it count as ever. And an allow that surely names the target lets it
+/// through whether it happens or not; whether all was seen that may happen is asked of the command.
+pub(super) fn happens(matched: Truth, access: &Access, effect: Option<Effect>) -> Truth {
+    match (&access.certainty, effect) {
         _ if matches!(access.target, Target::Call(_)) => matched,
-        Certainty::Certain => matched,
-        Certainty::Possible(_) | Certainty::Suspected(_) => matched.doubted(),
+        (Certainty::Certain, _) | (Certainty::Possible(_), Some(Effect::Allow)) => matched,
+        (Certainty::Possible(_) | Certainty::Suspected(_), _) => matched.doubted(),
     }
 }
 
@@ -147,11 +151,12 @@ fn except(
 
 /// Whether every way of looking at a path that matched is itself excepted.
 fn excepted_apart(targets: &Targets, access: &Access, context: &Context<'_>) -> bool {
-    let Targets::Paths { unless, .. } = targets else { return false };
+    let Targets::Paths { matches, unless, .. } = targets else { return false };
     if unless.is_empty() {
         return false;
     }
-    let ways = lanes::apart(access);
+    let names = |path: &AbsPath| matches.iter().any(|pattern| pattern.covers(path));
+    let ways = lanes::apart_with_its_tree(access, names);
     let is_excepted = |way: &Access| {
         !strongest(targets, Which::Match, way, context).possible()
             || strongest(targets, Which::Unless, way, context) == Truth::Yes

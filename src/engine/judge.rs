@@ -263,12 +263,9 @@ impl<L: Listener> Visit for Hearing<'_, L> {
     const EACH: bool = L::LISTENS;
 
     fn sure(&mut self, effects: Effects, truth: Truth) {
-        let truth = happens(truth, self.asking.access);
-        if self.only_sure && truth != Truth::Yes {
-            return;
-        }
         for effect in [Effect::Allow, Effect::Ask, Effect::Deny] {
-            if effects.has(effect) {
+            let truth = happens(truth, self.asking.access, Some(effect));
+            if effects.has(effect) && (!self.only_sure || truth == Truth::Yes) {
                 self.heard.add(effect, Asked { covers: truth, truth });
             }
         }

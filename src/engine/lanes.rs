@@ -58,6 +58,36 @@ pub(super) fn apart(access: &Access) -> Vec<Access> {
     ways.into_iter().map(one).collect()
 }
 
+/// The same for an exception: of a tree that is known, what lies below is excepted name by name, so
+/// that a rule which excepts all that it names there is silent. Only what `names` says is told.
+pub(super) fn apart_with_its_tree(access: &Access, names: impl Fn(&AbsPath) -> bool) -> Vec<Access> {
+    let (Target::Read(path) | Target::Write(path)) = &access.target else { return Vec::new() };
+    let (below, extent) = match &path.extent {
+        Extent::Below(below) => (below, Extent::Below(Vec::new())),
+        Extent::Seen(below) => (below, Extent::Seen(Vec::new())),
+        Extent::Itself | Extent::BelowUnknown(_) => return apart(access),
+    };
+    let like = |target: PathTarget| {
+        let target = match &access.target {
+            Target::Write(_) => Target::Write(target),
+            _ => Target::Read(target),
+        };
+        Access { target, ..access.clone() }
+    };
+    let mut root = PathTarget::plain(path.written.clone());
+    root.real = path.real.clone();
+    root.hops = path.hops.clone();
+    root.extent = extent;
+    let root = like(root);
+    let mut ways = apart(&root);
+    if ways.is_empty() {
+        ways.push(root);
+    }
+    let named = below.iter().filter(|path| names(path));
+    ways.extend(named.map(|path| like(PathTarget::plain(path.clone()))));
+    ways
+}
+
 /// What the allows of a layer say to all of these together.
 pub(super) fn together(rules: &Rules, ways: &[Access], context: &Context<'_>) -> Asked {
     let weakest = |all: Asked, way: &Access| {
@@ -96,7 +126,7 @@ impl Visit for Allows<'_> {
 
     fn sure(&mut self, effects: Effects, truth: Truth) {
         if effects.has(Effect::Allow) {
-            let truth = super::ask::happens(truth, self.way);
+            let truth = super::ask::happens(truth, self.way, Some(Effect::Allow));
             self.strongest = self.strongest.or(Asked { covers: truth, truth });
         }
     }

@@ -12,6 +12,7 @@ use crate::model::access::{Access, Certainty, Command, Target, Verb};
 use crate::model::doubt::Doubt;
 use crate::model::effect::{Effect, Verdict};
 use crate::model::facts::Facts;
+use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
 use crate::policy::pattern::Stance;
 use crate::policy::pattern::call::CallPattern;
@@ -235,10 +236,12 @@ fn said<'a>(policy: &Policy, rule: &'a Rule, access: &Access, facts: &Facts) -> 
         return Some(Said { rule, effect, covers: Truth::No, truth: Truth::No });
     }
     let (mut covers, excepted) = named(policy, &rule.scope.targets, access, facts);
-    // §11.13: of what may not happen at all, each rule that would say yes says maybe. But a tool is
-    // called all the same, whatever is known of it (§11.18).
+    // §11.13: of what may not happen at all, each ask or deny that would say yes says maybe; what
+    // an allow names it may do, if it happens. But a tool is called all the same, whatever is known
+    // of it (§11.18).
     let called = matches!(access.target, Target::Call(_));
-    if access.certainty != Certainty::Certain && !called {
+    let let_through = effect == Effect::Allow && matches!(access.certainty, Certainty::Possible(_));
+    if access.certainty != Certainty::Certain && !called && !let_through {
         covers = covers.min(Truth::Maybe);
     }
     // §11.3: in a deny or ask an exception excepts only on yes; in an allow on yes or maybe.
@@ -255,7 +258,9 @@ fn said<'a>(policy: &Policy, rule: &'a Rule, access: &Access, facts: &Facts) -> 
 
 /// §11.3: every lane that matched must itself be excepted.
 fn excepted_by_its_ways(policy: &Policy, rule: &Rule, access: &Access, facts: &Facts) -> bool {
-    let ways = super::lanes::apart(access);
+    let Targets::Paths { matches, .. } = &rule.scope.targets else { return false };
+    let names = |path: &AbsPath| matches.iter().any(|pattern| pattern.covers(path));
+    let ways = super::lanes::apart_with_its_tree(access, names);
     let excepted = ways.iter().map(|way| named(policy, &rule.scope.targets, way, facts));
     !ways.is_empty()
         && excepted
