@@ -60,7 +60,10 @@ pub(super) fn apart(access: &Access) -> Vec<Access> {
 
 /// The same for an exception: of a tree that is known, what lies below is excepted name by name, so
 /// that a rule which excepts all that it names there is silent. Only what `names` says is told.
-pub(super) fn apart_with_its_tree(access: &Access, names: impl Fn(&AbsPath) -> bool) -> Vec<Access> {
+pub(super) fn apart_with_its_tree(
+    access: &Access,
+    names: impl Fn(&AbsPath) -> bool,
+) -> Vec<Access> {
     let (Target::Read(path) | Target::Write(path)) = &access.target else { return Vec::new() };
     let (below, extent) = match &path.extent {
         Extent::Below(below) => (below, Extent::Below(Vec::new())),
