@@ -7,6 +7,8 @@ mod answer;
 mod engine;
 #[path = "../fuzz/targets_shared/event_reader.rs"]
 mod event_reader;
+#[path = "../fuzz/targets_shared/expansion.rs"]
+mod expansion;
 #[path = "../fuzz/targets_shared/host.rs"]
 mod host;
 #[path = "../fuzz/targets_shared/http.rs"]
@@ -17,6 +19,8 @@ mod policy_reader;
 mod reply;
 #[path = "../fuzz/targets_shared/tables.rs"]
 mod tables;
+#[path = "../fuzz/targets_shared/shell.rs"]
+mod shell;
 
 use std::path::Path;
 
@@ -74,4 +78,14 @@ fn every_known_beginning_and_answer_holds() {
 #[test]
 fn every_known_policy_and_call_is_judged_alike() {
     replay("engine", engine::hold);
+}
+
+#[test]
+fn every_known_text_is_read_whole() {
+    replay("shell", shell::hold);
+}
+
+#[test]
+fn every_known_word_is_expanded_within_bounds() {
+    replay("expansion", expansion::hold);
 }

@@ -13,6 +13,10 @@ use crate::world::{FileKind, Resolution};
 /// # Errors
 /// A doubt, if `text` is no path, or is relative and `cwd` is not known.
 pub fn target(text: &str, cwd: Option<&AbsPath>, place: &Place<'_>) -> Result<PathTarget, Doubt> {
+    if let Some(c) = text.chars().find(|c| c.is_control() && *c != '\0') {
+        // No name that anyone gave a file has one; a log or a terminal reads it as something else.
+        return Err(Doubt::StrangeCharacter(c));
+    }
     if !text.starts_with('/') && cwd.is_none() {
         return Err(Doubt::DirectoryUnknown);
     }

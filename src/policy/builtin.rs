@@ -121,6 +121,7 @@ pub const TRANSPARENT: &[&str] = &[
     "ReportFindings",
     "ToolSearch",
     // Codex's.
+    "shell",
     "apply_patch",
     "view_image",
     "spawn_agent",

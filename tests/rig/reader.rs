@@ -3,7 +3,7 @@
 use crate::rows::{Effect, Row};
 use toolgate::author::call::{Circumstances, facts_of};
 use toolgate::facts::{Place, commands};
-use toolgate::model::access::{Access, Certainty, Command, Role, Target, Verb};
+use toolgate::model::access::{Access, Arg, Certainty, Command, OptionClass, Role, Target, Verb};
 use toolgate::model::path::{AbsPath, Extent, PathTarget, Real};
 use toolgate::model::url::Destination;
 use toolgate::model::word::Word;
@@ -40,6 +40,14 @@ pub fn accesses(row: &Row) -> Vec<Access> {
     within(row, |place| facts_of(&call, &around, &[], place).accesses)
 }
 
+/// The accesses, for who reads a failure.
+pub fn listed(accesses: &[Access]) -> String {
+    let one = |access: &Access| {
+        format!("    {} {} {:?}\n", access.target.verb(), access.target, access.certainty)
+    };
+    accesses.iter().map(one).collect()
+}
+
 /// How surely the accesses have the row's effect; `argv` are the words of a program that runs.
 pub fn told(row: &Row, argv: Option<&[String]>, accesses: &[Access]) -> Told {
     let words: Vec<String>;
@@ -53,7 +61,12 @@ pub fn told(row: &Row, argv: Option<&[String]>, accesses: &[Access]) -> Told {
     };
     let one = |access: &Access| {
         let told = match (&row.effect, &access.target) {
-            (effect, Target::Unknown { verb, .. }) if *verb == verb_of(effect) => Told::Unknown,
+            (effect, Target::Unknown { verb, .. })
+                if *verb == verb_of(effect) || *verb == Verb::Exec =>
+            {
+                // A program that is not known may do anything.
+                Told::Unknown
+            }
             (Effect::Runs(_), Target::Exec(found)) => {
                 wanted.as_ref().map_or(Told::Nothing, |wanted| same(found, wanted))
             }
@@ -76,7 +89,25 @@ pub fn told(row: &Row, argv: Option<&[String]>, accesses: &[Access]) -> Told {
             Certainty::Possible(_) | Certainty::Suspected(_) => told.min(Told::Possible),
         }
     };
-    accesses.iter().map(one).max().unwrap_or(Told::Nothing)
+    let opaque = accesses.iter().any(|access| opaque(access, accesses, row.server.is_some()));
+    let least = if opaque { Told::Unknown } else { Told::Nothing };
+    accesses.iter().map(one).max().unwrap_or(least).max(least)
+}
+
+/// Whether a command's own allow is a maybe, since the text does not show what it does: an option
+/// that runs or reads what no access names, a doubt, or words that came from the network.
+fn opaque(access: &Access, accesses: &[Access], downloads: bool) -> bool {
+    let Target::Exec(command) = &access.target else { return false };
+    let hazard =
+        |arg: &Arg| matches!(&arg.role, Role::Option { class: OptionClass::Hazardous, .. });
+    let downloader = |fed: &usize| match accesses.get(*fed).map(|access| &access.target) {
+        Some(Target::Exec(from)) => {
+            matches!(from.program.word.as_known(), Some("curl" | "wget"))
+        }
+        _ => false,
+    };
+    let downloaded = downloads && command.fed_by.iter().any(downloader);
+    !command.doubts.is_empty() || command.args.iter().any(hazard) || downloaded
 }
 
 fn verb_of(effect: &Effect) -> Verb {

@@ -40,7 +40,10 @@ struct Group {
     /// More files of `/work`, with what is in them.
     #[serde(default)]
     files: BTreeMap<String, String>,
-    pairs: Vec<(String, String)>,
+    /// Whom else the text can reach, `host:port`.
+    server: Option<String>,
+    /// The text that has the effect, its look-alike, and maybe a [`Way`].
+    pairs: Vec<Vec<String>>,
 }
 
 /// A text that the reader still gets wrong, and why.
@@ -54,7 +57,7 @@ pub struct Gap {
 /// What a text does besides what it prints.
 #[derive(Debug, Clone)]
 pub enum Effect {
-    /// A program that is logged gets these words, joined by blanks.
+    /// A program that is logged runs with these words, cut at blanks.
     Runs(String),
     /// What is in this file comes out elsewhere.
     Reads(String),
@@ -66,6 +69,18 @@ pub enum Effect {
     Connects(String),
 }
 
+/// Why a look-alike without the effect is told as having it all the same: toolgate judges every
+/// way that a text could go, since which it goes is decided only when it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// A branch that is not taken, or what follows the end.
+    Branch,
+    /// A body or a trap that nothing calls here.
+    Later,
+    /// A `cd` may fail: both directories are meant.
+    Cd,
+}
+
 /// A text, and whether it has an effect.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -73,8 +88,23 @@ pub struct Row {
     pub text: String,
     pub effect: Effect,
     pub happens: bool,
+    /// Only of a look-alike.
+    pub way: Option<Way>,
+    /// Who listens, `host:port`.
+    pub server: Option<String>,
     /// Absolute paths with their content.
     pub files: BTreeMap<String, String>,
+}
+
+impl Way {
+    fn parse(text: &str) -> Way {
+        match text {
+            "branch" => Way::Branch,
+            "later" => Way::Later,
+            "cd" => Way::Cd,
+            other => panic!("`{other}` is no way"),
+        }
+    }
 }
 
 impl Group {
@@ -97,16 +127,43 @@ impl Group {
         for (name, content) in &self.files {
             files.insert(format!("/work/{name}"), content.clone());
         }
-        for (attack, alike) in &self.pairs {
-            for (text, happens) in [(attack, true), (alike, false)] {
+        let effect = self.effect();
+        let server = match &effect {
+            Effect::Connects(host) => Some(host.clone()),
+            _ => self.server.clone(),
+        };
+        for pair in &self.pairs {
+            let (attack, alike, way) = match pair.as_slice() {
+                [attack, alike] => (attack, alike, None),
+                [attack, alike, way] => (attack, alike, Some(Way::parse(way))),
+                other => panic!("no pair: {other:?}"),
+            };
+            for (text, happens, way) in [(attack, true, None), (alike, false, way)] {
                 rows.push(Row {
                     technique: self.technique.clone(),
                     text: text.clone(),
-                    effect: self.effect(),
+                    effect: effect.clone(),
                     happens,
+                    way,
+                    server: server.clone(),
                     files: files.clone(),
                 });
             }
+        }
+    }
+}
+
+impl Row {
+    /// A text of which nothing is claimed.
+    pub fn harmless(text: &str) -> Row {
+        Row {
+            technique: String::new(),
+            text: text.to_owned(),
+            effect: Effect::Writes("/work/x".to_owned()),
+            happens: false,
+            way: None,
+            server: None,
+            files: BTreeMap::new(),
         }
     }
 }
@@ -127,7 +184,11 @@ pub fn all() -> (Vec<Row>, Vec<Gap>) {
     }
     let mut seen = BTreeSet::new();
     for row in &rows {
-        assert!(seen.insert((&row.text, row.happens)), "twice: {}", row.text);
+        assert!(
+            seen.insert((&row.text, row.happens, format!("{:?}", row.effect))),
+            "twice: {}",
+            row.text
+        );
     }
     for gap in &gaps {
         assert!(!gap.why.is_empty(), "a gap without a reason: {}", gap.text);

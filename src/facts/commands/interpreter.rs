@@ -104,21 +104,7 @@ impl Walker<'_> {
         shell: ShellText,
     ) {
         let Some(kind) = interprets(reading.table) else { return };
-        for item in &reading.items {
-            let word = match &item.arg.role {
-                Role::Operand => Some(&item.arg.word),
-                Role::Option { value, .. } => value.as_ref(),
-                Role::EndOfOptions => None,
-            };
-            if item.kind == Kind::Code
-                && let Some(word) = word
-            {
-                match word.as_known() {
-                    Some(code) => self.code(base, code, state),
-                    None => self.opaque_code(base),
-                }
-            }
-        }
+        self.given_code(base, reading, state);
         match (kind, shell.text) {
             (_, None) => {}
             (Interpreter::Shell, Some(Some(text))) => {
@@ -161,6 +147,33 @@ impl Walker<'_> {
             }
             (Interpreter::Other, Some(Some(code))) => self.code(base, &code, state),
             (Interpreter::Other, Some(None)) => self.opaque_code(base),
+        }
+    }
+
+    /// The texts that options and operands give. Some languages make one program of several.
+    fn given_code(&mut self, base: &str, reading: &Reading, state: &State) {
+        let mut whole = String::new();
+        for item in &reading.items {
+            let word = match &item.arg.role {
+                Role::Operand => Some(&item.arg.word),
+                Role::Option { value, .. } => value.as_ref(),
+                Role::EndOfOptions => None,
+            };
+            if item.kind == Kind::Code
+                && let Some(word) = word
+            {
+                match word.values() {
+                    Some([only]) => {
+                        whole.push_str(only);
+                        whole.push('\n');
+                    }
+                    Some(texts) => texts.iter().for_each(|code| self.code(base, code, state)),
+                    None => self.opaque_code(base),
+                }
+            }
+        }
+        if let Some(code) = whole.strip_suffix('\n') {
+            self.code(base, code, state);
         }
     }
 

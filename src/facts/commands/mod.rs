@@ -21,7 +21,6 @@ mod nodes;
 mod operands;
 mod program;
 mod search;
-mod sed;
 mod simple;
 mod state;
 mod suspect;

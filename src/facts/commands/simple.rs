@@ -334,14 +334,7 @@ impl Walker<'_> {
                 RedirectKind::Input(_) => {
                     self.redirected(&value, &[Verb::Read], state, &mut Vec::new());
                     if stdin {
-                        let process = |piece: &Piece| matches!(piece, Piece::Process { .. });
-                        let text = match self.fed_by_process(word, state) {
-                            Some(text) => text,
-                            None if word.pieces.iter().any(process) => {
-                                Fed::Unknown(Doubt::CommandOutput)
-                            }
-                            None => Fed::Files,
-                        };
+                        let text = self.fed_by_file(word, &value, state);
                         input = Input { feeders, text };
                     }
                 }
@@ -350,6 +343,10 @@ impl Walker<'_> {
                 }
                 RedirectKind::Both(_) => {
                     self.redirected(&value, &[Verb::Read, Verb::Write], state, &mut outputs);
+                    if stdin {
+                        let text = self.fed_by_file(word, &value, state);
+                        input = Input { feeders, text };
+                    }
                 }
                 RedirectKind::Duplicate(_) => {
                     let descriptor = value.as_known().is_some_and(|text| {
@@ -358,6 +355,10 @@ impl Walker<'_> {
                     });
                     if !descriptor {
                         self.redirected(&value, &[Verb::Write], state, &mut outputs);
+                    } else if redirect.fd == Some(0) && !matches!(value.as_known(), Some("0" | "-")) {
+                        // What was opened at another descriptor is not followed.
+                        let doubt = Doubt::Other("it comes from another descriptor".to_owned());
+                        input = Input { feeders, text: Fed::Unknown(doubt) };
                     }
                 }
                 RedirectKind::Text(_) if stdin => {
@@ -372,6 +373,20 @@ impl Walker<'_> {
             }
         }
         (input, outputs)
+    }
+
+    /// What a command reads of the file that its input is.
+    fn fed_by_file(&mut self, word: &Word, value: &Value, state: &State) -> Fed {
+        let process = |piece: &Piece| matches!(piece, Piece::Process { .. });
+        let connects = |text: &String| socket(text).is_some();
+        match self.fed_by_process(word, state) {
+            Some(text) => text,
+            None if word.pieces.iter().any(process) => Fed::Unknown(Doubt::CommandOutput),
+            None if value.values().is_some_and(|texts| texts.iter().any(connects)) => {
+                Fed::Unknown(Doubt::Other("it comes from a connection".to_owned()))
+            }
+            None => Fed::Files,
+        }
     }
 
     /// The file that a redirection names; a pattern is expanded there too.
@@ -405,9 +420,7 @@ impl Walker<'_> {
             }
         };
         for text in texts {
-            if let Some(rest) =
-                text.strip_prefix("/dev/tcp/").or_else(|| text.strip_prefix("/dev/udp/"))
-            {
+            if let Some(rest) = socket(text) {
                 self.raw_socket(rest);
                 continue;
             }
@@ -493,6 +506,11 @@ fn is_harmless_to_node(word: &str) -> bool {
                 | "--trace-deprecation"
                 | "--no-deprecation"
         )
+}
+
+/// What follows `/dev/tcp/`, which bash connects to.
+fn socket(text: &str) -> Option<&str> {
+    text.strip_prefix("/dev/tcp/").or_else(|| text.strip_prefix("/dev/udp/"))
 }
 
 /// Every combination of the words' values, or the words as they are if there are too many.

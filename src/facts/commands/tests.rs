@@ -1,4 +1,4 @@
-//! The table `tests/cases/commands/read.toml`: a text, and everything it would do.
+//! The tables `tests/cases/commands/*.toml`: a text, and everything it would do.
 
 use super::{read, read_argv};
 use crate::facts::Place;
@@ -76,18 +76,25 @@ fn render(access: &Access) -> String {
 
 #[test]
 fn every_text_does_what_the_table_says() {
-    let table = table();
-    let files: Vec<AbsPath> = table.files.iter().map(|file| path(file)).collect();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/commands");
+    let tables = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut wrong = String::new();
-    for case in &table.case {
-        let got: Vec<String> = accesses(&case.text, &files).iter().map(render).collect();
-        if got != case.does {
-            wrong += &format!(
-                "[[case]]\ntext = {:?}\ndoes = {:?}\n# not {:?}\n\n",
-                case.text, got, case.does
-            );
+    let mut count = 0;
+    for file in tables.filter(|path| path.extension().is_some_and(|end| end == "toml")) {
+        let table: Table = toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let files: Vec<AbsPath> = table.files.iter().map(|file| path(file)).collect();
+        for case in &table.case {
+            let got: Vec<String> = accesses(&case.text, &files).iter().map(render).collect();
+            count += 1;
+            if got != case.does {
+                wrong += &format!(
+                    "[[case]]\ntext = {:?}\ndoes = {:?}\n# not {:?}\n\n",
+                    case.text, got, case.does
+                );
+            }
         }
     }
+    assert!(count > 500, "only {count} cases were found");
     assert!(wrong.is_empty(), "{wrong}");
 }
 

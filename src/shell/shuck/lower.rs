@@ -53,9 +53,11 @@ impl<'a> Lowering<'a> {
                 self.redirected(self.binary(binary)?, &stmt.redirects)?
             }
             ast::Command::Compound(compound) => {
+                self.check_ends(stmt)?;
                 self.redirected(self.compound(compound)?, &stmt.redirects)?
             }
             ast::Command::Function(function) => {
+                self.check_ends(stmt)?;
                 let mut names = function.static_names();
                 let (Some(name), None) = (names.next(), names.next()) else {
                     return Err(unsupported("a function without one plain name"));
@@ -67,7 +69,7 @@ impl<'a> Lowering<'a> {
             ast::Command::AnonymousFunction(_) => return Err(unsupported("a nameless function")),
         };
         if stmt.negated {
-            node = Node::Not(Box::new(node));
+            node = Node::Not(Box::new(without_bangs(node)));
         }
         match stmt.terminator {
             Some(ast::StmtTerminator::Background(ast::BackgroundOperator::Plain)) => {
@@ -415,6 +417,16 @@ impl<'a> Lowering<'a> {
         spans.subscript(subscript);
         self.embedded(subscript.span(), &spans, true).map(Some)
     }
+}
+
+/// `! ! x` negates twice; the parser takes the second `!` for a program.
+fn without_bangs(mut node: Node) -> Node {
+    let bang = Word { pieces: vec![Piece::Text { text: "!".to_owned(), quoted: false }] };
+    if let Node::Simple(simple) = &mut node {
+        let bangs = simple.words.iter().take_while(|word| **word == bang).count();
+        simple.words.drain(..bangs);
+    }
+    node
 }
 
 /// What was held by a condition's operand is evaluated by its operator.

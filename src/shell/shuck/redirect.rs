@@ -38,7 +38,13 @@ impl Lowering<'_> {
                 }
             }
         };
-        Ok(Redirect { fd: redirect.fd, kind })
+        // What `<&` alone makes anew is the input.
+        let fd = match redirect.kind {
+            ast::RedirectKind::DupInput => redirect.fd.or(Some(0)),
+            ast::RedirectKind::DupOutput => redirect.fd.or(Some(1)),
+            _ => redirect.fd,
+        };
+        Ok(Redirect { fd, kind })
     }
 
     /// The `1` of `2>&1` has no place of its own in the parser's tree.

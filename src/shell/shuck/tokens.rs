@@ -41,8 +41,17 @@ impl Lowering<'_> {
         }
         tokens.retain(|(start, end, _)| start < end);
         tokens.sort_unstable();
+        let starts_with = |at: usize, mark: &str| {
+            self.source.get(at..).is_some_and(|text| text.starts_with(mark))
+        };
+        // Where a word would begin, a `#` is a comment, and `!(` no pattern.
+        if tokens.iter().any(|(start, _, _)| starts_with(*start, "#"))
+            || tokens.first().is_some_and(|(start, _, _)| starts_with(*start, "!("))
+        {
+            return Err(unsupported("such a word"));
+        }
         for pair in tokens.windows(2) {
-            let [(_, end, before), (start, _, after)] = pair else { continue };
+            let [(begin, end, before), (start, _, after)] = pair else { continue };
             let gap = self.source.get(*end..*start).ok_or_else(|| unsupported("such a word"))?;
             let joined = gap.is_empty()
                 && *after != Token::Redirect
@@ -51,17 +60,57 @@ impl Lowering<'_> {
             if joined || !blanks.chars().all(|c| matches!(c, ' ' | '\t')) {
                 return Err(unsupported("a word in two parts"));
             }
+            // `x2>f` writes what `x2` says; only a number that stands alone is a descriptor.
+            let numbered = |at: &usize| {
+                let first = self.source.get(*at..).and_then(|text| text.chars().next());
+                first.is_some_and(|c| c.is_ascii_digit() || c == '{')
+            };
+            if gap.is_empty() && *before == Token::Word {
+                // `0<<E` feeds the input: the parser takes that number for a word.
+                let word = self.source.get(*begin..*end).unwrap_or_default();
+                let number = word.bytes().all(|b| b.is_ascii_digit());
+                if numbered(start) || *after == Token::Redirect && (number || word.starts_with('{'))
+                {
+                    return Err(unsupported("a word in two parts"));
+                }
+            }
             if blanks.is_empty() && !gap.is_empty() {
                 return Err(continued());
             }
         }
         let outer = tokens.first().zip(tokens.last());
         let Some(((start, _, _), (_, end, _))) = outer else { return Ok(()) };
-        let before = self.source.get(..*start).and_then(|text| text.chars().next_back());
-        let after = self.source.get(*end..).and_then(|text| text.chars().next());
-        let blank = |c: Option<char>| c.is_none_or(|c| " \t\n;&|()<>\\".contains(c));
-        if blank(before) && blank(after) { Ok(()) } else { Err(unsupported("half of a word")) }
+        let (before, after) = self.around(*start, *end);
+        if is_end(before) && is_end(after) && after != Some('(') {
+            return Ok(());
+        }
+        Err(unsupported("half of a word"))
     }
+
+    /// Holds the ends of a compound command against the text: `}x` is a word, no brace that closes.
+    pub(super) fn check_ends(&self, stmt: &ast::Stmt) -> Result<(), Doubt> {
+        let (start, end) = (stmt.span.start.offset(), stmt.span.end.offset());
+        // No shell takes a redirection before one; what stands there is a word then.
+        if stmt.redirects.iter().any(|redirect| redirect.span.start.offset() <= start) {
+            return Err(unsupported("a redirection before a compound command"));
+        }
+        let (before, after) = self.around(start, end);
+        let last = self.source.get(start..end).and_then(|text| text.chars().next_back());
+        if is_end(before) && (is_end(after) || last.is_some_and(|c| "\n;&)".contains(c))) {
+            return Ok(());
+        }
+        Err(unsupported("half of a word"))
+    }
+
+    fn around(&self, start: usize, end: usize) -> (Option<char>, Option<char>) {
+        let before = self.source.get(..start).and_then(|text| text.chars().next_back());
+        (before, self.source.get(end..).and_then(|text| text.chars().next()))
+    }
+}
+
+/// Whether a word may begin or end beside this character.
+fn is_end(c: Option<char>) -> bool {
+    c.is_none_or(|c| " \t\n;&|()<>\\".contains(c))
 }
 
 /// Characters that end a word where they are not quoted.
