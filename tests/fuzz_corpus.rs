@@ -17,10 +17,10 @@ mod http;
 mod policy_reader;
 #[path = "../fuzz/targets_shared/reply.rs"]
 mod reply;
-#[path = "../fuzz/targets_shared/tables.rs"]
-mod tables;
 #[path = "../fuzz/targets_shared/shell.rs"]
 mod shell;
+#[path = "../fuzz/targets_shared/tables.rs"]
+mod tables;
 
 use std::path::Path;
 

@@ -78,13 +78,6 @@ impl Walker<'_> {
         self.level -= 1;
     }
 
-    fn at_home(&self, text: &str) -> String {
-        match (text.strip_prefix("~/"), self.home.as_deref()) {
-            (Some(rest), Some(home)) => format!("{home}/{rest}"),
-            _ => text.to_owned(),
-        }
-    }
-
     /// A directory that gets names which only the input tells.
     pub(super) fn filled(&mut self, text: &str, state: &State) {
         for mut target in self.targets(text, state, &[Verb::Write]) {

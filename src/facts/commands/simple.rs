@@ -355,7 +355,8 @@ impl Walker<'_> {
                     });
                     if !descriptor {
                         self.redirected(&value, &[Verb::Write], state, &mut outputs);
-                    } else if redirect.fd == Some(0) && !matches!(value.as_known(), Some("0" | "-")) {
+                    } else if redirect.fd == Some(0) && !matches!(value.as_known(), Some("0" | "-"))
+                    {
                         // What was opened at another descriptor is not followed.
                         let doubt = Doubt::Other("it comes from another descriptor".to_owned());
                         input = Input { feeders, text: Fed::Unknown(doubt) };

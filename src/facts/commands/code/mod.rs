@@ -162,7 +162,7 @@ impl Walker<'_> {
         }
     }
 
-    fn at_home(&self, text: &str) -> String {
+    pub(in super::super) fn at_home(&self, text: &str) -> String {
         let home = self.home.as_deref();
         match (text.strip_prefix('~'), home) {
             (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
@@ -222,7 +222,7 @@ impl Walker<'_> {
         if text.contains("://") {
             if let Ok(network) = Network::parse_url(text) {
                 let target = Target::Connect(Destination::Network(network));
-                self.push(Access { target, certainty: Certainty::Suspected(doubt.clone()) });
+                self.push(Access::suspected(target, doubt.clone()));
             }
             return;
         }
