@@ -162,7 +162,7 @@ impl Walker<'_> {
         }
     }
 
-    pub(in super::super) fn at_home(&self, text: &str) -> String {
+    pub(super) fn at_home(&self, text: &str) -> String {
         let home = self.home.as_deref();
         match (text.strip_prefix('~'), home) {
             (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
