@@ -110,6 +110,7 @@ impl Walker<'_> {
         self.within = Some(own);
         self.effects(base, &reading, &at, input);
         self.interpret(base, &reading, &at, input, shell);
+        self.runs_written(name, &at);
         if transparent {
             self.wrapped(base, &reading, &at, input);
         } else {

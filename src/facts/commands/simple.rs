@@ -50,6 +50,7 @@ impl Walker<'_> {
             return;
         }
         input.feeders.extend(&inner_feeders);
+        let printed = (!outputs.is_empty()).then(|| self.printed(simple, state)).flatten();
         let start = self.accesses.len();
         if simple.assignments.is_empty() {
             self.expanded(words, state, &input, &inner_feeders);
@@ -90,6 +91,9 @@ impl Walker<'_> {
             }
         }
         self.holds(&outputs, start);
+        if let Some(text) = printed {
+            self.holds_text(&outputs, &text);
+        }
         self.feeds_processes(simple, before_words, start);
     }
 
@@ -298,7 +302,7 @@ impl Walker<'_> {
             // Where it writes is judged as a write.
             "CARGO_TARGET_DIR" => true,
             "GIT_TRACE" => matches!(text, "0" | "1" | "2"),
-            "GIT_TERMINAL_PROMPT" => matches!(text, "0" | "1"),
+            "GIT_TERMINAL_PROMPT" | "GIT_OPTIONAL_LOCKS" => matches!(text, "0" | "1"),
             "PYTHONPATH" => text.split(':').all(|part| {
                 let path = paths::target(part, state.directory(), self.place);
                 path.is_ok_and(|path| path.written.is_within(self.place.workspace))

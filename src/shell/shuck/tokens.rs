@@ -95,7 +95,13 @@ impl Lowering<'_> {
             return Err(unsupported("a redirection before a compound command"));
         }
         let (before, after) = self.around(start, end);
-        let last = self.source.get(start..end).and_then(|text| text.chars().next_back());
+        let text = self.source.get(start..end).unwrap_or_default();
+        // The parser leaves the closing brace of a group out.
+        let inside = match after {
+            Some('}') => text.trim_end_matches([' ', '\t']),
+            _ => text,
+        };
+        let last = inside.chars().next_back();
         if is_end(before) && (is_end(after) || last.is_some_and(|c| "\n;&)".contains(c))) {
             return Ok(());
         }
