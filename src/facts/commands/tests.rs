@@ -7,6 +7,7 @@ use crate::model::access::{Access, Certainty, Status, Target, Verb};
 use crate::model::path::{AbsPath, Extent, Real};
 use crate::world::Frozen;
 use serde::Deserialize;
+use std::path::Path;
 
 #[derive(Deserialize)]
 struct Table {
@@ -77,10 +78,10 @@ fn render(access: &Access) -> String {
 #[test]
 fn every_text_does_what_the_table_says() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/commands");
-    let tables = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let tables = ["read", "code"].map(|name| Path::new(folder).join(name).with_extension("toml"));
     let mut wrong = String::new();
     let mut count = 0;
-    for file in tables.filter(|path| path.extension().is_some_and(|end| end == "toml")) {
+    for file in tables {
         let table: Table = toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
         let files: Vec<AbsPath> = table.files.iter().map(|file| path(file)).collect();
         for case in &table.case {
@@ -156,7 +157,8 @@ fn what_may_not_have_run_has_no_exit_status() {
                 }
                 _ => None,
             });
-        assert_eq!(statuses.next_back().unwrap() == Status::Hidden, hidden, "{text}");
+        let last = statuses.next_back().unwrap_or_else(|| panic!("{text} runs no cargo"));
+        assert_eq!(last == Status::Hidden, hidden, "{text}");
     }
 }
 
