@@ -120,7 +120,17 @@ impl Walker<'_> {
     }
 
     fn expanded(&mut self, words: Vec<Value>, state: &mut State, input: &Input, inner: &[usize]) {
-        let words = self.globbed(words, state);
+        let program = words.first().filter(|word| {
+            matches!(word, Value::Unknown(unknown) if matches!(unknown.reason, Doubt::Glob(_)))
+        });
+        let program = program.cloned();
+        let mut words = self.globbed(words, state);
+        // No program has such a name: one that fits may be there when it runs.
+        if let (Some(pattern), Some(first)) = (program, words.first_mut())
+            && first.as_known().is_some_and(|text| text.contains(['*', '?', '[']))
+        {
+            *first = pattern;
+        }
         let combinations = combine(&words);
         if let [only] = combinations.as_slice() {
             return self.argv(only, state, input, inner);
@@ -390,6 +400,7 @@ impl Walker<'_> {
             None if value.values().is_some_and(|texts| texts.iter().any(connects)) => {
                 Fed::Unknown(Doubt::Other("it comes from a connection".to_owned()))
             }
+            None if value.as_known() == Some("/dev/null") => Fed::Text(String::new()),
             None => Fed::Files,
         }
     }
