@@ -105,18 +105,11 @@ impl Walker<'_> {
     ) {
         let Some(kind) = interprets(reading.table) else { return };
         self.given_code(base, reading, state);
+        let shell = self.or_written(shell, reading, state);
         match (kind, shell.text) {
             (_, None) => {}
             (Interpreter::Shell, Some(Some(text))) => {
-                // Only what is exported reaches it, and none of it is known to be.
-                let mut inner = State {
-                    directories: state.directories.clone(),
-                    hazards: state.hazards.clone(),
-                    ..State::default()
-                };
-                if let Some(home) = state.vars.get("HOME") {
-                    inner.vars.set("HOME", home.clone());
-                }
+                let mut inner = exported(state);
                 let inner_input =
                     if reading.has(&["-c".to_owned()]) { input.clone() } else { Input::default() };
                 let functions = std::mem::take(&mut self.functions);
@@ -204,6 +197,19 @@ pub(super) fn sourced(file: Option<&Word>, input: &Input) -> Option<Result<Strin
         Fed::Names(_) => Some(Err(Doubt::CommandOutput)),
         Fed::Unknown(doubt) => Some(Err(doubt.clone())),
     }
+}
+
+/// What a shell begins with: only what is exported reaches it, and none of it is known to be.
+pub(super) fn exported(state: &State) -> State {
+    let mut inner = State {
+        directories: state.directories.clone(),
+        hazards: state.hazards.clone(),
+        ..State::default()
+    };
+    if let Some(home) = state.vars.get("HOME") {
+        inner.vars.set("HOME", home.clone());
+    }
+    inner
 }
 
 /// Whether the shell reads its text as it is read here; zsh, ksh and the others have a grammar of

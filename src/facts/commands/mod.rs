@@ -26,6 +26,7 @@ mod nodes;
 mod operands;
 mod parallel;
 mod program;
+mod scripts;
 mod search;
 mod simple;
 mod sockets;
@@ -126,6 +127,8 @@ struct Walker<'a> {
     entries: usize,
     /// Files written in this text, with the commands whose output they hold.
     written: BTreeMap<AbsPath, Vec<usize>>,
+    /// What they hold, where this text settles it.
+    texts: BTreeMap<AbsPath, String>,
     /// Names made in this text: they count as being there.
     made: BTreeSet<AbsPath>,
     /// Every body that a name was given: which of them runs is not followed.
@@ -164,6 +167,7 @@ impl<'a> Walker<'a> {
             deep: false,
             entries: TREE_ENTRIES_MAX,
             written: BTreeMap::new(),
+            texts: BTreeMap::new(),
             made: BTreeSet::new(),
             functions: BTreeMap::new(),
             calling: Vec::new(),

@@ -114,6 +114,7 @@ impl Walker<'_> {
         self.effects(base, &reading, &at, input);
         self.passes_on(&command.fed_by, start);
         self.interpret(base, &reading, &at, input, shell);
+        self.runs_written(name, &at);
         if transparent {
             self.wrapped(base, &reading, &at, input);
         } else {

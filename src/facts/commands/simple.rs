@@ -51,6 +51,7 @@ impl Walker<'_> {
             return;
         }
         input.feeders.extend(&inner_feeders);
+        let printed = (!outputs.is_empty()).then(|| self.printed(simple, state)).flatten();
         let start = self.accesses.len();
         if simple.assignments.is_empty() {
             self.expanded(words, state, &input, &inner_feeders);
@@ -91,6 +92,9 @@ impl Walker<'_> {
             }
         }
         self.holds(&outputs, start);
+        if let Some(text) = printed {
+            self.holds_text(&outputs, &text);
+        }
         self.feeds_processes(simple, before_words, start);
     }
 
@@ -117,7 +121,17 @@ impl Walker<'_> {
     }
 
     fn expanded(&mut self, words: Vec<Value>, state: &mut State, input: &Input, inner: &[usize]) {
-        let words = self.globbed(words, state);
+        let program = words.first().filter(|word| {
+            matches!(word, Value::Unknown(unknown) if matches!(unknown.reason, Doubt::Glob(_)))
+        });
+        let program = program.cloned();
+        let mut words = self.globbed(words, state);
+        // No program has such a name: one that fits may be there when it runs.
+        if let (Some(pattern), Some(first)) = (program, words.first_mut())
+            && first.as_known().is_some_and(|text| text.contains(['*', '?', '[']))
+        {
+            *first = pattern;
+        }
         let combinations = combine(&words);
         if let [only] = combinations.as_slice() {
             return self.argv(only, state, input, inner);
@@ -310,7 +324,7 @@ impl Walker<'_> {
             // Where it writes is judged as a write.
             "CARGO_TARGET_DIR" => true,
             "GIT_TRACE" => matches!(text, "0" | "1" | "2"),
-            "GIT_TERMINAL_PROMPT" => matches!(text, "0" | "1"),
+            "GIT_TERMINAL_PROMPT" | "GIT_OPTIONAL_LOCKS" => matches!(text, "0" | "1"),
             "PYTHONPATH" => text.split(':').all(|part| {
                 let path = paths::target(part, state.directory(), self.place);
                 path.is_ok_and(|path| path.written.is_within(self.place.workspace))
@@ -401,6 +415,7 @@ impl Walker<'_> {
             None if value.values().is_some_and(|texts| texts.iter().any(connects)) => {
                 Fed::Unknown(Doubt::Other("it comes from a connection".to_owned()))
             }
+            None if value.as_known() == Some("/dev/null") => Fed::Text(String::new()),
             None => Fed::Files,
         }
     }

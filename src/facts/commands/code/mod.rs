@@ -174,10 +174,16 @@ impl Walker<'_> {
         let mut inner = state.clone();
         inner.bare = true;
         self.argv(&words, &mut inner, &Input::default(), &[]);
+        // A tree that is removed is one whoever removes it: rules on `rm -r` speak of it.
+        let removes = words.first().and_then(Word::as_known) == Some("rm");
         let mut nth = 0;
-        self.accesses.retain(|access| {
+        self.accesses.retain_mut(|access| {
             nth += 1;
-            nth <= start || !matches!(access.target, Target::Exec(_))
+            let is_exec = nth > start && matches!(access.target, Target::Exec(_));
+            if is_exec && removes {
+                access.certainty = Certainty::Possible(Doubt::InlineCode("rm".to_owned()));
+            }
+            !is_exec || removes
         });
         for access in self.accesses.iter_mut().skip(start) {
             access.within = self.within;
