@@ -56,6 +56,10 @@ pub enum Kind {
     Code,
     /// A file that is run.
     Script,
+    /// What a package manager is told to install: a name, a URL, or a local file or directory.
+    Package,
+    /// A module that is run, with the rest of the words: the program of that name, if a row has it.
+    Module,
     /// The rest of the words is a command.
     Command,
     /// The rest of the words, joined, is a shell text.

@@ -41,7 +41,9 @@ pub(super) fn is_path(kind: Kind) -> bool {
         | Kind::Address
         | Kind::Port
         | Kind::Repository
+        | Kind::Package
         | Kind::Code
+        | Kind::Module
         | Kind::Command
         | Kind::ShellText
         | Kind::Subcommand
@@ -187,10 +189,12 @@ impl Walker<'_> {
             Kind::RemoteRead => &[Verb::Connect, Verb::Read],
             Kind::RemoteWrite => &[Verb::Connect, Verb::Write],
             Kind::Repository => &[Verb::Connect],
+            Kind::Package => &[Verb::Connect, Verb::Read],
             Kind::Text
             | Kind::List
             | Kind::Directory
             | Kind::Code
+            | Kind::Module
             | Kind::Command
             | Kind::ShellText
             | Kind::Subcommand
@@ -233,10 +237,12 @@ impl Walker<'_> {
             Kind::RemoteWrite => self.remote(text, state, Verb::Write, tree),
             Kind::Repository => self.repository(text, state),
             Kind::Revision => self.revision(text, state),
+            Kind::Package => self.package(text, state),
             Kind::Text
             | Kind::List
             | Kind::Directory
             | Kind::Code
+            | Kind::Module
             | Kind::Command
             | Kind::ShellText
             | Kind::Subcommand
