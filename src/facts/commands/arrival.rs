@@ -157,6 +157,7 @@ impl Walker<'_> {
                 if let Some(feeders) = self.written.get(&from.written).cloned() {
                     self.written.insert(target.written.clone(), feeders);
                 }
+                self.carry_authored(&from.written, &target.written);
                 if target.written != into.written || target.extent != Extent::Itself {
                     self.certain(Target::Write(target));
                 }

@@ -7,6 +7,7 @@
 
 mod arithmetic;
 mod arrival;
+mod authored;
 mod besides;
 mod builtin;
 mod code;
@@ -104,6 +105,8 @@ struct Walker<'a> {
     entries: usize,
     /// Files written in this text, with the commands whose output they hold.
     written: BTreeMap<AbsPath, Vec<usize>>,
+    /// Files written in this text, with what is known to stand in them.
+    authored: BTreeMap<AbsPath, String>,
     /// Names made in this text: they count as being there.
     made: BTreeSet<AbsPath>,
     /// Every body that a name was given: which of them runs is not followed.
@@ -142,6 +145,7 @@ impl<'a> Walker<'a> {
             deep: false,
             entries: TREE_ENTRIES_MAX,
             written: BTreeMap::new(),
+            authored: BTreeMap::new(),
             made: BTreeSet::new(),
             functions: BTreeMap::new(),
             calling: Vec::new(),

@@ -110,6 +110,7 @@ impl Walker<'_> {
         self.within = Some(own);
         self.effects(base, &reading, &at, input);
         self.interpret(base, &reading, &at, input, shell);
+        self.run_authored(name, base, &reading, &at);
         if transparent {
             self.wrapped(base, &reading, &at, input);
         } else {
@@ -221,36 +222,6 @@ impl Walker<'_> {
             return None;
         }
         paths::target(text, directory, self.place).ok()
-    }
-
-    /// A program, script or input that this text wrote before holds what those commands printed.
-    fn feeds_of_files(
-        &self,
-        name: &str,
-        reading: &Reading,
-        state: &State,
-        fed_by: &mut Vec<usize>,
-    ) {
-        let scripts = reading
-            .items
-            .iter()
-            .filter(|item| {
-                matches!(item.kind, Kind::Script | Kind::Read) && item.arg.role == Role::Operand
-            })
-            .filter_map(|item| item.arg.word.as_known());
-        let own = name.contains('/').then_some(name);
-        let sourced = matches!(name, "." | "source")
-            .then(|| reading.items.first().and_then(|item| item.arg.word.as_known()))
-            .flatten();
-        for text in scripts.chain(own).chain(sourced) {
-            for directory in each_directory(state) {
-                if let Ok(target) = paths::target(text, directory.as_ref(), self.place)
-                    && let Some(feeders) = self.written.get(&target.written)
-                {
-                    fed_by.extend(feeders);
-                }
-            }
-        }
     }
 
     /// What a wrapper runs.

@@ -90,6 +90,7 @@ impl Walker<'_> {
             }
         }
         self.holds(&outputs, start);
+        self.authors(simple, &outputs, state);
         self.feeds_processes(simple, before_words, start);
     }
 
