@@ -3,6 +3,8 @@
 
 #[path = "../fuzz/targets_shared/answer.rs"]
 mod answer;
+#[path = "../fuzz/targets_shared/code.rs"]
+mod code;
 #[path = "../fuzz/targets_shared/engine.rs"]
 mod engine;
 #[path = "../fuzz/targets_shared/event_reader.rs"]
@@ -13,6 +15,10 @@ mod expansion;
 mod host;
 #[path = "../fuzz/targets_shared/http.rs"]
 mod http;
+#[path = "../fuzz/targets_shared/patch.rs"]
+mod patch;
+#[path = "../fuzz/targets_shared/path.rs"]
+mod path;
 #[path = "../fuzz/targets_shared/policy_reader.rs"]
 mod policy_reader;
 #[path = "../fuzz/targets_shared/reply.rs"]
@@ -36,6 +42,11 @@ fn replay(target: &str, hold: fn(&[u8])) {
         println!("{}", file.display());
         hold(&bytes);
     }
+}
+
+#[test]
+fn every_known_program_holds() {
+    replay("code", code::hold);
 }
 
 #[test]
@@ -78,6 +89,16 @@ fn every_known_beginning_and_answer_holds() {
 #[test]
 fn every_known_policy_and_call_is_judged_alike() {
     replay("engine", engine::hold);
+}
+
+#[test]
+fn every_known_path_holds() {
+    replay("path", path::hold);
+}
+
+#[test]
+fn every_known_patch_holds() {
+    replay("patch", patch::hold);
 }
 
 #[test]

@@ -345,7 +345,7 @@ fn of_tables() -> Vec<String> {
 fn the_tables_are_read_alike() {
     let (count, wrong) = told(of_tables());
     assert!(wrong.is_empty(), "{wrong}");
-    assert!(count > 900, "only {count} texts were compared");
+    assert!(count > 970, "only {count} texts were compared");
 }
 
 fn piece() -> impl Strategy<Value = String> {

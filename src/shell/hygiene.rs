@@ -28,6 +28,15 @@ pub(super) fn check_bounds(text: &str) -> Result<(), Doubt> {
             return Err(Doubt::Limit("shell nesting"));
         }
     }
+    let mut run = 0_usize;
+    // Each of these takes what follows it for its own, and the parser counts none of them.
+    for word in text.split(|c: char| c.is_whitespace() || c == '\\').filter(|w| !w.is_empty()) {
+        let nests = matches!(word, "time" | "-p" | "--" | "!" | "coproc") || word.ends_with("()");
+        run = if nests { run + 1 } else { 0 };
+        if run > SHELL_DEPTH_MAX {
+            return Err(Doubt::Limit("shell nesting"));
+        }
+    }
     Ok(())
 }
 

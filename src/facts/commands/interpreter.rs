@@ -72,7 +72,7 @@ impl Walker<'_> {
                 .iter()
                 .all(|item| item.kind != Kind::Code && !item.is_any(&["-m".to_owned()])),
             Some(Some("-" | "/dev/stdin" | "/dev/fd/0" | "/dev/fd/63")) => true,
-            Some(_) => reading.has(&["-s".to_owned()]),
+            Some(_) => reading.has(&["-s".to_owned()]) || matches!(base, "ed" | "ex"),
         };
         if !from_input || matches!(base, "sed" | "awk" | "gawk" | "mawk") {
             return ShellText::default();
@@ -146,13 +146,16 @@ impl Walker<'_> {
     /// The texts that options and operands give. Some languages make one program of several.
     fn given_code(&mut self, base: &str, reading: &Reading, state: &State) {
         let mut whole = String::new();
+        let mut printed = prints_operand(base, reading);
         for item in &reading.items {
             let word = match &item.arg.role {
                 Role::Operand => Some(&item.arg.word),
                 Role::Option { value, .. } => value.as_ref(),
                 Role::EndOfOptions => None,
             };
-            if item.kind == Kind::Code
+            let first = printed && item.arg.role == Role::Operand;
+            printed &= !first;
+            if (item.kind == Kind::Code || first)
                 && let Some(word) = word
             {
                 match word.values() {
@@ -213,6 +216,19 @@ pub(super) fn exported(state: &State) -> State {
 /// their own, so that theirs is judged as if it were bash and is a doubt besides.
 fn reads_bash(base: &str) -> bool {
     matches!(base, "sh" | "bash" | "dash")
+}
+
+/// `node -p CODE` and `node -pe CODE`, whose code is no value of the option.
+fn prints_operand(base: &str, reading: &Reading) -> bool {
+    let given = |item: &Item| match &item.arg.role {
+        Role::Option { value: Some(value), .. } if item.kind == Kind::Code => {
+            value.as_known() != Some("e")
+        }
+        _ => false,
+    };
+    matches!(base, "node" | "nodejs" | "bun" | "tsx")
+        && reading.has(&["-p".to_owned()])
+        && !reading.items.iter().any(given)
 }
 
 fn first_operand(reading: &Reading) -> Option<&Word> {

@@ -5,12 +5,17 @@
 //! access of its own. What is not understood becomes an unknown access, never nothing.
 //! The caller is `facts::gather`, for tools whose argument is a shell text or an argv.
 
+mod archive;
 mod arithmetic;
 mod arrival;
 mod besides;
 mod builtin;
 mod code;
+mod configured;
 mod download;
+mod elsewhere;
+mod ex;
+mod fd;
 mod find;
 mod git;
 mod hosts;
@@ -19,16 +24,20 @@ mod links;
 mod names;
 mod nodes;
 mod operands;
+mod parallel;
 mod program;
 mod scripts;
 mod search;
 mod simple;
+mod sockets;
 mod state;
+mod statements;
 mod suspect;
 #[cfg(test)]
 mod tests;
 pub(super) mod tree;
 mod walk;
+mod wrapper;
 
 use crate::facts::Place;
 use crate::limits::{ACCESSES_MAX, SHELL_COMMANDS_MAX, TREE_ENTRIES_MAX, WRAPPER_DEPTH_MAX};
@@ -82,6 +91,19 @@ fn walked(place: &Place<'_>, accesses: &mut Vec<Access>, walk: impl FnOnce(&mut 
     let mut walker = Walker::new(&place, &links, accesses);
     walk(&mut walker);
     walker.close();
+}
+
+/// Adds everything that `code` is seen to do as a program of the interpreter `program`.
+pub fn read_code(
+    program: &str,
+    code: &str,
+    cwd: Option<&AbsPath>,
+    place: &Place<'_>,
+    accesses: &mut Vec<Access>,
+) {
+    walked(place, accesses, |walker| {
+        walker.code(program, code, &State::at(cwd));
+    });
 }
 
 /// Walks one call's texts and gathers its accesses.
@@ -168,6 +190,13 @@ impl<'a> Walker<'a> {
         self.status = self.settled(before);
     }
 
+    /// Walks a command after whose failure nothing runs: `set -e`.
+    fn chained(&mut self, walk: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.status, Status::Chained);
+        walk(self);
+        self.status = self.settled(before);
+    }
+
     /// Walks what runs in a shell of its own: it alone ends there.
     fn apart(&mut self, walk: impl FnOnce(&mut Self)) {
         let (ended, returned) = (self.ended, self.returned);
@@ -204,6 +233,20 @@ impl<'a> Walker<'a> {
             }
             Err(doubt) => self.everything(&doubt),
         }
+    }
+
+    /// Whether a shell could read the text.
+    fn is_readable(&mut self, text: &str) -> bool {
+        let mut is_readable = false;
+        let mut read = |walker: &mut Self| {
+            is_readable = shell::parse(text, walker.level).is_ok();
+        };
+        if self.deep || self.nesting + shell::nesting(text) <= SHALLOW_NESTING {
+            read(self);
+        } else {
+            self.on_deep_stack(read);
+        }
+        is_readable
     }
 
     /// Walks on a stack of its own. If that fails in any way, what was not walked is not known.

@@ -4,7 +4,7 @@ use super::Walker;
 use super::state::{Fed, Input, State};
 use crate::catalogue::program::Kind;
 use crate::facts::paths;
-use crate::model::access::{Target, Verb};
+use crate::model::access::{Access, Target, Verb};
 use crate::model::doubt::Doubt;
 use crate::model::host::Authority;
 use crate::model::path::AbsPath;
@@ -32,7 +32,8 @@ impl Walker<'_> {
         for word in &simple.words {
             self.substitutions(word, state, input);
         }
-        let inner_feeders = self.commands_since(before_words);
+        let mut inner_feeders = self.commands_since(before_words);
+        inner_feeders.extend(held_in(&simple.words, state));
         let mut words: Vec<Value> = Vec::new();
         for word in &simple.words {
             // What names a program, or is a text to be run, is not settled by the names of now.
@@ -192,6 +193,12 @@ impl Walker<'_> {
 
     pub(super) fn assign(&mut self, assignment: &Assignment, state: &mut State) {
         let name = assignment.name.as_str();
+        let start = self.accesses.len();
+        let words = match &assignment.value {
+            Assigned::Scalar(word) => std::slice::from_ref(word),
+            Assigned::Array(words) => words,
+        };
+        let mut feeders = held_in(words, state);
         let value = match &assignment.value {
             Assigned::Scalar(word) => {
                 self.substitutions(word, state, &Input::default());
@@ -225,6 +232,11 @@ impl Walker<'_> {
                 }
             }
         };
+        feeders.extend(self.commands_since(start));
+        if !assignment.append && !assignment.indexed {
+            state.held.remove(name);
+        }
+        state.holds(name, &feeders);
         let value = if assignment.append
             && super::arithmetic::is_number(&value)
             && state.vars.get(name).is_some_and(super::arithmetic::is_number)
@@ -338,7 +350,8 @@ impl Walker<'_> {
             | RedirectKind::Text(word)) = &redirect.kind;
             let start = self.accesses.len();
             self.substitutions(word, state, &Input::default());
-            let feeders = self.commands_since(start);
+            let mut feeders = self.commands_since(start);
+            feeders.extend(held_in(std::slice::from_ref(word), state));
             let value = match &redirect.kind {
                 RedirectKind::Text(_) => expand::single(word, self.known(state)),
                 _ => self.redirect_target(word, state),
@@ -346,7 +359,9 @@ impl Walker<'_> {
             let stdin = redirect.fd.is_none_or(|fd| fd == 0);
             match &redirect.kind {
                 RedirectKind::Input(_) => {
+                    let from = self.accesses.len();
                     self.redirected(&value, &[Verb::Read], state, &mut Vec::new());
+                    let feeders = [feeders, self.writers_since(from)].concat();
                     if stdin {
                         let text = self.fed_by_file(word, &value, state);
                         input = Input { feeders, text };
@@ -480,6 +495,15 @@ impl Walker<'_> {
         }
     }
 
+    /// The commands whose output the files hold that were read since `start`.
+    pub(super) fn writers_since(&self, start: usize) -> Vec<usize> {
+        let read = |access: &Access| match &access.target {
+            Target::Read(path) => self.written.get(&path.written).cloned(),
+            _ => None,
+        };
+        self.accesses.iter().skip(start).filter_map(read).flatten().collect()
+    }
+
     /// Remembers that these files hold the output of the commands since `start`.
     pub(super) fn holds(&mut self, outputs: &[AbsPath], start: usize) {
         if outputs.is_empty() {
@@ -490,6 +514,33 @@ impl Walker<'_> {
             self.written.entry(path.clone()).or_default().extend(&feeders);
         }
     }
+}
+
+/// The commands whose output the variables in these words hold.
+pub(super) fn held_in(words: &[Word], state: &State) -> Vec<usize> {
+    if state.held.is_empty() {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    let mut open: Vec<&Word> = words.iter().collect();
+    while let Some(word) = open.pop() {
+        for piece in &word.pieces {
+            let name = match piece {
+                Piece::Variable { name, .. } => Some(name),
+                Piece::Default { name, word, .. } => {
+                    open.push(word);
+                    Some(name)
+                }
+                Piece::Opaque { evaluates, holds, of, .. } => {
+                    open.extend(evaluates.iter().chain(holds));
+                    of.as_ref()
+                }
+                Piece::Text { .. } | Piece::Substitution { .. } | Piece::Process { .. } => None,
+            };
+            all.extend(name.and_then(|name| state.held.get(name)).into_iter().flatten());
+        }
+    }
+    all
 }
 
 /// `-D warnings`, `-Awarnings`: how strict rustc is, and nothing else.

@@ -26,18 +26,23 @@ impl Lowering<'_> {
         redirects: &[ast::Redirect],
     ) -> Result<(), Doubt> {
         let mut tokens: Vec<(usize, usize, Token)> = Vec::new();
-        let mut add = |span: ast::Span, token| {
-            tokens.push((span.start.offset(), span.end.offset(), token));
-        };
-        simple.assignments.iter().for_each(|one| add(one.span, Token::Assignment));
-        add(simple.name.span, Token::Word);
-        simple.args.iter().for_each(|word| add(word.span, Token::Word));
+        let place = |span: ast::Span| (span.start.offset(), span.end.offset());
+        let with = |token| move |(start, end)| (start, end, token);
+        let assignments = simple.assignments.iter().map(|one| place(one.span));
+        tokens.extend(assignments.map(with(Token::Assignment)));
+        let words = std::iter::once(&simple.name).chain(&simple.args).map(|word| place(word.span));
+        tokens.extend(words.map(with(Token::Word)));
         for redirect in redirects {
-            let mut span = redirect.span;
+            let (mut start, mut end) = place(redirect.span);
             if let ast::RedirectTarget::Heredoc(heredoc) = &redirect.target {
-                span.end = heredoc.delimiter.span.end;
+                end = heredoc.delimiter.span.end.offset();
             }
-            add(span, Token::Redirect);
+            if let Some(variable) = redirect.fd_var_span {
+                let (name, _) = place(variable);
+                // With its brace.
+                start = name - usize::from(self.around(name, name).0 == Some('{'));
+            }
+            tokens.push((start, end, Token::Redirect));
         }
         tokens.retain(|(start, end, _)| start < end);
         tokens.sort_unstable();
@@ -52,6 +57,10 @@ impl Lowering<'_> {
         }
         for pair in tokens.windows(2) {
             let [(begin, end, before), (start, _, after)] = pair else { continue };
+            // `&>>` is two redirections for the parser, in one place.
+            if start < end && (*before, *after) == (Token::Redirect, Token::Redirect) {
+                continue;
+            }
             let gap = self.source.get(*end..*start).ok_or_else(|| unsupported("such a word"))?;
             let joined = gap.is_empty()
                 && *after != Token::Redirect
@@ -94,14 +103,11 @@ impl Lowering<'_> {
         if stmt.redirects.iter().any(|redirect| redirect.span.start.offset() <= start) {
             return Err(unsupported("a redirection before a compound command"));
         }
-        let (before, after) = self.around(start, end);
-        let text = self.source.get(start..end).unwrap_or_default();
-        // The parser leaves the closing brace of a group out.
-        let inside = match after {
-            Some('}') => text.trim_end_matches([' ', '\t']),
-            _ => text,
-        };
-        let last = inside.chars().next_back();
+        let (before, mut after) = self.around(start, end);
+        if after == Some('}') {
+            after = self.around(start, end + 1).1;
+        }
+        let last = self.source.get(start..end).and_then(|text| text.chars().next_back());
         if is_end(before) && (is_end(after) || last.is_some_and(|c| "\n;&)".contains(c))) {
             return Ok(());
         }

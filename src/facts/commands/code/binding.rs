@@ -104,6 +104,7 @@ impl Reader {
             }
         }
         known.now = Value { target: None, ..value };
+        known.fresh = true;
     }
 
     /// What a name stands for.
@@ -122,10 +123,19 @@ impl Reader {
             return Value::default();
         }
         let others = Value { texts: known.others.clone(), ..Value::default() };
-        let number = known.now.number;
+        let (number, fresh) = (known.now.number, known.fresh);
         let mut value = known.now.clone().or(others);
         value.number = number;
         value.target = Some(name.to_owned());
+        // What is assigned to a known function, perhaps later, need not be what is called.
+        let known_function = self.find(&key, &key, false).is_some_and(|roles| roles != "pure");
+        let module = super::calls::is_powerful(self.syntax.family, &key);
+        let loads = matches!(key.as_str(), "require" | "__import__");
+        if (known_function || (module || loads) && !fresh)
+            && value.name.as_deref() != Some(key.as_str())
+        {
+            value.also.extend(value.name.replace(key));
+        }
         value
     }
 
@@ -155,6 +165,7 @@ impl Reader {
             target,
             from: value.from.clone(),
             hidden: value.hidden,
+            also: value.also.iter().map(|owner| format!("{owner}.{name}")).collect(),
             ..Value::default()
         }
     }

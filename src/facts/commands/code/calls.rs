@@ -111,6 +111,13 @@ impl Reader {
         if let Some(value) = self.relayed(&last, receiver, &args, &fields) {
             return value;
         }
+        for other in callee.also.clone() {
+            let end = other.rsplit(['.', ':', '\\']).next().unwrap_or(&other).to_owned();
+            match self.find(&other, &end, method.is_some()) {
+                Some(roles) => self.apply(roles, receiver, &args, &fields),
+                None => args.iter().for_each(|arg| self.suspect(arg)),
+            }
+        }
         let mut fields = fields;
         for arg in &args {
             fields.extend(arg.fields.iter().cloned());

@@ -32,10 +32,12 @@ mod sed;
 mod strings;
 mod syntax;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use super::Walker;
-use super::state::{Input, State};
+use super::state::{Fed, Input, State};
 use crate::catalogue::program::Kind;
 use crate::facts::paths;
 use crate::model::access::{Access, Certainty, Target, Verb};
@@ -59,26 +61,20 @@ fn read(base: &str, code: &str) -> Found {
     }
 }
 
-/// Reads a text of one of the languages, for fuzzing: how much it is seen to do.
-#[must_use]
-pub fn probe(program: &str, code: &str) -> usize {
-    if program == "sed" {
-        return sed::effects(code).len();
-    }
-    read(program, code).effects.len()
-}
-
 impl Walker<'_> {
     pub(super) fn code(&mut self, base: &str, code: &str, state: &State) {
         let doubt = Doubt::InlineCode(base.to_owned());
         if matches!(base, "sed" | "gsed") {
             return self.sed(code, state, &doubt);
         }
+        if super::ex::speaks(base) {
+            return self.ex(base, code, state);
+        }
         if self.level >= crate::limits::WRAPPER_DEPTH_MAX {
             return self.everything(&Doubt::Limit("wrapper depth"));
         }
         let found = read(base, code);
-        // awk does what stands at its few ways out, and needs no option for it.
+        // awk does what stands at its few ways out, as sed does: what is spelt there is all of it.
         let sure = syntax::of(base).family == Family::Awk;
         let mut inner = state.clone();
         inner.bare = false;
@@ -105,9 +101,7 @@ impl Walker<'_> {
     /// What was found from `start` on may happen, as far as the text tells.
     fn may_be(&mut self, start: usize, doubt: &Doubt, sure: bool) {
         for access in self.accesses.iter_mut().skip(start) {
-            let path = matches!(access.target, Target::Read(_) | Target::Write(_));
-            let unknown = matches!(access.target, Target::Unknown { .. });
-            if access.certainty == Certainty::Certain && !(sure && (path || unknown)) {
+            if access.certainty == Certainty::Certain && !sure {
                 access.certainty = Certainty::Possible(doubt.clone());
             }
         }
@@ -132,7 +126,7 @@ impl Walker<'_> {
                 words.iter().for_each(|word| self.word(kind, word, state, None));
             }
             Effect::Like(words) => self.like(&words, state),
-            Effect::Shell(text) => self.shell_of_code(&text, state),
+            Effect::Shell(text) => self.shell_of_code(&text, state, sure, doubt),
             Effect::Argv(words) => {
                 let known = |word: Option<String>| match word {
                     Some(text) => Word::known(text),
@@ -141,7 +135,8 @@ impl Walker<'_> {
                 let words: Vec<Word> = words.into_iter().map(known).collect();
                 let mut inner = state.clone();
                 inner.bare = true;
-                self.argv(&words, &mut inner, &Input::default(), &[]);
+                let input = self.fed_by_code(false, doubt);
+                self.argv(&words, &mut inner, &input, &[]);
             }
             Effect::Enters(text) => {
                 let to = text.map(|text| self.at_home(&text));
@@ -190,10 +185,16 @@ impl Walker<'_> {
             }
             !is_exec || removes
         });
+        for access in self.accesses.iter_mut().skip(start) {
+            access.within = self.within;
+        }
     }
 
     /// A text for `sh`, whose holes are values that it cannot know.
-    fn shell_of_code(&mut self, text: &str, state: &State) {
+    fn shell_of_code(&mut self, text: &str, state: &State, piped: bool, doubt: &Doubt) {
+        if text.trim().is_empty() {
+            return;
+        }
         if text.contains(HOLE) {
             // What stands there may be more than a word.
             self.unknown(Verb::Exec, Doubt::Variable("code".to_owned()));
@@ -202,7 +203,22 @@ impl Walker<'_> {
         let words = [Word::known("sh"), Word::known("-c"), Word::known(text)];
         let mut inner = state.clone();
         inner.bare = true;
-        self.argv(&words, &mut inner, &Input::default(), &[]);
+        let input = self.fed_by_code(piped, doubt);
+        self.argv(&words, &mut inner, &input, &[]);
+    }
+
+    /// What a program runs has its input, or gets what the program prints into it.
+    fn fed_by_code(&self, piped: bool, doubt: &Doubt) -> Input {
+        let own = self.within.and_then(|own| Some((own, self.accesses.get(own)?)));
+        let Some((own, Access { target: Target::Exec(command), .. })) = own else {
+            return Input::default();
+        };
+        let mut feeders = command.fed_by.clone();
+        if !piped {
+            return Input { feeders, text: Fed::Nothing };
+        }
+        feeders.push(own);
+        Input { feeders, text: Fed::Unknown(doubt.clone()) }
     }
 
     fn url_of_code(&mut self, text: &str, state: &State, doubt: &Doubt) {

@@ -30,6 +30,8 @@ pub(super) struct Known {
     pub(super) now: Value,
     /// What else it is assigned anywhere.
     pub(super) others: Vec<String>,
+    /// It was assigned before the place that is read.
+    pub(super) fresh: bool,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,8 @@ pub(super) fn read(text: &str, syntax: &'static Syntax) -> Found {
     reader.all();
     reader.tells = true;
     reader.at = 0;
+    reader.made = 0;
+    reader.names.values_mut().for_each(|known| known.fresh = false);
     reader.all();
     reader.found()
 }

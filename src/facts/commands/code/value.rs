@@ -7,6 +7,8 @@ pub(super) const HOLE: char = '\0';
 const TEXTS_MAX: usize = 16;
 /// Bytes of one text that was put together.
 const TEXT_BYTES_MAX: usize = 8 * 1024;
+/// Other names of one value.
+const NAMES_MAX: usize = 4;
 /// Strings that a value is remembered to come from.
 const SOURCES_MAX: usize = 16;
 
@@ -18,6 +20,8 @@ pub(super) struct Value {
     pub(super) fields: Vec<(String, Value)>,
     /// The thing that it names: a module, a function, `os.remove`.
     pub(super) name: Option<String>,
+    /// What it may name instead.
+    pub(super) also: Vec<String>,
     /// How it is written, if it can be assigned to.
     pub(super) target: Option<String>,
     /// It was decoded from what no reader sees.
@@ -79,7 +83,15 @@ impl Value {
         self.hidden |= other.hidden;
         self.glob |= other.glob;
         self.list = self.list.or(other.list);
-        self.name = self.name.or(other.name);
+        self.name = match (self.name, other.name) {
+            (Some(own), Some(other)) if own != other => {
+                self.also.push(other);
+                Some(own)
+            }
+            (own, other) => own.or(other),
+        };
+        self.also.extend(other.also);
+        self.also.truncate(NAMES_MAX);
         self.fields.extend(other.fields);
         self.target = None;
         self.number = None;
