@@ -27,7 +27,11 @@ const HAZARD_PREFIXES: [&str; 10] = [
     "CARGO_BUILD_",
     "CARGO_TARGET_",
 ];
-const HAZARD_NAMES: [&str; 46] = [
+const HAZARD_NAMES: [&str; 50] = [
+    "GNUMAKEFLAGS",
+    "RSYNC_CONNECT_PROG",
+    "RSYNC_RSH",
+    "TAR_OPTIONS",
     "XDG_CONFIG_HOME",
     "RIPGREP_CONFIG_PATH",
     "PYTEST_ADDOPTS",
