@@ -57,17 +57,8 @@ fn every_option_stands_in_one_class_and_is_one() {
 }
 
 /// Families of which not every row has its manual and examples yet.
-const PENDING: [&str; 9] = [
-    "build",
-    "data",
-    "go",
-    "javascript",
-    "jvm",
-    "languages",
-    "packages",
-    "python",
-    "rust",
-];
+const PENDING: [&str; 9] =
+    ["build", "data", "go", "javascript", "jvm", "languages", "packages", "python", "rust"];
 
 /// A row names its manual, says something of options, and has an example for itself and for each
 /// row of subcommands in it.
