@@ -18,6 +18,7 @@ mod ex;
 mod fd;
 mod find;
 mod git;
+mod hazard;
 mod hosts;
 mod interpreter;
 mod links;
