@@ -1,4 +1,7 @@
 //! Variables that change what commands do, and the values of them that do not.
+//!
+//! An assignment to such a name makes every command that it reaches unknown (policy language
+//! §11.8), but for values with which it only prints otherwise.
 
 use super::Walker;
 use super::state::State;
@@ -121,7 +124,7 @@ impl Walker<'_> {
             // Where it writes is judged as a write.
             "CARGO_TARGET_DIR" => true,
             "GIT_TRACE" => matches!(text, "0" | "1" | "2"),
-            "GIT_TERMINAL_PROMPT" => matches!(text, "0" | "1"),
+            "GIT_TERMINAL_PROMPT" | "GIT_OPTIONAL_LOCKS" => matches!(text, "0" | "1"),
             "PYTHONPATH" => text.split(':').all(|part| {
                 let path = paths::target(part, state.directory(), self.place);
                 path.is_ok_and(|path| path.written.is_within(self.place.workspace))

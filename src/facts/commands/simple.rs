@@ -2,8 +2,6 @@
 
 use super::Walker;
 use super::state::{Fed, Input, State};
-use crate::catalogue::program::Kind;
-use crate::facts::paths;
 use crate::model::access::{Access, Target, Verb};
 use crate::model::doubt::Doubt;
 use crate::model::host::Authority;
@@ -128,7 +126,7 @@ impl Walker<'_> {
         let mut words = self.globbed(words, state);
         // No program has such a name: one that fits may be there when it runs.
         if let (Some(pattern), Some(first)) = (program, words.first_mut())
-            && first.as_known().is_some_and(|text| text.contains(['*', '?', '[']))
+            && first.as_known().is_some_and(|text| text.len() > 2 && text.contains(['*', '?', '[']))
         {
             *first = pattern;
         }
