@@ -110,14 +110,19 @@ fn access(choices: &mut Choices<'_>) -> Access {
         4..=6 => Target::Exec(command(choices)),
         7..=8 => Target::Connect(destination(choices)),
         9..=10 => Target::Call(tool(choices)),
-        _ => Target::Unknown { verb: choices.one(&Verb::ALL), reason: doubt() },
+        _ => {
+            let verb = choices.one(&Verb::ALL);
+            // A bound that was met is the one doubt that decides by itself.
+            let reason = if choices.once_in(16) { Doubt::Limit("this test") } else { doubt() };
+            Target::Unknown { verb, reason }
+        }
     };
     let certainty = match choices.below(8) {
         6 => Certainty::Possible(doubt()),
         7 => Certainty::Suspected(doubt()),
         _ => Certainty::Certain,
     };
-    Access { target, certainty }
+    Access { target, certainty, within: None }
 }
 
 fn doubt() -> Doubt {

@@ -300,6 +300,7 @@ pub fn fallback_key(fallback: Fallback) -> &'static str {
 fn base(base: Base) -> &'static str {
     match base {
         Base::Rule(_) => "rule",
+        Base::Apart => "apart",
         Base::MaybeAllowed => "maybe-allowed",
         Base::Fallback => "fallback",
         Base::Suspicion => "suspicion",

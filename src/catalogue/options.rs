@@ -26,7 +26,7 @@ pub struct Reading {
     pub rest: Option<(Kind, Vec<Word>)>,
     /// The table that settled the operands; a subcommand's, if one was named.
     pub table: Option<&'static Program>,
-    /// The words that named the subcommand.
+    /// The words that named the subcommand: `push`, or `remote add`.
     pub subcommand: Option<String>,
     /// What keeps the reading from being certain.
     pub doubts: Vec<Doubt>,
@@ -57,7 +57,9 @@ impl Reading {
     /// The variants of the table that hold with the options given.
     pub fn variants(&self) -> impl Iterator<Item = &'static Variant> {
         let holds = |variant: &&'static Variant| {
-            (variant.given.is_empty() || self.has(&variant.given)) && !self.has(&variant.absent)
+            (variant.given.is_empty() || self.has(&variant.given))
+                && !self.has(&variant.absent)
+                && variant.fewer.is_none_or(|fewer| self.operands() < fewer)
         };
         self.table.map_or([].as_slice(), |table| &table.variants).iter().filter(holds)
     }
@@ -66,6 +68,13 @@ impl Reading {
     pub fn effects(&self) -> impl Iterator<Item = &'static Effects> {
         let own = self.table.map(|table| &table.effects);
         own.into_iter().chain(self.variants().map(|variant| &variant.effects))
+    }
+
+    /// How many operands there are, a subcommand's name aside.
+    fn operands(&self) -> usize {
+        let operand =
+            |item: &&Item| item.arg.role == Role::Operand && item.kind != Kind::Subcommand;
+        self.items.iter().filter(operand).count()
     }
 
     /// True if one of these options is given.
@@ -120,6 +129,7 @@ impl Reader<'_> {
         // A value may be anything, also where an option without one is harmless.
         let class = match (&value, table.others) {
             (None, Some(class)) => class,
+            (Some(_), Some(class)) if table.others_valued => class,
             (None, None) | (Some(_), _) => OptionClass::Unknown,
         };
         let role = Role::Option { spellings: vec![name.clone()], value, class };
@@ -199,8 +209,12 @@ impl Reader<'_> {
         {
             return false;
         }
+        // `docker run IMAGE --flag`: behind an operand the words are no longer the program's own.
+        let follows = before.is_some_and(|slot| slot.kind != Kind::Assignment)
+            && table.style == Style::Leading
+            && table.operands.get(position).is_some_and(|slot| slot.kind == Kind::Command);
         let plus = word.as_known().is_some_and(|text| is_plus(text, table));
-        options_end || !looks_like_option(word) && !plus
+        options_end || follows || !looks_like_option(word) && !plus
     }
 
     fn tail(&mut self, table: &'static Program, position: usize) {
@@ -212,13 +226,16 @@ impl Reader<'_> {
             return;
         }
         let Some(word) = self.next() else { return };
-        let found = word.as_known().and_then(|name| table.subcommands.get(name));
+        let found = word.as_known().and_then(|name| table.subcommand(name));
         let shown = format!("{} {word}", self.name);
-        let any = word.as_known().and_then(|_| table.subcommands.get("*"));
-        let word = found.map_or(word, |subcommand| Word::known(&subcommand.name));
-        self.out.subcommand = word.as_known().map(str::to_owned);
+        let named = found.filter(|subcommand| subcommand.name != "*");
+        let word = named.map_or(word, |subcommand| Word::known(&subcommand.name));
+        self.out.subcommand = word.as_known().map(|inner| match &self.out.subcommand {
+            Some(outer) => format!("{outer} {inner}"),
+            None => inner.to_owned(),
+        });
         self.out.items.push(Item::operand(word, Kind::Subcommand));
-        match found.or(any) {
+        match found {
             Some(subcommand) => self.by_table(&subcommand.table),
             None => {
                 // It may be an alias or a program of that name.
@@ -261,17 +278,18 @@ impl Reader<'_> {
         if table.style == Style::Keys {
             return self.key(&text, table);
         }
-        if is_plus(&text, table) {
-            let value = text.get(1..).map(Word::known);
-            self.push_option("+".to_owned(), exact(table, "+"), value);
-            return true;
-        }
         if !text.starts_with('-') && is_key(&text, table) {
             return self.key(&text, table);
         }
         if table.interpreter == Some(Interpreter::Shell) && text.len() > 1 && text.starts_with('+')
         {
             self.switches(&text, table);
+            return true;
+        }
+        if let Some(value) = text.strip_prefix('+').filter(|value| !value.is_empty())
+            && let Some(spec) = exact(table, "+")
+        {
+            self.push_option("+".to_owned(), Some(spec), Some(Word::known(value)));
             return true;
         }
         if !text.starts_with('-') || text == "-" {
@@ -363,17 +381,32 @@ impl Reader<'_> {
             (None, Some(_)) if !spec.attached => self.next(),
             (None, _) => None,
         };
-        self.push_option(shown, Some(spec), value);
+        self.push_option(shown.clone(), Some(spec), value);
+        self.more_values(&shown, spec);
+    }
+
+    /// The values of an option that takes every word up to the next one.
+    fn more_values(&mut self, shown: &str, spec: &'static OptionSpec) {
+        for kind in &spec.then {
+            let value = self.next();
+            self.push_option(shown.to_owned(), Some(spec), value);
+            self.out.items.iter_mut().next_back().into_iter().for_each(|item| item.kind = *kind);
+        }
+        while spec.many && self.words.get(self.at).is_some_and(|word| !looks_like_option(word)) {
+            let value = self.next();
+            self.push_option(shown.to_owned(), Some(spec), value);
+        }
     }
 
     fn cluster(&mut self, text: &str, table: &'static Program) {
         // A few programs have whole words behind one dash.
         if let Some(spec) = exact(table, text) {
             let value = if spec.value.is_some() && !spec.attached { self.next() } else { None };
-            return self.push_option(text.to_owned(), Some(spec), value);
+            self.push_option(text.to_owned(), Some(spec), value);
+            return self.more_values(text, spec);
         }
         if let Some((name, value)) = text.split_once('=')
-            && name.chars().count() > 2
+            && name.chars().nth(2).is_some()
             && let Some(spec) = exact(table, name)
         {
             return self.push_option(name.to_owned(), Some(spec), Some(Word::known(value)));
@@ -406,7 +439,8 @@ impl Reader<'_> {
                 None if spec.attached => None,
                 None => self.next(),
             };
-            return self.push_option(shown, Some(spec), value);
+            self.push_option(shown.clone(), Some(spec), value);
+            return self.more_values(&shown, spec);
         }
     }
 
@@ -448,11 +482,7 @@ fn class_of(spec: &OptionSpec, value: Option<&Word>, table: &Program) -> OptionC
         }
         _ => return spec.class,
     };
-    let fits = |setting: &String| match setting.strip_suffix('*') {
-        Some(start) => name.get(..start.len()).is_some_and(|s| s.eq_ignore_ascii_case(start)),
-        None => setting.eq_ignore_ascii_case(name),
-    };
-    if table.settings.iter().any(fits) { OptionClass::Harmless } else { spec.class }
+    if table.is_harmless_setting(name) { OptionClass::Harmless } else { spec.class }
 }
 
 /// How many operands must stand before the slot at `position`.

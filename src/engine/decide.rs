@@ -8,9 +8,10 @@ use super::output::output_obligations;
 use super::reason::{reason, reason_after};
 use super::told::Told;
 use crate::limits::ACCESSES_MAX;
-use crate::model::access::{Access, Certainty, Verb};
+use crate::model::access::{Access, Certainty, Target, Verb};
 use crate::model::call::Phase;
 use crate::model::decision::{Basis, Decision, Fired, Judged, PolicyId, Reservation};
+use crate::model::doubt::Doubt;
 use crate::model::effect::{Effect, Verdict};
 use crate::model::facts::Facts;
 use crate::model::record::CaptureLevel;
@@ -62,6 +63,8 @@ pub struct Ruling {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Overridden {
     TooManyAccesses,
+    /// A bound of the program was met: its name.
+    Bound(&'static str),
     Limit(Draw),
     Budget,
 }
@@ -110,6 +113,9 @@ fn rule_with<L: Listener>(policy: &Policy, facts: &Facts, listener: &mut L) -> R
     }
     // A call in which nothing could be judged is none that can be let through.
     ruling.attended_verdict = attended.filter(|_| sure_of_any).unwrap_or(Verdict::Deny);
+    if let Some(name) = facts.accesses.iter().find_map(bound_met) {
+        ruling.hold_back(Verdict::Deny, Overridden::Bound(name));
+    }
     ruling.limit(policy, facts);
     if !policy.budgets.is_empty() && limits::spent(policy, facts).is_some() {
         ruling.hold_back(Verdict::Deny, Overridden::Budget);
@@ -119,6 +125,16 @@ fn rule_with<L: Listener>(policy: &Policy, facts: &Facts, listener: &mut L) -> R
         false => unattended(ruling.attended_verdict, policy),
     };
     ruling
+}
+
+/// The bound that kept an access from being known: what lies beyond it was never looked at, so
+/// nobody can be asked about it, and no rule that would allow it has seen it.
+fn bound_met(access: &Access) -> Option<&'static str> {
+    match (&access.target, &access.certainty) {
+        (_, Certainty::Suspected(_)) => None,
+        (Target::Unknown { reason: Doubt::Limit(name), .. }, _) => Some(*name),
+        _ => None,
+    }
 }
 
 impl Ruling {
@@ -150,7 +166,7 @@ impl Ruling {
 impl Overridden {
     fn basis(self) -> Basis {
         match self {
-            Overridden::TooManyAccesses => Basis::Failsafe,
+            Overridden::TooManyAccesses | Overridden::Bound(_) => Basis::Failsafe,
             Overridden::Limit(_) => Basis::Limit,
             Overridden::Budget => Basis::Budget,
         }
@@ -160,6 +176,9 @@ impl Overridden {
         match self {
             Overridden::TooManyAccesses => {
                 format!("the call would do {} things, too many to judge", facts.accesses.len())
+            }
+            Overridden::Bound(name) => {
+                format!("the limit on {name} was met, so not all that the call does is known")
             }
             Overridden::Limit(draw) => {
                 let rule = policy.limits.get(draw.limit).map_or("", |limit| limit.rule.as_str());

@@ -34,7 +34,20 @@ pub(super) fn expand(word: &Word) -> Result<Vec<Word>, Doubt> {
         }
     }
     let expanded = alternatives(&units, NESTING_MAX)?;
+    // It is the text that is expanded: what then stands behind a `$` may be a name.
+    if expanded.len() > 1 && expanded.iter().any(|units| makes_names(units)) {
+        return Err(Doubt::Expansion("brace"));
+    }
     Ok(expanded.into_iter().map(|units| assemble(&units)).collect())
+}
+
+fn makes_names(units: &[Unit]) -> bool {
+    let joins = |next: char| next == '_' || next.is_ascii_alphanumeric();
+    units.windows(2).any(|pair| match pair {
+        [Unit::Dead(Piece::Variable { braced: false, .. }), Unit::Live(next)] => joins(*next),
+        [Unit::Live('$'), _] => true,
+        _ => false,
+    })
 }
 
 fn assemble(units: &[Unit]) -> Word {
@@ -77,7 +90,7 @@ fn alternatives(units: &[Unit], nesting: usize) -> Result<Vec<Vec<Unit>>, Doubt>
         }
     }
     if middles.len().saturating_mul(tail.len()) > WORD_VALUES_MAX {
-        return Err(Doubt::Limit("brace expansion"));
+        return Err(Doubt::TooManyValues);
     }
     let join = |middle: &Vec<Unit>, tail: &Vec<Unit>| [head, middle, tail].concat();
     Ok(middles.iter().flat_map(|middle| tail.iter().map(move |tail| join(middle, tail))).collect())
@@ -139,10 +152,13 @@ fn sequence(body: &[Unit]) -> Result<Vec<Vec<Unit>>, Doubt> {
     let live = |text: String| text.chars().map(Unit::Live).collect::<Vec<Unit>>();
     if let (Ok(a), Ok(b)) = (first.parse::<i64>(), last.parse::<i64>()) {
         if a.abs_diff(b) >= WORD_VALUES_MAX as u64 {
-            return Err(Doubt::Limit("brace expansion"));
+            return Err(Doubt::TooManyValues);
         }
-        let all = a.min(b)..=a.max(b);
-        return Ok(all.map(|n| live(n.to_string())).collect());
+        let mut all: Vec<_> = (a.min(b)..=a.max(b)).map(|n| live(n.to_string())).collect();
+        if a > b {
+            all.reverse();
+        }
+        return Ok(all);
     }
     let mut letters = (first.chars(), last.chars());
     match (letters.0.next(), letters.1.next(), letters.0.next(), letters.1.next()) {
@@ -151,7 +167,11 @@ fn sequence(body: &[Unit]) -> Result<Vec<Vec<Unit>>, Doubt> {
                 && b.is_ascii_alphabetic()
                 && a.is_ascii_lowercase() == b.is_ascii_lowercase() =>
         {
-            Ok((a.min(b)..=a.max(b)).map(|c| live(c.to_string())).collect())
+            let mut all: Vec<_> = (a.min(b)..=a.max(b)).map(|c| live(c.to_string())).collect();
+            if a > b {
+                all.reverse();
+            }
+            Ok(all)
         }
         _ => Err(Doubt::Expansion("brace")),
     }

@@ -186,6 +186,8 @@ struct Fields<'a> {
     unknown: Option<Unknown>,
     glob: bool,
     present: bool,
+    /// A `$` stands in the word for itself.
+    dollar: bool,
 }
 
 /// What one piece stands for.
@@ -204,7 +206,14 @@ impl<'a> Fields<'a> {
             unknown: None,
             glob: false,
             present: false,
+            dollar: word.pieces.iter().any(|piece| match piece {
+                Piece::Text { text, quoted: false } => text.contains('$'),
+                _ => false,
+            }),
         };
+        if has_inner_tilde(word, split) {
+            fields.doubt(Doubt::Expansion("tilde"), !split);
+        }
         for (at, piece) in word.pieces.iter().enumerate() {
             fields.piece(piece, at == 0, word.pieces.len() == 1);
         }
@@ -229,12 +238,15 @@ impl<'a> Fields<'a> {
                     None => self.append(std::slice::from_ref(text), false),
                 }
             }
-            Piece::Variable { name, quoted } => {
+            Piece::Default { name, word, quoted: false, .. } if self.split && self.is_own(name) => {
+                self.taken(word);
+            }
+            Piece::Variable { name, quoted, .. } => {
                 let part = self.variable(name);
                 self.expanded(part, *quoted);
             }
             Piece::Default { name, word, quoted, .. } => {
-                let part = self.default(name, word, *quoted);
+                let part = self.default(name, word);
                 self.expanded(part, *quoted);
             }
             Piece::Substitution { script, quoted } => {
@@ -314,23 +326,45 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn default(&self, name: &str, word: &Read, quoted: bool) -> Part {
+    fn default(&self, name: &str, word: &Read) -> Part {
         if let Part::Texts(texts) = self.variable(name) {
             if texts.iter().all(|text| !text.is_empty()) {
                 return Part::Texts(texts);
             }
             return Part::Unknown { reason: Doubt::Variable(name.to_owned()), single: true };
         }
-        // Not set in this text. The environment's names are upper case by custom: one of those may
-        // well be set there; a name with a small letter is this text's own and takes the default.
-        let own = self.known.vars.get(name).is_none() && name.contains(|c: char| c.is_lowercase());
-        if own
+        if self.is_own(name)
             && let Word::Known(text) = single(word, self.known)
-            && (quoted || !has_glob(&text))
         {
             return Part::Texts(vec![text]);
         }
         Part::Unknown { reason: Doubt::Variable(name.to_owned()), single: true }
+    }
+
+    /// Whether a variable that is not set takes its default. The environment's names are upper case
+    /// by custom: one of those may well be set there; a name with a small letter is this text's own.
+    fn is_own(&self, name: &str) -> bool {
+        self.known.vars.get(name).is_none() && name.contains(|c: char| c.is_lowercase())
+    }
+
+    /// The word of `${x:-word}` that is taken: what in it is not quoted is split like a value.
+    fn taken(&mut self, word: &Read) {
+        for (at, piece) in word.pieces.iter().enumerate() {
+            match piece {
+                Piece::Text { text, quoted: false } => {
+                    match self.tilde(text, at == 0, word.pieces.len() == 1) {
+                        Some(Ok((home, rest))) => {
+                            self.present = true;
+                            self.append(&[home], true);
+                            self.split_in(&rest);
+                        }
+                        Some(Err(reason)) => self.doubt(reason, true),
+                        None => self.split_in(text),
+                    }
+                }
+                piece => self.piece(piece, false, false),
+            }
+        }
     }
 
     fn expanded(&mut self, part: Part, quoted: bool) {
@@ -358,6 +392,11 @@ impl<'a> Fields<'a> {
     fn split_in(&mut self, text: &str) {
         if self.known.vars.get("IFS").is_some() {
             self.doubt(Doubt::Variable("IFS".to_owned()), false);
+            return;
+        }
+        if self.dollar && text.contains([' ', '\t', '\n']) {
+            // In a word with a `$` that expands nothing bash splits nothing, and others do.
+            self.doubt(Doubt::Expansion("dollar"), false);
             return;
         }
         let blank = [' ', '\t', '\n'];
@@ -432,6 +471,22 @@ impl<'a> Fields<'a> {
             (None, _) => Word::one_of(values.into_iter().map(|(plain, _)| plain).collect()),
         });
     }
+}
+
+/// Whether a `~` stands behind a colon in an assignment, or in a word that looks like one.
+fn has_inner_tilde(word: &Read, split: bool) -> bool {
+    let is_assignment = match word.pieces.first() {
+        _ if !split => true,
+        Some(Piece::Text { text, quoted: false }) => {
+            text.split_once('=').is_some_and(|(name, _)| is_name(name))
+        }
+        _ => false,
+    };
+    let inner = |piece: &Piece| match piece {
+        Piece::Text { text, quoted: false } => text.contains(":~"),
+        _ => false,
+    };
+    is_assignment && word.pieces.iter().any(inner)
 }
 
 fn glob_word(pattern: &str) -> Word {

@@ -28,15 +28,42 @@ pub(super) fn check_bounds(text: &str) -> Result<(), Doubt> {
             return Err(Doubt::Limit("shell nesting"));
         }
     }
+    let mut run = 0_usize;
+    // Each of these takes what follows it for its own, and the parser counts none of them.
+    for word in text.split(|c: char| c.is_whitespace() || c == '\\').filter(|w| !w.is_empty()) {
+        let nests = matches!(word, "time" | "-p" | "--" | "!" | "coproc") || word.ends_with("()");
+        run = if nests { run + 1 } else { 0 };
+        if run > SHELL_DEPTH_MAX {
+            return Err(Doubt::Limit("shell nesting"));
+        }
+    }
     Ok(())
+}
+
+/// How deep a text could nest at most, whatever in it is quoted: everything counts that a parser
+/// could recurse on. Prose comes to much more than it nests, so this refuses nothing; it tells
+/// which texts want a deep stack.
+#[must_use]
+pub fn nesting(text: &str) -> usize {
+    const KEYWORDS: [&str; 10] =
+        ["if", "for", "while", "until", "case", "select", "time", "coproc", "function", "else"];
+    let brackets = text.bytes().filter(|byte| b"({[`!".contains(byte)).count();
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    brackets + words.filter(|word| KEYWORDS.contains(word)).count()
 }
 
 /// Refuses a continued line in the midst of an operator, which the parser reads as two.
 pub(super) fn check_operators(text: &str, quoted: &[Range<usize>]) -> Result<(), Doubt> {
     let operator = |c: Option<char>| c.is_some_and(|c| "<>&|;()$`".contains(c));
+    let mut passed = 0;
     for (at, _) in text.match_indices("\\\n") {
-        let before = text.get(..at).unwrap_or_default().trim_end_matches("\\\n");
+        // Of several in a row the first speaks for all.
+        if at < passed {
+            continue;
+        }
+        let before = text.get(..at).unwrap_or_default();
         let after = text.get(at..).unwrap_or_default().trim_start_matches("\\\n");
+        passed = text.len() - after.len();
         if operator(before.chars().next_back())
             && operator(after.chars().next())
             && !quoted.iter().any(|body| body.contains(&at))

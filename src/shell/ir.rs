@@ -178,6 +178,8 @@ pub enum Piece {
     Variable {
         /// The name, or a digit or special character.
         name: String,
+        /// Whether braces end the name: what comes to stand behind it cannot become part of it.
+        braced: bool,
         /// Whether it stands in double quotes.
         quoted: bool,
     },
@@ -206,14 +208,12 @@ pub enum Piece {
         /// True for `<(`: its output is what the command reads.
         output: bool,
     },
-    /// An expansion that is not computed, and the commands that run to make it.
+    /// An expansion that is not computed; the commands in its words run to make it.
     Opaque {
         /// Why it is not known.
         doubt: Doubt,
         /// Whether it stands in double quotes.
         quoted: bool,
-        /// What runs.
-        scripts: Vec<Script>,
         /// Texts that are evaluated as arithmetic or as a subscript.
         evaluates: Vec<Word>,
         /// Other words in it.
@@ -230,7 +230,6 @@ impl Node {
         let descriptors = Piece::Opaque {
             doubt: Doubt::Expansion("coprocess"),
             quoted: true,
-            scripts: Vec::new(),
             evaluates: Vec::new(),
             holds: Vec::new(),
             of: None,
@@ -264,7 +263,9 @@ impl Word {
                 Piece::Substitution { script, .. } | Piece::Process { script, .. } => {
                     all.push(script);
                 }
-                Piece::Opaque { scripts, .. } => all.extend(scripts),
+                Piece::Opaque { evaluates, holds, .. } => {
+                    all.extend(evaluates.iter().chain(holds).flat_map(Word::scripts));
+                }
             }
         }
         all

@@ -3,225 +3,35 @@
 //! The word reader needs to know where a `$(` ends, which only a whole grammar can tell (a `)` may
 //! stand in a comment or a `case`). The parser knows; everything else about the word is read anew.
 
-use shuck_ast::{
-    ArithmeticExpr, ArithmeticExprNode, ArithmeticLvalue, ArrayElem, AssignmentValue,
-    BourneParameterExpansion, ParameterOp, Pattern, PatternPart, Subscript, VarRef, Word, WordPart,
-    WordPartNode,
-};
-use std::collections::BTreeMap;
+use std::ops::Range;
 
-/// The end of every nested construct, by its start, and whether it is arithmetic: `$((` may also
-/// open a substitution whose first command is a subshell.
+/// Every nested construct by its place, and whether it is arithmetic: `$((` may also open a
+/// substitution whose first command is a subshell.
 #[derive(Debug, Default)]
-pub(super) struct Spans(BTreeMap<usize, (usize, bool)>);
+pub(super) struct Spans(Vec<(Range<usize>, bool)>);
 
 impl Spans {
-    /// The spans in one word.
-    pub(super) fn of_word(word: &Word) -> Spans {
-        let mut spans = Spans::default();
-        spans.word(word);
-        spans
-    }
-
-    /// The spans in a pattern of `case` or `[[`.
-    pub(super) fn of_pattern(pattern: &Pattern) -> Spans {
-        let mut spans = Spans::default();
-        spans.pattern(pattern);
-        spans
-    }
-
-    /// The spans in an assignment's value.
-    pub(super) fn of_value(value: &AssignmentValue) -> Spans {
-        let mut spans = Spans::default();
-        match value {
-            AssignmentValue::Scalar(word) => spans.word(word),
-            AssignmentValue::Compound(array) => {
-                for element in &array.elements {
-                    spans.word(&element.value().word);
-                    if let ArrayElem::Keyed { key, .. } | ArrayElem::KeyedAppend { key, .. } =
-                        element
-                    {
-                        spans.subscript(key);
-                    }
-                }
-            }
-        }
-        spans
-    }
-
     /// Where the construct that starts at `start` ends.
     pub(super) fn end_of(&self, start: usize) -> Option<usize> {
-        self.0.get(&start).map(|(end, _)| *end)
+        self.at(start).map(|(span, _)| span.end)
     }
 
     /// Whether arithmetic starts at `start`.
     pub(super) fn is_arithmetic(&self, start: usize) -> bool {
-        self.0.get(&start).is_some_and(|(_, arithmetic)| *arithmetic)
+        self.at(start).is_some_and(|(_, arithmetic)| *arithmetic)
     }
 
-    /// One more construct.
-    pub(super) fn insert(&mut self, span: shuck_ast::Span, arithmetic: bool) {
-        self.0.insert(span.start.offset(), (span.end.offset(), arithmetic));
-    }
-
-    /// The spans in an arithmetic expression.
-    pub(super) fn arithmetic(&mut self, node: &ArithmeticExprNode) {
-        match &node.kind {
-            ArithmeticExpr::Number(_) | ArithmeticExpr::Variable(_) => {}
-            ArithmeticExpr::ShellWord(word) => self.word(word),
-            ArithmeticExpr::Indexed { index, .. } => self.arithmetic(index),
-            ArithmeticExpr::Parenthesized { expression: inner }
-            | ArithmeticExpr::Unary { expr: inner, .. }
-            | ArithmeticExpr::Postfix { expr: inner, .. } => self.arithmetic(inner),
-            ArithmeticExpr::Binary { left, right, .. } => {
-                self.arithmetic(left);
-                self.arithmetic(right);
-            }
-            ArithmeticExpr::Conditional { condition, then_expr, else_expr } => {
-                self.arithmetic(condition);
-                self.arithmetic(then_expr);
-                self.arithmetic(else_expr);
-            }
-            ArithmeticExpr::Assignment { target, value, .. } => {
-                if let ArithmeticLvalue::Indexed { index, .. } = target {
-                    self.arithmetic(index);
-                }
-                self.arithmetic(value);
-            }
+    /// One more construct; of two that start alike the later one counts.
+    pub(super) fn insert(&mut self, span: Range<usize>, arithmetic: bool) {
+        let place = self.0.partition_point(|(known, _)| known.start < span.start);
+        match self.0.get_mut(place) {
+            Some(known) if known.0.start == span.start => *known = (span, arithmetic),
+            _ => self.0.insert(place, (span, arithmetic)),
         }
     }
 
-    /// The spans in one more word.
-    pub(super) fn word(&mut self, word: &Word) {
-        for part in &word.parts {
-            self.part(part);
-        }
-    }
-
-    /// The spans in a subscript.
-    pub(super) fn subscript(&mut self, subscript: &Subscript) {
-        if let Some(word) = subscript.word_ast() {
-            self.word(word);
-        }
-    }
-
-    fn reference(&mut self, reference: &VarRef) {
-        if let Some(subscript) = &reference.subscript {
-            self.subscript(subscript);
-        }
-    }
-
-    fn pattern(&mut self, pattern: &Pattern) {
-        for part in &pattern.parts {
-            match &part.kind {
-                PatternPart::Group { patterns, .. } => {
-                    for inner in patterns {
-                        self.pattern(inner);
-                    }
-                }
-                PatternPart::Word(word) => self.word(word),
-                PatternPart::Literal(_)
-                | PatternPart::AnyString
-                | PatternPart::AnyChar
-                | PatternPart::CharClass(_) => {}
-            }
-        }
-    }
-
-    fn part(&mut self, part: &WordPartNode) {
-        match &part.kind {
-            WordPart::Literal(_) | WordPart::SingleQuoted { .. } | WordPart::Variable(_) => return,
-            WordPart::DoubleQuoted { parts, .. } => {
-                for inner in parts {
-                    self.part(inner);
-                }
-                return;
-            }
-            WordPart::Parameter(parameter) => {
-                if let Some(bourne) = parameter.bourne() {
-                    self.parameter(bourne);
-                }
-            }
-            WordPart::ArithmeticExpansion { expression_word_ast, .. } => {
-                self.word(expression_word_ast);
-            }
-            WordPart::ParameterExpansion { reference, operand_word_ast, .. }
-            | WordPart::IndirectExpansion { reference, operand_word_ast, .. } => {
-                self.reference(reference);
-                if let Some(word) = operand_word_ast {
-                    self.word(word);
-                }
-            }
-            WordPart::Substring { reference, offset_word_ast, length_word_ast, .. }
-            | WordPart::ArraySlice { reference, offset_word_ast, length_word_ast, .. } => {
-                self.reference(reference);
-                self.word(offset_word_ast);
-                if let Some(word) = length_word_ast {
-                    self.word(word);
-                }
-            }
-            WordPart::Length(reference)
-            | WordPart::ArrayAccess(reference)
-            | WordPart::ArrayLength(reference)
-            | WordPart::ArrayIndices(reference)
-            | WordPart::Transformation { reference, .. } => self.reference(reference),
-            WordPart::CommandSubstitution { .. }
-            | WordPart::ProcessSubstitution { .. }
-            | WordPart::PrefixMatch { .. }
-            | WordPart::ZshQualifiedGlob(_) => {}
-        }
-        self.insert(part.span, matches!(part.kind, WordPart::ArithmeticExpansion { .. }));
-    }
-
-    /// The spans inside one `${...}`.
-    pub(super) fn parameter(&mut self, expansion: &BourneParameterExpansion) {
-        if let Some(word) = expansion.operand_word_ast() {
-            self.word(word);
-        }
-        if let Some(word) = expansion.offset_word_ast() {
-            self.word(word);
-        }
-        if let Some(word) = expansion.length_word_ast() {
-            self.word(word);
-        }
-        match expansion {
-            BourneParameterExpansion::Access { reference }
-            | BourneParameterExpansion::Length { reference }
-            | BourneParameterExpansion::Indices { reference }
-            | BourneParameterExpansion::Indirect { reference, .. }
-            | BourneParameterExpansion::Slice { reference, .. }
-            | BourneParameterExpansion::Transformation { reference, .. } => {
-                self.reference(reference);
-            }
-            BourneParameterExpansion::Operation { reference, operator, .. } => {
-                self.reference(reference);
-                if let Some(word) = operator.replacement_word_ast() {
-                    self.word(word);
-                }
-                if let Some(pattern) = pattern_of(operator) {
-                    self.pattern(pattern);
-                }
-            }
-            BourneParameterExpansion::PrefixMatch { .. } => {}
-        }
-    }
-}
-
-fn pattern_of(operator: &ParameterOp) -> Option<&Pattern> {
-    match operator {
-        ParameterOp::RemovePrefixShort { pattern }
-        | ParameterOp::RemovePrefixLong { pattern }
-        | ParameterOp::RemoveSuffixShort { pattern }
-        | ParameterOp::RemoveSuffixLong { pattern }
-        | ParameterOp::ReplaceFirst { pattern, .. }
-        | ParameterOp::ReplaceAll { pattern, .. } => Some(pattern),
-        ParameterOp::UseDefault
-        | ParameterOp::AssignDefault
-        | ParameterOp::UseReplacement
-        | ParameterOp::Error
-        | ParameterOp::UpperFirst
-        | ParameterOp::UpperAll
-        | ParameterOp::LowerFirst
-        | ParameterOp::LowerAll => None,
+    fn at(&self, start: usize) -> Option<&(Range<usize>, bool)> {
+        let place = self.0.partition_point(|(known, _)| known.start < start);
+        self.0.get(place).filter(|(span, _)| span.start == start)
     }
 }

@@ -58,3 +58,38 @@ fn words_are_what_bash_makes_of_them() {
         assert_eq!(words(text), expected, "{text}");
     }
 }
+
+#[test]
+fn a_text_that_shells_read_is_read() {
+    for text in [
+        "f() { a; }",
+        "function f { a; }",
+        "f() ( a )",
+        "coproc c { ls; }",
+        "coproc ls",
+        "ls &>>f",
+        "ls {fd}>f 2>&1 <&- >|g",
+        "{ ls; }; ls",
+        "{ ls; } | { cat; }",
+        "{ { ls; }; }",
+        "( { ls; } )",
+        "if a; then b; elif c; then d; else e; fi; ls",
+        "time -p ls",
+        "! time ls",
+        "x=1 y=2 ls >f",
+        "a=(b c); a+=(d); a[1]=e",
+        "while a; do b; done < c",
+        "echo } {} {a} {{.Names}} stash@{0} HEAD@{1}",
+        "( ls ) & wait",
+        "case a in b|c) ls;; (d) ls; esac",
+        "for ((i=0; i<3; i++)); do ls; done",
+        "select x in a b; do ls; done",
+        "[[ -f a && ! -d b ]] && (( x > 1 )) || ls",
+        "cat <<'E' | sh\na\nE\n",
+        "cat <<-E >f\n\ta\n\tE\n",
+        "cat <(ls) >(cat) <<<x",
+    ] {
+        let text = text.replace("\\n", "\n").replace("\\t", "\t");
+        assert_eq!(parse(&text, 0).err(), None, "{text}");
+    }
+}

@@ -5,11 +5,11 @@
 //! that the parser did not see where this reader sees one makes the whole text unparsable.
 
 use super::ansi;
+use super::frontend::Reading;
 use super::ir::{Piece, Script, Word};
 use super::spans::Spans;
 use super::vars::is_name;
 use crate::model::doubt::Doubt;
-use std::cell::Cell;
 
 /// How the characters of a text are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,7 @@ pub(super) enum Mode {
 #[derive(Clone, Copy)]
 pub(super) struct WordReader<'a> {
     pub(super) source: &'a str,
-    pub(super) depth: usize,
-    pub(super) budget: &'a Cell<usize>,
+    pub(super) reading: Reading<'a>,
 }
 
 struct Cursor<'a, 's> {
@@ -66,57 +65,18 @@ impl<'a> WordReader<'a> {
         Ok(Word { pieces: cursor.pieces })
     }
 
-    /// The commands that run inside a construct that is not computed.
-    pub(super) fn scripts(
-        self,
-        start: usize,
-        end: usize,
-        spans: &Spans,
-    ) -> Result<Vec<Script>, Doubt> {
-        let text = self.source.get(start..end).ok_or_else(|| lost("an expansion"))?;
-        let mut scripts = Vec::new();
-        let mut skip_to = start;
-        let mut escaped = false;
-        for (offset, c) in text.char_indices() {
-            let at = start + offset;
-            if at < skip_to {
-                continue;
-            }
-            if std::mem::take(&mut escaped) {
-                continue;
-            }
-            let rest = self.source.get(at..end).unwrap_or_default();
-            let arithmetic = spans.is_arithmetic(at);
-            let opens = (rest.starts_with("$(") && !arithmetic)
-                || c == '`'
-                || (rest.starts_with("<(") || rest.starts_with(">(")) && spans.end_of(at).is_some();
-            if rest.starts_with("$\\\n") || rest.starts_with("\\\n") {
-                return Err(continued());
-            }
-            if c == '\\' {
-                escaped = true;
-            } else if opens {
-                let close = spans.end_of(at).ok_or_else(|| lost("a substitution"))?;
-                scripts.push(self.nested(at, close, true)?);
-                skip_to = close;
-            }
-        }
-        Ok(scripts)
-    }
-
     /// The script in `$(...)`, `<(...)` or back-ticks that stands at `start..end`.
     fn nested(self, start: usize, end: usize, quoted: bool) -> Result<Script, Doubt> {
         let text = self.source.get(start..end).ok_or_else(|| lost("a substitution"))?;
-        let depth = self.depth.saturating_sub(super::SUBSTITUTION_COST);
         if let Some(inner) = text.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) {
-            return super::parse_within(&unescape_ticks(inner, quoted), depth, self.budget);
+            return self.reading.nested(&unescape_ticks(inner, quoted));
         }
         let inner = ["$(", "<(", ">("]
             .iter()
             .find_map(|open| text.strip_prefix(open))
             .and_then(|rest| rest.strip_suffix(')'))
             .ok_or_else(|| lost("a substitution"))?;
-        super::parse_within(inner, depth, self.budget)
+        self.reading.nested(inner)
     }
 }
 
@@ -180,6 +140,10 @@ impl<'a> Cursor<'a, '_> {
                         Some('\n') if self.is_glued(start) => return Err(continued()),
                         Some('\n') => {}
                         Some(escaped) => self.push(escaped, true),
+                        // Half of an escape is half of a word.
+                        None if self.end < self.reader.source.len() => {
+                            return Err(lost("an escape"));
+                        }
                         None => self.push('\\', true),
                     }
                 }
@@ -200,7 +164,7 @@ impl<'a> Cursor<'a, '_> {
                 '(' | ')' => {
                     // Only an extended glob leaves these in a word.
                     self.next();
-                    self.opaque(Doubt::Expansion("extended glob"), false, Vec::new());
+                    self.opaque(Doubt::Expansion("extended glob"), false);
                 }
                 _ => {
                     self.next();
@@ -249,11 +213,10 @@ impl<'a> Cursor<'a, '_> {
         if close.is_some() { Err(lost("a quote")) } else { Ok(()) }
     }
 
-    fn opaque(&mut self, doubt: Doubt, quoted: bool, scripts: Vec<Script>) {
+    fn opaque(&mut self, doubt: Doubt, quoted: bool) {
         self.pieces.push(Piece::Opaque {
             doubt,
             quoted,
-            scripts,
             evaluates: Vec::new(),
             holds: Vec::new(),
             of: None,
@@ -302,7 +265,7 @@ impl<'a> Cursor<'a, '_> {
                 self.push_quotes();
                 match ansi::decode(body) {
                     Some(text) => text.chars().for_each(|c| self.push(c, true)),
-                    None => self.opaque(Doubt::Expansion("escape"), true, Vec::new()),
+                    None => self.opaque(Doubt::Expansion("escape"), true),
                 }
                 Ok(())
             }
@@ -310,7 +273,7 @@ impl<'a> Cursor<'a, '_> {
             Some('"') if !quoted => {
                 self.at += 2;
                 self.push_quotes();
-                self.opaque(Doubt::Expansion("locale"), true, Vec::new());
+                self.opaque(Doubt::Expansion("locale"), true);
                 self.quoted(Mode::Quoted, Some('"'))
             }
             Some(c) if c == '_' || c.is_ascii_alphabetic() => {
@@ -326,12 +289,13 @@ impl<'a> Cursor<'a, '_> {
                         return Err(continued());
                     }
                 }
-                self.pieces.push(Piece::Variable { name, quoted });
+                self.pieces.push(Piece::Variable { name, braced: false, quoted });
                 Ok(())
             }
             Some(c) if c.is_ascii_digit() || "@*#?-$!".contains(c) => {
                 self.at += 2;
-                self.pieces.push(Piece::Variable { name: c.to_string(), quoted });
+                // One character, whatever follows it.
+                self.pieces.push(Piece::Variable { name: c.to_string(), braced: true, quoted });
                 Ok(())
             }
             _ => {
@@ -365,7 +329,6 @@ impl<'a> Cursor<'a, '_> {
 
     fn computed(&mut self, doubt: Doubt, quoted: bool) -> Result<(), Doubt> {
         let end = self.close()?;
-        let scripts = self.reader.scripts(self.at + 2, end, self.spans)?;
         let whole = self.reader.source.get(self.at..end).unwrap_or_default();
         let (open, close) = if whole.starts_with("$((") { (3, 2) } else { (2, 1) };
         let inner_end = end.checked_sub(close).ok_or_else(|| lost("an expansion"))?;
@@ -373,7 +336,6 @@ impl<'a> Cursor<'a, '_> {
         self.pieces.push(Piece::Opaque {
             doubt,
             quoted,
-            scripts,
             evaluates: vec![word],
             holds: Vec::new(),
             of: None,
@@ -395,7 +357,8 @@ impl<'a> Cursor<'a, '_> {
         }
         let special = |text: &str| text.len() == 1 && "@*#?-$!0123456789".contains(text);
         if is_name(inner) || special(inner) {
-            self.pieces.push(Piece::Variable { name: inner.to_owned(), quoted });
+            let name = inner.to_owned();
+            self.pieces.push(Piece::Variable { name, braced: true, quoted });
             self.at = end;
             return Ok(());
         }
@@ -411,26 +374,20 @@ impl<'a> Cursor<'a, '_> {
             let start = self.at + 2 + name_length + operator.len();
             let mode = if quoted { Mode::Quoted } else { Mode::Plain };
             let word = self.reader.read(start, inner_end, mode, self.spans)?;
+            let quoted = quoted && !may_be_many(inner);
             let piece = Piece::Default { name: name.to_owned(), word, assigns: *assigns, quoted };
             self.pieces.push(piece);
             self.at = end;
             return Ok(());
         }
-        let scripts = self.reader.scripts(self.at + 2, inner_end, self.spans)?;
-        let piece = self.derived(inner, inner_end, quoted, scripts)?;
+        let piece = self.derived(inner, inner_end, quoted)?;
         self.pieces.push(piece);
         self.at = end;
         Ok(())
     }
 
     /// A `${...}` that is not computed, with what it evaluates.
-    fn derived(
-        &self,
-        inner: &str,
-        inner_end: usize,
-        quoted: bool,
-        scripts: Vec<Script>,
-    ) -> Result<Piece, Doubt> {
+    fn derived(&self, inner: &str, inner_end: usize, quoted: bool) -> Result<Piece, Doubt> {
         let mark = usize::from(inner.starts_with(['!', '#']));
         let bare = inner.get(mark..).unwrap_or_default();
         let length = bare.bytes().take_while(|b| *b == b'_' || b.is_ascii_alphanumeric()).count();
@@ -451,7 +408,7 @@ impl<'a> Cursor<'a, '_> {
         }
         // `${!x}` takes what `x` holds for a name, with a subscript if there is one.
         if inner.starts_with('!') && !all && !matches!(operation, "*" | "@") {
-            let piece = Piece::Variable { name: name.to_owned(), quoted };
+            let piece = Piece::Variable { name: name.to_owned(), braced: true, quoted };
             evaluates.push(Word { pieces: vec![piece] });
         }
         let doubt = match inner {
@@ -464,6 +421,14 @@ impl<'a> Cursor<'a, '_> {
             || operation.starts_with(['%', '#'])
             || operation.starts_with('[') && operation.find(']') == Some(operation.len() - 1);
         let of = (mark == 0 && part && is_name(name)).then(|| name.to_owned());
-        Ok(Piece::Opaque { doubt, quoted, scripts, evaluates, holds, of })
+        let quoted = quoted && !may_be_many(inner);
+        Ok(Piece::Opaque { doubt, quoted, evaluates, holds, of })
     }
+}
+
+/// Whether `${inner}` may be several words, or none, in double quotes too: all elements or names,
+/// the positional parameters, or whatever a name that is held elsewhere stands for.
+fn may_be_many(inner: &str) -> bool {
+    let all = inner.contains("[@]") || inner.contains("$@") || inner.contains("${@");
+    !inner.starts_with('#') && (inner.starts_with(['@', '!']) || all)
 }

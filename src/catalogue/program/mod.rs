@@ -36,6 +36,8 @@ pub enum Kind {
     Directory,
     /// A directory that is filled with names that only what is unpacked or fetched tells.
     Fill,
+    /// The beginning of the names of files that are made, as split has it.
+    Prefix,
     /// A URL.
     Url,
     /// A URL that may lack its scheme, as curl takes it.
@@ -72,6 +74,18 @@ pub enum Kind {
     Setting,
     /// A git revision, or `revision:path`.
     Revision,
+    /// Text that names a file to read if `@`, `=@` or `file://` says so.
+    AtFile,
+    /// Text that is a URL if it has a `://`.
+    PerhapsUrl,
+    /// `[name=]path`; read.
+    NamedRead,
+    /// `host-path:inside[:ro]`, or `type=bind,source=host-path,...`: a part of the host given away.
+    Volume,
+    /// A path, or `name:path` in a container; read.
+    InsideRead,
+    /// A path, or `name:path` in a container; written, with names that the other side tells.
+    InsideWrite,
 }
 
 /// Where options may stand.
@@ -138,6 +152,10 @@ pub struct OptionSpec {
     pub value: Option<Kind>,
     /// Whether the value may only be attached.
     pub attached: bool,
+    /// What the words after the value are, if it takes several (`bwrap --bind a b`).
+    pub then: Vec<Kind>,
+    /// Whether every word up to the next option is a value (`zip -x a b`).
+    pub many: bool,
     /// How much it may change.
     pub class: OptionClass,
 }
@@ -170,6 +188,10 @@ pub struct Variant {
     pub given: Vec<String>,
     /// None of these is.
     pub absent: Vec<String>,
+    /// Fewer operands than this are; nothing for any number.
+    pub fewer: Option<usize>,
+    /// Options whose file is then not only read but changed.
+    pub changes: Vec<String>,
     /// The operands then, in place of the row's.
     pub operands: Option<Vec<Slot>>,
     /// What it then comes to besides.
@@ -189,6 +211,8 @@ pub struct Program {
     pub options: Vec<OptionSpec>,
     /// What an option is that is not among them.
     pub others: Option<OptionClass>,
+    /// Whether such an option may have a value attached, which names nothing.
+    pub others_valued: bool,
     /// Where options may stand.
     pub style: Style,
     /// Whether `-20` is an option.
@@ -217,6 +241,25 @@ pub struct Program {
     pub interpreter: Option<Interpreter>,
     /// Tables by subcommand, each under every name it has.
     pub subcommands: BTreeMap<String, Subcommand>,
+}
+
+impl Program {
+    /// The subcommand of that name; `*` is any that has no table of its own.
+    /// Whether the row says that a setting of this name changes nothing a rule could care for.
+    #[must_use]
+    pub fn is_harmless_setting(&self, name: &str) -> bool {
+        let fits = |setting: &String| match setting.strip_suffix('*') {
+            Some(start) => name.get(..start.len()).is_some_and(|s| s.eq_ignore_ascii_case(start)),
+            None => setting.eq_ignore_ascii_case(name),
+        };
+        self.settings.iter().any(fits)
+    }
+
+    /// The subcommand of that name; `*` is any that has no table of its own.
+    #[must_use]
+    pub fn subcommand(&self, name: &str) -> Option<&Subcommand> {
+        self.subcommands.get(name).or_else(|| self.subcommands.get("*"))
+    }
 }
 
 /// A subcommand under one of its names.

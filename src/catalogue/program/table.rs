@@ -30,6 +30,7 @@ pub(super) struct Written {
     plain: Vec<String>,
     hazardous: Vec<String>,
     others: Option<String>,
+    pass_on: bool,
     style: Style,
     numeric: bool,
     tree: bool,
@@ -79,6 +80,8 @@ pub(super) struct Example {
 struct When {
     given: Vec<String>,
     absent: Vec<String>,
+    fewer: Option<usize>,
+    changes: Vec<String>,
     operands: Option<Vec<String>>,
     connects: Vec<String>,
     reads: Vec<String>,
@@ -120,19 +123,23 @@ fn compile(written: Written) -> Result<Program, String> {
             options.push(option(text, class)?);
         }
     }
-    let others = match written.others.as_deref() {
+    let stated = written.others.as_deref();
+    let others = match stated.map(|class| class.strip_suffix("=text").unwrap_or(class)) {
         None => None,
         Some("harmless") => Some(OptionClass::Harmless),
         Some("plain") => Some(OptionClass::Plain),
         Some("hazardous") => Some(OptionClass::Hazardous),
         Some(other) => return Err(format!("no option is `{other}`")),
     };
+    let handed: &[OptionSpec] = if written.pass_on { &options } else { &[] };
+    let subcommands = subcommands(written.subcommands, handed)?;
     Ok(Program {
         operands: slots(&written.operands)?,
         first_given_by: written.first_given_by,
         last_given_by: written.last_given_by,
         options,
         others,
+        others_valued: stated.is_some_and(|class| class.ends_with("=text")),
         style: written.style,
         numeric: written.numeric,
         tree: written.tree,
@@ -155,15 +162,36 @@ fn compile(written: Written) -> Result<Program, String> {
         variants: written.when.into_iter().map(variant).collect::<Result<_, _>>()?,
         wrapper: written.wrapper,
         interpreter: written.interpreter,
-        subcommands: subcommands(written.subcommands)?,
+        subcommands,
     })
 }
 
+/// The options of a row that may also stand behind its subcommand, which may know better.
+fn hand_on(table: &mut Program, options: &[OptionSpec]) {
+    let known = |spelling: &String, table: &Program| {
+        table.options.iter().any(|option| option.spellings.contains(spelling))
+    };
+    for option in options {
+        let mut option = option.clone();
+        option.spellings.retain(|spelling| !known(spelling, table));
+        if !option.spellings.is_empty() {
+            table.options.push(option);
+        }
+    }
+    for subcommand in table.subcommands.values_mut() {
+        hand_on(&mut subcommand.table, options);
+    }
+}
+
 /// `"install=i=add,remove=rm"`: two subcommands with one table, each with its other names.
-fn subcommands(written: BTreeMap<String, Written>) -> Result<BTreeMap<String, Subcommand>, String> {
+fn subcommands(
+    written: BTreeMap<String, Written>,
+    handed: &[OptionSpec],
+) -> Result<BTreeMap<String, Subcommand>, String> {
     let mut subcommands = BTreeMap::new();
     for (names, table) in written {
-        let table = compile(table)?;
+        let mut table = compile(table)?;
+        hand_on(&mut table, handed);
         for names in names.split(',') {
             let name = names.split('=').next().unwrap_or_default();
             for other in names.split('=') {
@@ -181,6 +209,8 @@ fn variant(when: When) -> Result<Variant, String> {
     Ok(Variant {
         given: when.given,
         absent: when.absent,
+        fewer: when.fewer,
+        changes: when.changes,
         operands: when.operands.map(|texts| slots(&texts)).transpose()?,
         effects: Effects {
             connects: when.connects,
@@ -220,13 +250,21 @@ fn slot(text: &str) -> Result<Slot, String> {
 }
 
 fn option(text: &str, class: OptionClass) -> Result<OptionSpec, String> {
+    let (text, many) = match text.strip_suffix('*') {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
+    let mut then = Vec::new();
     let (names, value, attached) = if let Some((names, rest)) = text.split_once("[=") {
         (names, Some(kind(rest.trim_end_matches(']'))?), true)
     } else if let Some((names, rest)) = text.rsplit_once('=') {
-        (names, Some(kind(rest)?), false)
+        let mut kinds = rest.split(',').map(kind);
+        let first = kinds.next().transpose()?;
+        then = kinds.collect::<Result<_, _>>()?;
+        (names, first, false)
     } else {
         (text, None, false)
     };
     let spellings = names.split(',').map(str::to_owned).collect();
-    Ok(OptionSpec { spellings, value, attached, class })
+    Ok(OptionSpec { spellings, value, attached, then, many, class })
 }

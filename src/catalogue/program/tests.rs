@@ -57,26 +57,7 @@ fn every_option_stands_in_one_class_and_is_one() {
 }
 
 /// Families of which not every row has its manual and examples yet.
-const PENDING: &[&str] = &[
-    "archives",
-    "build",
-    "cloud",
-    "containers",
-    "crypto",
-    "databases",
-    "editors",
-    "files",
-    "forge",
-    "git",
-    "infrastructure",
-    "kubernetes",
-    "network",
-    "remote",
-    "shells",
-    "system",
-    "text",
-    "wrappers",
-];
+const PENDING: &[&str] = &[];
 
 /// A row names its manual, says something of options, and has an example for itself and for each
 /// row of subcommands in it.

@@ -50,10 +50,10 @@ impl Walker<'_> {
         effects.connects.iter().for_each(|url| self.address(url, state));
         for (texts, verb) in [(&effects.reads, Verb::Read), (&effects.writes, Verb::Write)] {
             for text in texts {
-                self.paths(&self.at_home(text), state, &[verb], None);
+                self.paths(&self.place_of(text), state, &[verb], None);
             }
         }
-        effects.fills.iter().for_each(|text| self.filled(&self.at_home(text), state));
+        effects.fills.iter().for_each(|text| self.filled(&self.place_of(text), state));
         for verb in &effects.unknown {
             self.unknown(*verb, Doubt::Settings);
         }
@@ -78,10 +78,11 @@ impl Walker<'_> {
         self.level -= 1;
     }
 
-    fn at_home(&self, text: &str) -> String {
-        match (text.strip_prefix("~/"), self.home.as_deref()) {
-            (Some(rest), Some(home)) => format!("{home}/{rest}"),
-            _ => text.to_owned(),
+    /// A path as a row writes it.
+    fn place_of(&self, text: &str) -> String {
+        match text.strip_prefix("$TMPDIR/") {
+            Some(rest) => format!("{}/{rest}", self.place.tmp.as_str()),
+            None => self.at_home(text),
         }
     }
 
@@ -90,6 +91,20 @@ impl Walker<'_> {
         for mut target in self.targets(text, state, &[Verb::Write]) {
             target.extent = Extent::BelowUnknown(Doubt::TreeUnknown);
             self.certain(Target::Write(target));
+        }
+    }
+
+    /// Names that begin so and end in letters or digits, as `split` makes them. Where the beginning
+    /// tells nothing of the name, any name in the directory may be one.
+    pub(super) fn begun(&mut self, text: &str, state: &State) {
+        let (directory, start) = match text.rsplit_once('/') {
+            Some((directory, start)) => (format!("{directory}/"), start),
+            None => ("./".to_owned(), text),
+        };
+        if start.is_empty() || start.starts_with('.') {
+            self.filled(&directory, state);
+        } else {
+            self.paths(&format!("{text}aa"), state, &[Verb::Write], None);
         }
     }
 

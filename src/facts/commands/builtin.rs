@@ -27,7 +27,11 @@ const HAZARD_PREFIXES: [&str; 10] = [
     "CARGO_BUILD_",
     "CARGO_TARGET_",
 ];
-const HAZARD_NAMES: [&str; 46] = [
+const HAZARD_NAMES: [&str; 50] = [
+    "GNUMAKEFLAGS",
+    "RSYNC_CONNECT_PROG",
+    "RSYNC_RSH",
+    "TAR_OPTIONS",
     "XDG_CONFIG_HOME",
     "RIPGREP_CONFIG_PATH",
     "PYTEST_ADDOPTS",
@@ -80,6 +84,18 @@ const HAZARD_NAMES: [&str; 46] = [
 const SILENT: [&str; 20] = [
     ":", "true", "false", "pwd", "dirs", "test", "[", "wait", "exit", "return", "break",
     "continue", "type", "umask", "ulimit", "jobs", "kill", "fg", "bg", "disown",
+];
+
+/// Options of `shopt` that change what a file name pattern names.
+const GLOB_OPTIONS: [&str; 8] = [
+    "nocaseglob",
+    "dotglob",
+    "extglob",
+    "globstar",
+    "nullglob",
+    "failglob",
+    "globasciiranges",
+    "nocasematch",
 ];
 
 /// Builtins that evaluate an operand: an expression, or the subscript of a name.
@@ -154,13 +170,16 @@ impl Walker<'_> {
             }
             "read" | "mapfile" | "readarray" | "getopts" | "shift" => {
                 self.forget(arguments, state);
+                for text in arguments.iter().flat_map(|word| word.values().unwrap_or_default()) {
+                    state.holds(text, &input.feeders);
+                }
+                state.holds("REPLY", &input.feeders);
+                state.holds("MAPFILE", &input.feeders);
             }
             "set" => {
-                let on = |text: &str| {
-                    text.starts_with('-') && !text.starts_with("--") && text.contains('e')
-                };
                 let first = arguments.first().and_then(Value::as_known);
-                state.stops |= !state.branch && first.is_some_and(on);
+                state.stops |= !state.branch && sets(arguments, 'e', "errexit");
+                state.globs |= sets(arguments, 'f', "noglob");
                 // Behind `-n` nothing runs, behind `-e` and `-u` not all may.
                 self.ended |= arguments.iter().any(|word| {
                     word.as_known().is_none_or(|text| {
@@ -431,6 +450,19 @@ impl Walker<'_> {
                 self.lose_shell(state);
                 self.ended = true;
             }
+            "shopt" => {
+                let on =
+                    |word: &Value| word.as_known().is_none_or(|text| GLOB_OPTIONS.contains(&text));
+                state.globs |= arguments.iter().any(on);
+            }
+            // From here on the input of every command is what a process prints, or a text.
+            "exec" if !input.feeders.is_empty() || matches!(input.text, Fed::Text(_)) => {
+                self.everything(&Doubt::InlineCode(name.to_owned()));
+                if !arguments.is_empty() {
+                    self.argv(after_options_of_exec(arguments), state, input, &[]);
+                }
+                self.ended |= !arguments.is_empty();
+            }
             "alias" | "hash" | "enable" => {
                 for word in arguments {
                     match word.as_known() {
@@ -455,6 +487,22 @@ impl Walker<'_> {
         let names: Vec<String> = state.vars.names().map(str::to_owned).collect();
         state.vars.forget(names, &Doubt::Other("a sourced text may set it".to_owned()));
     }
+}
+
+/// Whether `set` turns an option on, by its letter or by its name.
+fn sets(arguments: &[Value], letter: char, name: &str) -> bool {
+    let texts: Vec<&str> = arguments.iter().map_while(Value::as_known).collect();
+    let by_letter =
+        |text: &&str| text.starts_with('-') && !text.starts_with("--") && text.contains(letter);
+    let options = texts.iter().take_while(|text| !matches!(**text, "-" | "--"));
+    let named =
+        |pair: &[&str]| matches!(pair, [option, told] if by_letter_o(option) && *told == name);
+    options.clone().take(1).any(by_letter) || texts.windows(2).any(named)
+}
+
+/// `-o`, alone or at the end of a cluster.
+fn by_letter_o(option: &str) -> bool {
+    option.starts_with('-') && option.ends_with('o')
 }
 
 /// The variable that `wait -p` sets.
@@ -490,7 +538,10 @@ fn after_options_of_exec(arguments: &[Value]) -> &[Value] {
 
 /// True for builtins that policy sees as a command.
 pub(super) fn has_exec(name: &str) -> bool {
-    matches!(name, "eval" | "." | "source" | "trap" | "exec" | "alias" | "enable" | "hash")
+    matches!(
+        name,
+        "eval" | "." | "source" | "trap" | "exec" | "alias" | "enable" | "hash" | "shopt"
+    )
 }
 
 /// The words as one text, if all are known.

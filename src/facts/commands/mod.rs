@@ -5,12 +5,17 @@
 //! access of its own. What is not understood becomes an unknown access, never nothing.
 //! The caller is `facts::gather`, for tools whose argument is a shell text or an argv.
 
+mod archive;
 mod arithmetic;
 mod arrival;
 mod besides;
 mod builtin;
 mod code;
+mod configured;
 mod download;
+mod elsewhere;
+mod ex;
+mod fd;
 mod find;
 mod git;
 mod hosts;
@@ -19,16 +24,20 @@ mod links;
 mod names;
 mod nodes;
 mod operands;
+mod parallel;
 mod program;
+mod scripts;
 mod search;
-mod sed;
 mod simple;
+mod sockets;
 mod state;
+mod statements;
 mod suspect;
 #[cfg(test)]
 mod tests;
 pub(super) mod tree;
 mod walk;
+mod wrapper;
 
 use crate::facts::Place;
 use crate::limits::{ACCESSES_MAX, SHELL_COMMANDS_MAX, TREE_ENTRIES_MAX, WRAPPER_DEPTH_MAX};
@@ -41,51 +50,20 @@ use links::Linked;
 use state::{Input, State};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Texts up to this many bytes are walked on the caller's own stack.
-const SHORT_BYTES: usize = 256;
-/// The stack for longer ones: `SHELL_DEPTH_MAX` levels of parser, reader and walker, in a debug
+/// The stack for texts that nest: `SHELL_DEPTH_MAX` levels of parser, reader and walker, in a debug
 /// build, with room to spare. An overflow could not be caught and would end the sidecar.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
+/// What the texts around a command may nest on the caller's own stack, all together: a thread's
+/// usual stack holds several times as much.
+const SHALLOW_NESTING: usize = 24;
 
 /// Adds everything that the shell text `text` would do, run from `cwd`, to a call's accesses.
 pub fn read(text: &str, cwd: Option<&AbsPath>, place: &Place<'_>, accesses: &mut Vec<Access>) {
-    on_deep_stack(text.len(), place, accesses, |walker| {
+    walked(place, accesses, |walker| {
         let mut state = State::at(cwd);
         walker.text(text, &mut state, &Input::default(), false);
         walker.hidden(|walker| walker.uncalled(&state));
     });
-}
-
-fn on_deep_stack(
-    bytes: usize,
-    place: &Place<'_>,
-    accesses: &mut Vec<Access>,
-    walk: impl FnOnce(&mut Walker<'_>) + Send,
-) {
-    let run = |accesses: &mut Vec<Access>| {
-        let links = Linked::over(place.world);
-        let place = Place { world: &links, ..*place };
-        let mut walker = Walker::new(&place, &links, accesses);
-        walk(&mut walker);
-        walker.close();
-    };
-    if bytes <= SHORT_BYTES {
-        return run(accesses);
-    }
-    let mut found = accesses.clone();
-    let done = std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
-        match builder.spawn_scoped(scope, || run(&mut found)) {
-            Ok(thread) => thread.join().is_ok(),
-            Err(_) => false,
-        }
-    });
-    if done {
-        *accesses = found;
-    } else {
-        let links = Linked::over(place.world);
-        Walker::new(place, &links, accesses).everything(&Doubt::Limit("stack"));
-    }
 }
 
 /// Adds everything that running `argv` without a shell would do: its words are taken as they are.
@@ -96,7 +74,7 @@ pub fn read_argv(
     accesses: &mut Vec<Access>,
 ) {
     let words: Vec<Word> = argv.iter().map(Word::known).collect();
-    on_deep_stack(argv.iter().map(String::len).sum(), place, accesses, |walker| {
+    walked(place, accesses, |walker| {
         let mut state = State::at(cwd);
         state.bare = true;
         if words.is_empty() {
@@ -104,6 +82,27 @@ pub fn read_argv(
         } else {
             walker.argv(&words, &mut state, &Input::default(), &[]);
         }
+    });
+}
+
+fn walked(place: &Place<'_>, accesses: &mut Vec<Access>, walk: impl FnOnce(&mut Walker<'_>)) {
+    let links = Linked::over(place.world);
+    let place = Place { world: &links, ..*place };
+    let mut walker = Walker::new(&place, &links, accesses);
+    walk(&mut walker);
+    walker.close();
+}
+
+/// Adds everything that `code` is seen to do as a program of the interpreter `program`.
+pub fn read_code(
+    program: &str,
+    code: &str,
+    cwd: Option<&AbsPath>,
+    place: &Place<'_>,
+    accesses: &mut Vec<Access>,
+) {
+    walked(place, accesses, |walker| {
+        walker.code(program, code, &State::at(cwd));
     });
 }
 
@@ -120,10 +119,16 @@ struct Walker<'a> {
     within: Option<usize>,
     /// Wrappers and nested texts around the command at hand.
     level: usize,
+    /// What the texts around it nest, as [`shell::nesting`] counts.
+    nesting: usize,
+    /// Whether this is the deep stack.
+    deep: bool,
     /// Directory entries that may still be looked at.
     entries: usize,
     /// Files written in this text, with the commands whose output they hold.
     written: BTreeMap<AbsPath, Vec<usize>>,
+    /// What they hold, where this text settles it.
+    texts: BTreeMap<AbsPath, String>,
     /// Names made in this text: they count as being there.
     made: BTreeSet<AbsPath>,
     /// Every body that a name was given: which of them runs is not followed.
@@ -158,8 +163,11 @@ impl<'a> Walker<'a> {
             commands: 0,
             within: None,
             level: 0,
+            nesting: 0,
+            deep: false,
             entries: TREE_ENTRIES_MAX,
             written: BTreeMap::new(),
+            texts: BTreeMap::new(),
             made: BTreeSet::new(),
             functions: BTreeMap::new(),
             calling: Vec::new(),
@@ -182,6 +190,13 @@ impl<'a> Walker<'a> {
         self.status = self.settled(before);
     }
 
+    /// Walks a command after whose failure nothing runs: `set -e`.
+    fn chained(&mut self, walk: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.status, Status::Chained);
+        walk(self);
+        self.status = self.settled(before);
+    }
+
     /// Walks what runs in a shell of its own: it alone ends there.
     fn apart(&mut self, walk: impl FnOnce(&mut Self)) {
         let (ended, returned) = (self.ended, self.returned);
@@ -199,7 +214,18 @@ impl<'a> Walker<'a> {
         if nested && self.level >= WRAPPER_DEPTH_MAX {
             return self.everything(&Doubt::Limit("wrapper depth"));
         }
+        let around = (self.level, self.nesting);
         self.level += usize::from(nested);
+        self.nesting += shell::nesting(text);
+        if self.deep || self.nesting <= SHALLOW_NESTING {
+            self.parsed(text, state, input);
+        } else {
+            self.on_deep_stack(|walker| walker.parsed(text, state, input));
+        }
+        (self.level, self.nesting) = around;
+    }
+
+    fn parsed(&mut self, text: &str, state: &mut State, input: &Input) {
         match shell::parse(text, self.level) {
             Ok(script) => {
                 nodes::define(&script, &mut self.defined);
@@ -207,7 +233,36 @@ impl<'a> Walker<'a> {
             }
             Err(doubt) => self.everything(&doubt),
         }
-        self.level -= usize::from(nested);
+    }
+
+    /// Whether a shell could read the text.
+    fn is_readable(&mut self, text: &str) -> bool {
+        let mut is_readable = false;
+        let mut read = |walker: &mut Self| {
+            is_readable = shell::parse(text, walker.level).is_ok();
+        };
+        if self.deep || self.nesting + shell::nesting(text) <= SHALLOW_NESTING {
+            read(self);
+        } else {
+            self.on_deep_stack(read);
+        }
+        is_readable
+    }
+
+    /// Walks on a stack of its own. If that fails in any way, what was not walked is not known.
+    fn on_deep_stack(&mut self, walk: impl FnOnce(&mut Self) + Send) {
+        self.deep = true;
+        let done = std::thread::scope(|scope| {
+            let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
+            match builder.spawn_scoped(scope, || walk(self)) {
+                Ok(thread) => thread.join().is_ok(),
+                Err(_) => false,
+            }
+        });
+        self.deep = false;
+        if !done {
+            self.everything(&Doubt::Limit("stack"));
+        }
     }
 
     /// An access of every verb that a command can come to, of which nothing is known.

@@ -4,7 +4,7 @@ use super::Walker;
 use super::state::{Fed, Input, State};
 use crate::catalogue::program::Kind;
 use crate::facts::paths;
-use crate::model::access::{Target, Verb};
+use crate::model::access::{Access, Target, Verb};
 use crate::model::doubt::Doubt;
 use crate::model::host::Authority;
 use crate::model::path::AbsPath;
@@ -32,7 +32,8 @@ impl Walker<'_> {
         for word in &simple.words {
             self.substitutions(word, state, input);
         }
-        let inner_feeders = self.commands_since(before_words);
+        let mut inner_feeders = self.commands_since(before_words);
+        inner_feeders.extend(held_in(&simple.words, state));
         let mut words: Vec<Value> = Vec::new();
         for word in &simple.words {
             // What names a program, or is a text to be run, is not settled by the names of now.
@@ -50,6 +51,7 @@ impl Walker<'_> {
             return;
         }
         input.feeders.extend(&inner_feeders);
+        let printed = (!outputs.is_empty()).then(|| self.printed(simple, state)).flatten();
         let start = self.accesses.len();
         if simple.assignments.is_empty() {
             self.expanded(words, state, &input, &inner_feeders);
@@ -90,6 +92,9 @@ impl Walker<'_> {
             }
         }
         self.holds(&outputs, start);
+        if let Some(text) = printed {
+            self.holds_text(&outputs, &text);
+        }
         self.feeds_processes(simple, before_words, start);
     }
 
@@ -116,7 +121,17 @@ impl Walker<'_> {
     }
 
     fn expanded(&mut self, words: Vec<Value>, state: &mut State, input: &Input, inner: &[usize]) {
-        let words = self.globbed(words, state);
+        let program = words.first().filter(|word| {
+            matches!(word, Value::Unknown(unknown) if matches!(unknown.reason, Doubt::Glob(_)))
+        });
+        let program = program.cloned();
+        let mut words = self.globbed(words, state);
+        // No program has such a name: one that fits may be there when it runs.
+        if let (Some(pattern), Some(first)) = (program, words.first_mut())
+            && first.as_known().is_some_and(|text| text.contains(['*', '?', '[']))
+        {
+            *first = pattern;
+        }
         let combinations = combine(&words);
         if let [only] = combinations.as_slice() {
             return self.argv(only, state, input, inner);
@@ -178,6 +193,12 @@ impl Walker<'_> {
 
     pub(super) fn assign(&mut self, assignment: &Assignment, state: &mut State) {
         let name = assignment.name.as_str();
+        let start = self.accesses.len();
+        let words = match &assignment.value {
+            Assigned::Scalar(word) => std::slice::from_ref(word),
+            Assigned::Array(words) => words,
+        };
+        let mut feeders = held_in(words, state);
         let value = match &assignment.value {
             Assigned::Scalar(word) => {
                 self.substitutions(word, state, &Input::default());
@@ -211,6 +232,11 @@ impl Walker<'_> {
                 }
             }
         };
+        feeders.extend(self.commands_since(start));
+        if !assignment.append && !assignment.indexed {
+            state.held.remove(name);
+        }
+        state.holds(name, &feeders);
         let value = if assignment.append
             && super::arithmetic::is_number(&value)
             && state.vars.get(name).is_some_and(super::arithmetic::is_number)
@@ -298,7 +324,7 @@ impl Walker<'_> {
             // Where it writes is judged as a write.
             "CARGO_TARGET_DIR" => true,
             "GIT_TRACE" => matches!(text, "0" | "1" | "2"),
-            "GIT_TERMINAL_PROMPT" => matches!(text, "0" | "1"),
+            "GIT_TERMINAL_PROMPT" | "GIT_OPTIONAL_LOCKS" => matches!(text, "0" | "1"),
             "PYTHONPATH" => text.split(':').all(|part| {
                 let path = paths::target(part, state.directory(), self.place);
                 path.is_ok_and(|path| path.written.is_within(self.place.workspace))
@@ -324,7 +350,8 @@ impl Walker<'_> {
             | RedirectKind::Text(word)) = &redirect.kind;
             let start = self.accesses.len();
             self.substitutions(word, state, &Input::default());
-            let feeders = self.commands_since(start);
+            let mut feeders = self.commands_since(start);
+            feeders.extend(held_in(std::slice::from_ref(word), state));
             let value = match &redirect.kind {
                 RedirectKind::Text(_) => expand::single(word, self.known(state)),
                 _ => self.redirect_target(word, state),
@@ -332,16 +359,11 @@ impl Walker<'_> {
             let stdin = redirect.fd.is_none_or(|fd| fd == 0);
             match &redirect.kind {
                 RedirectKind::Input(_) => {
+                    let from = self.accesses.len();
                     self.redirected(&value, &[Verb::Read], state, &mut Vec::new());
+                    let feeders = [feeders, self.writers_since(from)].concat();
                     if stdin {
-                        let process = |piece: &Piece| matches!(piece, Piece::Process { .. });
-                        let text = match self.fed_by_process(word, state) {
-                            Some(text) => text,
-                            None if word.pieces.iter().any(process) => {
-                                Fed::Unknown(Doubt::CommandOutput)
-                            }
-                            None => Fed::Files,
-                        };
+                        let text = self.fed_by_file(word, &value, state);
                         input = Input { feeders, text };
                     }
                 }
@@ -350,6 +372,10 @@ impl Walker<'_> {
                 }
                 RedirectKind::Both(_) => {
                     self.redirected(&value, &[Verb::Read, Verb::Write], state, &mut outputs);
+                    if stdin {
+                        let text = self.fed_by_file(word, &value, state);
+                        input = Input { feeders, text };
+                    }
                 }
                 RedirectKind::Duplicate(_) => {
                     let descriptor = value.as_known().is_some_and(|text| {
@@ -358,6 +384,11 @@ impl Walker<'_> {
                     });
                     if !descriptor {
                         self.redirected(&value, &[Verb::Write], state, &mut outputs);
+                    } else if redirect.fd == Some(0) && !matches!(value.as_known(), Some("0" | "-"))
+                    {
+                        // What was opened at another descriptor is not followed.
+                        let doubt = Doubt::Other("it comes from another descriptor".to_owned());
+                        input = Input { feeders, text: Fed::Unknown(doubt) };
                     }
                 }
                 RedirectKind::Text(_) if stdin => {
@@ -372,6 +403,21 @@ impl Walker<'_> {
             }
         }
         (input, outputs)
+    }
+
+    /// What a command reads of the file that its input is.
+    fn fed_by_file(&mut self, word: &Word, value: &Value, state: &State) -> Fed {
+        let process = |piece: &Piece| matches!(piece, Piece::Process { .. });
+        let connects = |text: &String| socket(text).is_some();
+        match self.fed_by_process(word, state) {
+            Some(text) => text,
+            None if word.pieces.iter().any(process) => Fed::Unknown(Doubt::CommandOutput),
+            None if value.values().is_some_and(|texts| texts.iter().any(connects)) => {
+                Fed::Unknown(Doubt::Other("it comes from a connection".to_owned()))
+            }
+            None if value.as_known() == Some("/dev/null") => Fed::Text(String::new()),
+            None => Fed::Files,
+        }
     }
 
     /// The file that a redirection names; a pattern is expanded there too.
@@ -405,9 +451,7 @@ impl Walker<'_> {
             }
         };
         for text in texts {
-            if let Some(rest) =
-                text.strip_prefix("/dev/tcp/").or_else(|| text.strip_prefix("/dev/udp/"))
-            {
+            if let Some(rest) = socket(text) {
                 self.raw_socket(rest);
                 continue;
             }
@@ -451,6 +495,15 @@ impl Walker<'_> {
         }
     }
 
+    /// The commands whose output the files hold that were read since `start`.
+    pub(super) fn writers_since(&self, start: usize) -> Vec<usize> {
+        let read = |access: &Access| match &access.target {
+            Target::Read(path) => self.written.get(&path.written).cloned(),
+            _ => None,
+        };
+        self.accesses.iter().skip(start).filter_map(read).flatten().collect()
+    }
+
     /// Remembers that these files hold the output of the commands since `start`.
     pub(super) fn holds(&mut self, outputs: &[AbsPath], start: usize) {
         if outputs.is_empty() {
@@ -461,6 +514,33 @@ impl Walker<'_> {
             self.written.entry(path.clone()).or_default().extend(&feeders);
         }
     }
+}
+
+/// The commands whose output the variables in these words hold.
+pub(super) fn held_in(words: &[Word], state: &State) -> Vec<usize> {
+    if state.held.is_empty() {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    let mut open: Vec<&Word> = words.iter().collect();
+    while let Some(word) = open.pop() {
+        for piece in &word.pieces {
+            let name = match piece {
+                Piece::Variable { name, .. } => Some(name),
+                Piece::Default { name, word, .. } => {
+                    open.push(word);
+                    Some(name)
+                }
+                Piece::Opaque { evaluates, holds, of, .. } => {
+                    open.extend(evaluates.iter().chain(holds));
+                    of.as_ref()
+                }
+                Piece::Text { .. } | Piece::Substitution { .. } | Piece::Process { .. } => None,
+            };
+            all.extend(name.and_then(|name| state.held.get(name)).into_iter().flatten());
+        }
+    }
+    all
 }
 
 /// `-D warnings`, `-Awarnings`: how strict rustc is, and nothing else.
@@ -493,6 +573,11 @@ fn is_harmless_to_node(word: &str) -> bool {
                 | "--trace-deprecation"
                 | "--no-deprecation"
         )
+}
+
+/// What follows `/dev/tcp/`, which bash connects to.
+fn socket(text: &str) -> Option<&str> {
+    text.strip_prefix("/dev/tcp/").or_else(|| text.strip_prefix("/dev/udp/"))
 }
 
 /// Every combination of the words' values, or the words as they are if there are too many.

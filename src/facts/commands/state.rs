@@ -3,7 +3,7 @@
 use crate::model::doubt::Doubt;
 use crate::model::path::AbsPath;
 use crate::shell::vars::Vars;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More possible directories than this count as not known.
 const DIRECTORIES_MAX: usize = 8;
@@ -15,6 +15,8 @@ pub(super) struct State {
     pub(super) directories: Option<Vec<AbsPath>>,
     /// The variables.
     pub(super) vars: Vars,
+    /// Variables that hold what these commands printed.
+    pub(super) held: BTreeMap<String, Vec<usize>>,
     /// Assignments that change what the commands after them do.
     pub(super) hazards: Vec<Doubt>,
     /// Names defined as an alias, or on some path as a function.
@@ -91,6 +93,9 @@ impl State {
         }
         self.also_in(other.directories);
         self.vars.join(&other.vars);
+        for (name, feeders) in other.held {
+            self.holds(&name, &feeders);
+        }
         for hazard in other.hazards {
             self.hazard(hazard);
         }
@@ -99,6 +104,17 @@ impl State {
         self.readonly.extend(other.readonly);
         self.globs |= other.globs;
         self.stops &= other.stops;
+    }
+
+    /// `name` holds what these commands printed, or may.
+    pub(super) fn holds(&mut self, name: &str, feeders: &[usize]) {
+        if feeders.is_empty() {
+            return;
+        }
+        let held = self.held.entry(name.to_owned()).or_default();
+        held.extend(feeders);
+        held.sort_unstable();
+        held.dedup();
     }
 
     pub(super) fn hazard(&mut self, doubt: Doubt) {

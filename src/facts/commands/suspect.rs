@@ -85,7 +85,7 @@ impl Walker<'_> {
         }
     }
 
-    fn suspect(&mut self, text: &str, state: &State, doubt: &Doubt, verbs: &[Verb]) {
+    pub(super) fn suspect(&mut self, text: &str, state: &State, doubt: &Doubt, verbs: &[Verb]) {
         if text.is_empty() || text.contains("://") || is_no_access(text) {
             return;
         }

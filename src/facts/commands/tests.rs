@@ -1,4 +1,4 @@
-//! The table `tests/cases/commands/read.toml`: a text, and everything it would do.
+//! The tables `tests/cases/commands/*.toml`: a text, and everything it would do.
 
 use super::{read, read_argv};
 use crate::facts::Place;
@@ -7,6 +7,7 @@ use crate::model::access::{Access, Certainty, Status, Target, Verb};
 use crate::model::path::{AbsPath, Extent, Real};
 use crate::world::Frozen;
 use serde::Deserialize;
+use std::path::Path;
 
 #[derive(Deserialize)]
 struct Table {
@@ -76,18 +77,25 @@ fn render(access: &Access) -> String {
 
 #[test]
 fn every_text_does_what_the_table_says() {
-    let table = table();
-    let files: Vec<AbsPath> = table.files.iter().map(|file| path(file)).collect();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/commands");
+    let tables = ["read", "code"].map(|name| Path::new(folder).join(name).with_extension("toml"));
     let mut wrong = String::new();
-    for case in &table.case {
-        let got: Vec<String> = accesses(&case.text, &files).iter().map(render).collect();
-        if got != case.does {
-            wrong += &format!(
-                "[[case]]\ntext = {:?}\ndoes = {:?}\n# not {:?}\n\n",
-                case.text, got, case.does
-            );
+    let mut count = 0;
+    for file in tables {
+        let table: Table = toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let files: Vec<AbsPath> = table.files.iter().map(|file| path(file)).collect();
+        for case in &table.case {
+            let got: Vec<String> = accesses(&case.text, &files).iter().map(render).collect();
+            count += 1;
+            if got != case.does {
+                wrong += &format!(
+                    "[[case]]\ntext = {:?}\ndoes = {:?}\n# not {:?}\n\n",
+                    case.text, got, case.does
+                );
+            }
         }
     }
+    assert!(count > 500, "only {count} cases were found");
     assert!(wrong.is_empty(), "{wrong}");
 }
 
@@ -149,7 +157,8 @@ fn what_may_not_have_run_has_no_exit_status() {
                 }
                 _ => None,
             });
-        assert_eq!(statuses.next_back().unwrap() == Status::Hidden, hidden, "{text}");
+        let last = statuses.next_back().unwrap_or_else(|| panic!("{text} runs no cargo"));
+        assert_eq!(last == Status::Hidden, hidden, "{text}");
     }
 }
 
@@ -252,5 +261,83 @@ proptest::proptest! {
         )
     ) {
         accesses(&parts.concat(), &[]);
+    }
+}
+
+/// Every way in which a shell's grammar nests, on a thread's usual stack: an overflow would abort.
+#[test]
+fn what_nests_without_end_is_a_limit() {
+    let shapes: [(&str, &str, &str); 26] = [
+        ("(", "ls", ")"),
+        ("( ", "ls", " )"),
+        ("{ ", "ls", ";}"),
+        ("$(", "ls", ")"),
+        ("echo $(", "ls", ")"),
+        ("\"$(", "ls", ")\""),
+        ("<(", "ls", ")"),
+        ("[[ ", "a", " ]]"),
+        ("[[ ( ", "a", " ) ]]"),
+        ("if ", "a", "; then b; fi"),
+        ("if a; then ", "b", "; fi"),
+        ("if a; then b; else ", "c", "; fi"),
+        ("while ", "a", "; do b; done"),
+        ("for i in a; do ", "b", "; done"),
+        ("case a in b) ", "c", ";; esac"),
+        ("! ", "ls", ""),
+        ("time ", "ls", ""),
+        ("f() { ", "ls", "; }"),
+        ("ls && ", "ls", ""),
+        ("ls | ", "ls", ""),
+        ("$((", "1", "))"),
+        ("${x:-", "a", "}"),
+        ("a[", "1", "]=1"),
+        ("coproc ", "ls", ""),
+        ("cat <<E\n$(", "ls", ")\nE\n"),
+        ("x=$(( -", "1", " ))"),
+    ];
+    let read = move || {
+        for (open, inner, close) in shapes {
+            let mut all = Vec::new();
+            for times in [8, 23, 60, 99, 500, 3_000] {
+                let text = open.repeat(times) + inner + &close.repeat(times);
+                all = accesses(&text, &[]);
+            }
+            let unknown = |access: &Access| matches!(access.target, Target::Unknown { .. });
+            assert!(all.iter().any(unknown) || false, "{open}");
+        }
+        for op in ["-", "+", "!", "~", "1+", "1?", "x=", "1,", "(", "2**"] {
+            for times in [10, 90, 1_000, 20_000] {
+                accesses(&format!("echo $(({}1))", op.repeat(times)), &[]);
+                accesses(&format!("[[ {} ]]", format!("! {op} && ").repeat(times)), &[]);
+            }
+        }
+    };
+    let stack = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+    stack.spawn(read).unwrap().join().unwrap();
+}
+
+#[test]
+fn behind_set_e_every_command_of_a_plain_list_has_a_say() {
+    for (text, status) in [
+        ("set -e; cargo test; cargo fmt", Status::Chained),
+        ("set -euo pipefail\ncargo test\nls", Status::Chained),
+        ("set -o errexit; cargo test; ls", Status::Chained),
+        ("set -eo pipefail; cargo test", Status::Chained),
+        ("cargo test; cargo fmt", Status::Hidden),
+        ("set -e; set +e; cargo test; ls", Status::Hidden),
+        ("if x; then set -e; fi; cargo test; ls", Status::Hidden),
+        ("set -e; cargo test || true; ls", Status::Hidden),
+        ("set -e; if cargo test; then ls; fi", Status::Hidden),
+        ("set -e; { cargo test; ls; } && ls", Status::Hidden),
+        ("set -e; cargo test | tail; ls", Status::Hidden),
+        ("set -u; cargo test; ls", Status::Hidden),
+    ] {
+        let found = accesses(text, &[]).into_iter().find_map(|access| match access.target {
+            Target::Exec(command) if command.program.word.as_known() == Some("cargo") => {
+                Some(command.status)
+            }
+            _ => None,
+        });
+        assert_eq!(found, Some(status), "{text}");
     }
 }

@@ -2,7 +2,9 @@
 
 use super::Walker;
 use super::nodes::{assigned_in, inner_nodes, returns_early, status_of};
+use super::simple::held_in;
 use super::state::{Fed, Input, State};
+use crate::model::access::Status;
 use crate::model::doubt::Doubt;
 use crate::model::word::Word as Value;
 use crate::shell::expand::{self, Known};
@@ -14,10 +16,18 @@ impl Walker<'_> {
     pub(super) fn script(&mut self, script: &Script, state: &mut State, input: &Input) {
         let Some((last, before)) = script.nodes.split_last() else { return };
         for node in before {
-            // What stands before a `;` has no say in the exit status.
-            self.hidden(|walker| walker.node(node, state, input));
+            if state.stops && self.status == Status::Whole {
+                self.chained(|walker| walker.node(node, state, input));
+            } else {
+                // What stands before a `;` has no say in the exit status.
+                self.hidden(|walker| walker.node(node, state, input));
+            }
         }
-        self.node(last, state, input);
+        if state.stops && self.status == Status::Whole {
+            self.chained(|walker| walker.node(last, state, input));
+        } else {
+            self.node(last, state, input);
+        }
     }
 
     pub(super) fn node(&mut self, node: &Node, state: &mut State, input: &Input) {
@@ -164,6 +174,10 @@ impl Walker<'_> {
             self.apart(|walker| walker.node(stage, &mut state.clone(), &fed));
             let mut feeders = input.feeders.clone();
             feeders.extend(self.commands_since(start));
+            // `echo "$x"` is no command of its own, and hands on what `x` holds.
+            if let Node::Simple(simple) = stage {
+                feeders.extend(held_in(&simple.words, state));
+            }
             let text = match printed {
                 Some(text) => Fed::Text(text),
                 None if files => Fed::Files,
@@ -292,6 +306,7 @@ impl Walker<'_> {
     ) {
         let mut runs = false;
         let mut numbers = false;
+        let start = self.accesses.len();
         let value = match words {
             None => vars::Value::Unknown(Doubt::Variable("@".to_owned())),
             Some(words) => {
@@ -321,6 +336,9 @@ impl Walker<'_> {
         names.retain(|name| name != variable);
         self.note_hazard(variable, &value, state);
         state.vars.set(variable, value);
+        let mut feeders = self.commands_since(start);
+        feeders.extend(held_in(words.unwrap_or_default(), state));
+        state.holds(variable, &feeders);
         self.rounds(names, &texts, state, |walker, inner| walker.script(body, inner, input));
         if let Some(before) = before {
             state.join(before);

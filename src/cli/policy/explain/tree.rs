@@ -2,6 +2,7 @@
 //! surely it happens and why that is not known.
 
 use crate::author::explain::{ExplainedAccess, certainty};
+use crate::author::groups::{Group, Kind};
 use crate::model::access::{Certainty, Target};
 use crate::model::effect::Verdict;
 
@@ -24,11 +25,12 @@ struct Leaf<'a> {
 }
 
 /// The tree of a call; nothing for a call of which there is nothing below.
-pub(super) fn lines(accesses: &[ExplainedAccess]) -> Vec<Line> {
+pub(super) fn lines(accesses: &[ExplainedAccess], groups: &[Group]) -> Vec<Line> {
     let mut lines = Vec::new();
     if accesses.iter().any(|one| one.access.within.is_some()) {
-        let top = leaves(accesses, None);
-        top.iter().for_each(|leaf| branch(accesses, leaf, "", &mut lines));
+        let call = Call { accesses, groups };
+        let top = call.leaves(None);
+        top.iter().for_each(|leaf| call.branch(leaf, "", &mut lines));
     }
     let more = lines.len().saturating_sub(LINES_MAX);
     if more > 0 {
@@ -38,28 +40,52 @@ pub(super) fn lines(accesses: &[ExplainedAccess]) -> Vec<Line> {
     lines
 }
 
-fn branch(accesses: &[ExplainedAccess], leaf: &Leaf<'_>, indent: &str, lines: &mut Vec<Line>) {
-    lines.push(Line { verdict: leaf.one.verdict, text: format!("{indent}{}", told(leaf)) });
-    let below = leaves(accesses, Some(leaf.first));
-    below.iter().for_each(|leaf| branch(accesses, leaf, &format!("{indent}  "), lines));
+/// A call, and which of its accesses are told as one.
+struct Call<'a> {
+    accesses: &'a [ExplainedAccess],
+    groups: &'a [Group],
 }
 
-/// What belongs to a command, in the order of the call. Whatever belongs to one that comes after it
-/// hangs nowhere: so that this ends, and nothing is told twice.
-fn leaves(accesses: &[ExplainedAccess], within: Option<usize>) -> Vec<Leaf<'_>> {
-    let mut leaves: Vec<Leaf<'_>> = Vec::new();
-    for (at, one) in accesses.iter().enumerate() {
-        let parent = one.access.within.filter(|parent| *parent < at);
-        if parent != within {
-            continue;
+impl<'a> Call<'a> {
+    fn branch(&self, leaf: &Leaf<'a>, indent: &str, lines: &mut Vec<Line>) {
+        let text = format!("{indent}{}{}", told(leaf), self.more(leaf.first));
+        lines.push(Line { verdict: leaf.one.verdict, text });
+        let below = self.leaves(Some(leaf.first));
+        below.iter().for_each(|leaf| self.branch(leaf, &format!("{indent}  "), lines));
+    }
+
+    /// What belongs to a command, in the order of the call. Whatever belongs to one that comes
+    /// after it hangs nowhere: so that this ends, and nothing is told twice.
+    fn leaves(&self, within: Option<usize>) -> Vec<Leaf<'a>> {
+        let mut leaves: Vec<Leaf<'a>> = Vec::new();
+        for (at, one) in self.accesses.iter().enumerate() {
+            let parent = one.access.within.filter(|parent| *parent < at);
+            if parent != within || self.is_told_elsewhere(at) {
+                continue;
+            }
+            let verb = one.access.target.verb().as_str();
+            match leaves.last_mut() {
+                Some(last) if same_unknown(last.one, one) => last.verbs.push(verb),
+                _ => leaves.push(Leaf { first: at, verbs: vec![verb], one }),
+            }
         }
-        let verb = one.access.target.verb().as_str();
-        match leaves.last_mut() {
-            Some(last) if same_unknown(last.one, one) => last.verbs.push(verb),
-            _ => leaves.push(Leaf { first: at, verbs: vec![verb], one }),
+        leaves
+    }
+
+    /// Whether the first of its tree stands for it.
+    fn is_told_elsewhere(&self, at: usize) -> bool {
+        let tree = |group: &&Group| matches!(group.kind, Kind::Tree(_));
+        let mut trees = self.groups.iter().filter(tree);
+        trees.any(|group| group.places.iter().skip(1).any(|place| *place == at))
+    }
+
+    fn more(&self, at: usize) -> String {
+        let of = self.groups.iter().find(|group| group.places.first() == Some(&at));
+        match of.map(|group| (&group.kind, group.places.len())) {
+            Some((Kind::Tree(root), all)) if all > 1 => format!(", and {} more in {root}", all - 1),
+            _ => String::new(),
         }
     }
-    leaves
 }
 
 fn same_unknown(one: &ExplainedAccess, other: &ExplainedAccess) -> bool {

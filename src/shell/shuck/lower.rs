@@ -3,36 +3,31 @@
 //! Every node that is not handled makes the whole text unparsable: a tree that is understood in
 //! part would be judged in part.
 
-use super::ir::{
-    Assigned, Assignment, Link, Node, Piece, Redirect, RedirectKind, Script, Simple, Word,
-};
-use super::spans::Spans;
-use super::word::{Mode, WordReader};
+use super::tokens::{has_blank, split};
 use crate::model::doubt::Doubt;
+use crate::shell::frontend::Reading;
+use crate::shell::ir::{Assigned, Assignment, Link, Node, Piece, Script, Simple, Word};
+use crate::shell::spans::Spans;
+use crate::shell::word::{Mode, WordReader};
 use shuck_ast as ast;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ops::Range;
 
 /// Lowers the tree of one text.
 pub(super) struct Lowering<'a> {
-    source: &'a str,
-    depth: usize,
-    budget: &'a Cell<usize>,
-    quoted: RefCell<Vec<Range<usize>>>,
+    pub(super) source: &'a str,
+    reading: Reading<'a>,
+    /// The bodies of quoted here-documents seen so far.
+    pub(super) quoted: RefCell<Vec<Range<usize>>>,
 }
 
-fn unsupported(what: &str) -> Doubt {
+pub(super) fn unsupported(what: &str) -> Doubt {
     Doubt::Unparsable(format!("{what} is not read here"))
 }
 
 impl<'a> Lowering<'a> {
-    pub(super) fn new(source: &'a str, depth: usize, budget: &'a Cell<usize>) -> Self {
-        Lowering { source, depth, budget, quoted: RefCell::default() }
-    }
-
-    /// The bodies of quoted here-documents seen so far.
-    pub(super) fn quoted_bodies(&self) -> Vec<Range<usize>> {
-        self.quoted.borrow().clone()
+    pub(super) fn new(source: &'a str, reading: Reading<'a>) -> Self {
+        Lowering { source, reading, quoted: RefCell::default() }
     }
 
     pub(super) fn sequence(&self, sequence: &ast::StmtSeq) -> Result<Script, Doubt> {
@@ -42,11 +37,14 @@ impl<'a> Lowering<'a> {
 
     fn statement(&self, stmt: &ast::Stmt) -> Result<Node, Doubt> {
         let mut node = match &stmt.command {
-            ast::Command::Simple(simple) => Node::Simple(Simple {
-                assignments: self.assignments(&simple.assignments)?,
-                words: self.words(std::iter::once(&simple.name).chain(&simple.args))?,
-                redirects: self.redirects(&stmt.redirects)?,
-            }),
+            ast::Command::Simple(simple) => {
+                self.check_tokens(simple, &stmt.redirects)?;
+                Node::Simple(Simple {
+                    assignments: self.assignments(&simple.assignments)?,
+                    words: self.words(std::iter::once(&simple.name).chain(&simple.args))?,
+                    redirects: self.redirects(&stmt.redirects)?,
+                })
+            }
             ast::Command::Builtin(builtin) => self.builtin(builtin, &stmt.redirects)?,
             ast::Command::Decl(declaration) => {
                 self.redirected(self.declaration(declaration)?, &stmt.redirects)?
@@ -55,9 +53,11 @@ impl<'a> Lowering<'a> {
                 self.redirected(self.binary(binary)?, &stmt.redirects)?
             }
             ast::Command::Compound(compound) => {
+                self.check_ends(stmt)?;
                 self.redirected(self.compound(compound)?, &stmt.redirects)?
             }
             ast::Command::Function(function) => {
+                self.check_ends(stmt)?;
                 let mut names = function.static_names();
                 let (Some(name), None) = (names.next(), names.next()) else {
                     return Err(unsupported("a function without one plain name"));
@@ -69,7 +69,7 @@ impl<'a> Lowering<'a> {
             ast::Command::AnonymousFunction(_) => return Err(unsupported("a nameless function")),
         };
         if stmt.negated {
-            node = Node::Not(Box::new(node));
+            node = Node::Not(Box::new(without_bangs(node)));
         }
         match stmt.terminator {
             Some(ast::StmtTerminator::Background(ast::BackgroundOperator::Plain)) => {
@@ -314,13 +314,12 @@ impl<'a> Lowering<'a> {
     /// A pattern or expression of which only the commands in it matter.
     fn embedded(&self, span: ast::Span, spans: &Spans, evaluated: bool) -> Result<Word, Doubt> {
         let (start, end) = (span.start.offset(), span.end.offset());
-        let scripts = self.reader().scripts(start, end, spans)?;
         let doubt = Doubt::Expansion("pattern");
         let mode = if evaluated { Mode::Quoted } else { Mode::Plain };
         let word = self.reader().read(start, end, mode, spans)?;
         let (evaluates, holds) =
             if evaluated { (vec![word], Vec::new()) } else { (Vec::new(), vec![word]) };
-        let piece = Piece::Opaque { doubt, quoted: true, scripts, evaluates, holds, of: None };
+        let piece = Piece::Opaque { doubt, quoted: true, evaluates, holds, of: None };
         Ok(Word { pieces: vec![piece] })
     }
 
@@ -340,8 +339,8 @@ impl<'a> Lowering<'a> {
         span.map(|span| self.embedded(span, &spans, true)).transpose()
     }
 
-    fn reader(&self) -> WordReader<'a> {
-        WordReader { source: self.source, depth: self.depth, budget: self.budget }
+    pub(super) fn reader(&self) -> WordReader<'a> {
+        WordReader { source: self.source, reading: self.reading }
     }
 
     /// Words, without the empty one that stands for a missing name.
@@ -350,14 +349,32 @@ impl<'a> Lowering<'a> {
         words: impl IntoIterator<Item = &'w ast::Word>,
     ) -> Result<Vec<Word>, Doubt> {
         let present = |word: &&ast::Word| word.span.start.offset() < word.span.end.offset();
-        words.into_iter().filter(present).map(|word| self.word(word)).collect()
+        let mut all = Vec::new();
+        let mut words = words.into_iter().filter(present).peekable();
+        while let Some(word) = words.next() {
+            let (mut span, mut spans) = (word.span, Spans::of_word(word));
+            // The parser ends some words at a bracket; for the shell only a blank would.
+            while let Some(next) =
+                words.next_if(|next| next.span.start.offset() == span.end.offset())
+            {
+                span.end = next.span.end;
+                spans.word(next);
+            }
+            all.extend(split(self.unchecked(span, &spans)?)?);
+        }
+        Ok(all)
     }
 
-    fn word(&self, word: &ast::Word) -> Result<Word, Doubt> {
+    pub(super) fn word(&self, word: &ast::Word) -> Result<Word, Doubt> {
         self.read(word.span, &Spans::of_word(word))
     }
 
     fn read(&self, span: ast::Span, spans: &Spans) -> Result<Word, Doubt> {
+        let word = self.unchecked(span, spans)?;
+        if has_blank(&word) { Err(unsupported("a brace over several words")) } else { Ok(word) }
+    }
+
+    fn unchecked(&self, span: ast::Span, spans: &Spans) -> Result<Word, Doubt> {
         self.reader().read(span.start.offset(), span.end.offset(), Mode::Plain, spans)
     }
 
@@ -400,120 +417,16 @@ impl<'a> Lowering<'a> {
         spans.subscript(subscript);
         self.embedded(subscript.span(), &spans, true).map(Some)
     }
+}
 
-    fn redirects(&self, redirects: &[ast::Redirect]) -> Result<Vec<Redirect>, Doubt> {
-        redirects.iter().map(|redirect| self.redirect(redirect)).collect()
+/// `! ! x` negates twice; the parser takes the second `!` for a program.
+fn without_bangs(mut node: Node) -> Node {
+    let bang = Word { pieces: vec![Piece::Text { text: "!".to_owned(), quoted: false }] };
+    if let Node::Simple(simple) = &mut node {
+        let bangs = simple.words.iter().take_while(|word| **word == bang).count();
+        simple.words.drain(..bangs);
     }
-
-    fn redirect(&self, redirect: &ast::Redirect) -> Result<Redirect, Doubt> {
-        let kind = match &redirect.target {
-            ast::RedirectTarget::Heredoc(heredoc) => RedirectKind::Text(self.heredoc(heredoc)?),
-            ast::RedirectTarget::Word(target) => {
-                let word = if target.span.start.offset() < target.span.end.offset() {
-                    self.word(target)?
-                } else {
-                    self.descriptor(target)?
-                };
-                match redirect.kind {
-                    ast::RedirectKind::Output
-                    | ast::RedirectKind::Clobber
-                    | ast::RedirectKind::Append
-                    | ast::RedirectKind::OutputBoth => RedirectKind::Output(word),
-                    ast::RedirectKind::Input => RedirectKind::Input(word),
-                    ast::RedirectKind::ReadWrite => RedirectKind::Both(word),
-                    ast::RedirectKind::HereString => RedirectKind::Text(word),
-                    ast::RedirectKind::DupOutput | ast::RedirectKind::DupInput => {
-                        RedirectKind::Duplicate(word)
-                    }
-                    ast::RedirectKind::HereDoc | ast::RedirectKind::HereDocStrip => {
-                        return Err(unsupported("a here-document without a body"));
-                    }
-                }
-            }
-        };
-        Ok(Redirect { fd: redirect.fd, kind })
-    }
-
-    /// The `1` of `2>&1` has no place of its own in the parser's tree.
-    fn descriptor(&self, word: &ast::Word) -> Result<Word, Doubt> {
-        let text = word.render(self.source);
-        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
-            return Err(unsupported("a redirection without a target"));
-        }
-        Ok(Word::quoted(&text))
-    }
-
-    /// Where a here-document ends is found after continued lines are joined: in its delimiter
-    /// always, in its body unless that is quoted.
-    fn check_delimiter(&self, heredoc: &ast::Heredoc) -> Result<(), Doubt> {
-        let (start, end) =
-            (heredoc.delimiter.span.start.offset(), heredoc.delimiter.span.end.offset());
-        let line = self.source.get(..start).unwrap_or_default();
-        let operator = line.rfind("<<").unwrap_or_default();
-        let after = self.source.get(end..).unwrap_or_default();
-        let joined = after.starts_with("\\\n")
-            && !after.trim_start_matches("\\\n").starts_with([' ', '\t', '\n']);
-        if joined || self.source.get(operator..end).unwrap_or_default().contains("\\\n") {
-            return Err(super::word::continued());
-        }
-        if !heredoc.delimiter.expands_body {
-            return Ok(());
-        }
-        let span = heredoc.body.span;
-        let body = self.source.get(span.start.offset()..span.end.offset()).unwrap_or_default();
-        if !body.contains("\\\n") {
-            return Ok(());
-        }
-        let whole = body.replace("\\\n", "");
-        let ends = whole
-            .lines()
-            .any(|line| line.trim_start_matches('\t') == heredoc.delimiter.cooked.as_str());
-        let in_token = body.match_indices("\\\n").any(|(at, _)| {
-            let before = body.get(..at).unwrap_or_default();
-            let word = before.trim_end_matches(|c: char| c == '_' || c.is_ascii_alphanumeric());
-            word.ends_with(['$', '{', '('])
-        });
-        if ends || in_token || body.ends_with("\\\n") {
-            Err(super::word::continued())
-        } else {
-            Ok(())
-        }
-    }
-
-    fn heredoc(&self, heredoc: &ast::Heredoc) -> Result<Word, Doubt> {
-        let body = &heredoc.body;
-        self.check_delimiter(heredoc)?;
-        if !heredoc.delimiter.expands_body {
-            self.quoted.borrow_mut().push(body.span.start.offset()..body.span.end.offset());
-            return Ok(Word::quoted(&body.render(self.source)));
-        }
-        let mut word = Word::default();
-        for part in &body.parts {
-            let mut spans = Spans::default();
-            spans.insert(part.span, false);
-            match &part.kind {
-                ast::HeredocBodyPart::Literal(text) => {
-                    let text = text.as_str(self.source, part.span).to_owned();
-                    word.pieces.push(Piece::Text { text, quoted: true });
-                    continue;
-                }
-                ast::HeredocBodyPart::Variable(_)
-                | ast::HeredocBodyPart::CommandSubstitution { .. } => {}
-                ast::HeredocBodyPart::ArithmeticExpansion { expression_word_ast, .. } => {
-                    spans.insert(part.span, true);
-                    spans.word(expression_word_ast);
-                }
-                ast::HeredocBodyPart::Parameter(parameter) => match parameter.bourne() {
-                    Some(bourne) => spans.parameter(bourne),
-                    None => return Err(unsupported("a zsh expansion")),
-                },
-            }
-            let (start, end) = (part.span.start.offset(), part.span.end.offset());
-            let read = self.reader().read(start, end, Mode::Heredoc, &spans)?;
-            word.pieces.extend(read.pieces);
-        }
-        Ok(word)
-    }
+    node
 }
 
 /// What was held by a condition's operand is evaluated by its operator.
