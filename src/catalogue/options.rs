@@ -278,11 +278,6 @@ impl Reader<'_> {
         if table.style == Style::Keys {
             return self.key(&text, table);
         }
-        if is_plus(&text, table) {
-            let value = text.get(1..).map(Word::known);
-            self.push_option("+".to_owned(), exact(table, "+"), value);
-            return true;
-        }
         if !text.starts_with('-') && is_key(&text, table) {
             return self.key(&text, table);
         }

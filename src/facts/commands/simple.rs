@@ -126,7 +126,10 @@ impl Walker<'_> {
         let mut words = self.globbed(words, state);
         // No program has such a name: one that fits may be there when it runs.
         if let (Some(pattern), Some(first)) = (program, words.first_mut())
-            && first.as_known().is_some_and(|text| text.len() > 2 && text.contains(['*', '?', '[']))
+            && first.as_known().is_some_and(|text| {
+                // A bracket that nothing closes is the command of that name.
+                text.contains(['*', '?']) || text.contains('[') && text.contains(']')
+            })
         {
             *first = pattern;
         }
