@@ -54,6 +54,10 @@ const REAL_HOSTS: &[(&str, &str)] = &[
     ("raw.githubusercontent.com", "a forge or a manual that the guard lets be reached"),
     ("stackoverflow.com", "a forge or a manual that the guard lets be reached"),
     ("*.github.com", "a forge or a manual that the guard lets be reached"),
+    ("galaxy.ansible.com", "where a program goes by itself, of its table"),
+    ("keyserver.ubuntu.com", "where a program goes by itself, of its table"),
+    ("marketplace.visualstudio.com", "where a program goes by itself, of its table"),
+    ("registry.terraform.io", "where a program goes by itself, of its table"),
     ("hooks.slack.com", "what a secret of this service looks like"),
     ("*.com", "a public suffix, which no rule may name"),
     ("**.co.uk", "a public suffix, which no rule may name"),
@@ -321,6 +325,11 @@ fn hosts(text: &str) -> BTreeSet<String> {
     let name = |text: &str| -> String { text.chars().take_while(|c| part(*c)).collect() };
     let mut found = BTreeSet::new();
     for (at, _) in text.match_indices("://") {
+        // What follows these is a bucket, or a vault.
+        let before = text.get(..at).unwrap();
+        if ["s3", "gs", "op"].iter().any(|scheme| before.ends_with(scheme)) {
+            continue;
+        }
         let rest = text.get(at + 3..).unwrap();
         let ends = |c: char| c.is_whitespace() || "/\"'`|,)".contains(c);
         let authority = rest.split(ends).next().unwrap();
@@ -344,8 +353,9 @@ fn hosts(text: &str) -> BTreeSet<String> {
 }
 
 fn is_no_name(host: &str) -> bool {
-    let host = host.trim_end_matches('.');
-    let address = !host.is_empty() && host.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let host = host.trim_end_matches(['.', '*']);
+    let address = host.starts_with("0x")
+        || !host.is_empty() && host.chars().all(|c| c.is_ascii_digit() || c == '.');
     let reserved = ["example", "localhost", "test", "invalid"];
     let any = host.chars().all(|c| matches!(c, '*' | '.'));
     any || address || host.rsplit('.').next().is_some_and(|last| reserved.contains(&last))
