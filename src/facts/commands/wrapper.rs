@@ -1,5 +1,5 @@
-//! What wrappers run besides the command in their words: `env` with a text that it splits, and those
-//! that run a shell on their input.
+//! What wrappers run besides the command in their words: `env` with a text that it splits, and
+//! those that run a shell on their input.
 
 use super::Walker;
 use super::state::{Fed, Input, State};
