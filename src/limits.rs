@@ -72,6 +72,11 @@ pub const PATH_COMPONENT_BYTES_MAX: usize = 255;
 pub const PATH_DEPTH_MAX: usize = 256;
 /// Symbolic links followed on one path (Linux follows 40).
 pub const PATH_LINKS_MAX: usize = 40;
+/// Directory entries looked through for the other names of a file, once per call: a second of an
+/// agent's patience is far more than they take.
+pub const TWIN_ENTRIES_MAX: usize = 20_000;
+/// One file of git's own, in bytes: what stands behind it says nothing.
+pub const GIT_FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Directory entries read to judge a tree; over it the tree is a maybe.
 pub const TREE_ENTRIES_MAX: usize = 200_000;
 /// A file that extends a runtime (a skill, a command), read before an edit of it is judged; over
@@ -94,6 +99,14 @@ pub const WORD_VALUES_MAX: usize = 256;
 pub const WORD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes made while one call's texts are expanded: bounds time and memory whatever the words do.
 pub const EXPANSION_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Brackets, strings with code in them and texts that are run, inside each other, in a program text
+/// of another language: one-liners have five. What lies deeper is not read, which counts against it.
+pub const CODE_DEPTH_MAX: usize = 48;
+/// Things that one program text is seen to do; over it the text is code that does anything.
+pub const CODE_EFFECTS_MAX: usize = 512;
+/// Bytes made while one program text's values are followed: bounds time whatever it assigns.
+pub const CODE_MADE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Accesses of one call. More cannot be reviewed, so the call is refused.
 pub const ACCESSES_MAX: usize = 8_192;

@@ -157,6 +157,27 @@ fn every_access_is_told_and_its_layers_come_to_its_verdict() {
 }
 
 /// What a layer says follows from what its rules are told to say.
+/// Each access belongs to a command that stands before it, so that the tree tells all of them.
+#[test]
+fn every_access_belongs_to_a_command_before_it() {
+    use toolgate::model::access::{Target, Verb};
+    each(&[SHIPPED], |_, facts, _| {
+        let mut owned = 0;
+        for (at, access) in facts.accesses.iter().enumerate() {
+            let Some(within) = access.within else { continue };
+            assert!(within < at, "{at} is within {within}: {facts:?}");
+            let owner = &facts.accesses[within].target;
+            assert_eq!(owner.verb(), Verb::Exec, "{facts:?}");
+            owned += 1;
+        }
+        let reads = facts.accesses.iter().any(|access| {
+            matches!(&access.target, Target::Exec(command)
+                if command.program.word.as_known() == Some("sudo"))
+        });
+        assert!(!reads || owned > 0, "what sudo runs belongs to it: {facts:?}");
+    });
+}
+
 fn follows(access: &ExplainedAccess, layer: &ExplainedLayer) {
     let enforced = || layer.candidates.iter().filter(|one| !one.shadow);
     let effect = |one: &Candidate| match one.says {

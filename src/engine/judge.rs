@@ -5,6 +5,7 @@
 //! looked at. Both ways are this one walk.
 
 use super::ask::{Asked, Context, ask, ask_found, happens};
+use super::lanes;
 use super::limits::Taken;
 use crate::model::access::{Access, Certainty, Target, Verb};
 use crate::model::effect::{Effect, Verdict};
@@ -92,6 +93,8 @@ pub(super) struct OfLayer<'a> {
 pub enum Base {
     /// The strictest effect among the rules that say yes.
     Rule(Effect),
+    /// No rule says yes to the whole, and some allow says yes to each way that the path leads.
+    Apart,
     /// No rule says yes, an allow says maybe, and what stands else is a deny: then it is an ask.
     MaybeAllowed,
     /// No rule says yes: what stands else.
@@ -144,8 +147,13 @@ pub(super) fn judge<L: Listener>(
     let by_floor = verdict == Some(Verdict::Deny);
     listener.floor(verdict);
     let mut spoken = false;
+    let ways = lanes::apart(access);
     for layer in &policy.layers {
-        let heard = asking.hear(&layer.rules, Some(layer.kind), taken, listener);
+        let mut heard = asking.hear(&layer.rules, Some(layer.kind), taken, listener);
+        // A rule that says yes decides; else each way that the path leads may have its own.
+        if heard.yes.is_none() && !ways.is_empty() {
+            heard.hear_apart(lanes::together(&layer.rules, &ways, context));
+        }
         let fallback = fallback(policy, layer, access, context);
         let default = fallback.verdict(layer);
         let alone = heard.conclude(access, default);
@@ -255,12 +263,9 @@ impl<L: Listener> Visit for Hearing<'_, L> {
     const EACH: bool = L::LISTENS;
 
     fn sure(&mut self, effects: Effects, truth: Truth) {
-        let truth = happens(truth, self.asking.access);
-        if self.only_sure && truth != Truth::Yes {
-            return;
-        }
         for effect in [Effect::Allow, Effect::Ask, Effect::Deny] {
-            if effects.has(effect) {
+            let truth = happens(truth, self.asking.access, Some(effect));
+            if effects.has(effect) && (!self.only_sure || truth == Truth::Yes) {
                 self.heard.add(effect, Asked { covers: truth, truth });
             }
         }
@@ -300,6 +305,8 @@ struct Heard {
     doubted: bool,
     /// Some allow names the access, whatever became of its conditions.
     covered: bool,
+    /// It took several allows, each for a way that the path leads.
+    apart: bool,
 }
 
 impl Heard {
@@ -320,6 +327,12 @@ impl Heard {
         }
     }
 
+    /// What the allows come to where each speaks for one way of looking at the path.
+    fn hear_apart(&mut self, asked: Asked) {
+        self.apart = asked.truth == Truth::Yes;
+        self.add(Effect::Allow, asked);
+    }
+
     fn any(self) -> bool {
         self != Heard::default()
     }
@@ -331,6 +344,7 @@ impl Heard {
         let base = match self.base(access, default) {
             Base::Suspicion => return self.doubted.then_some(Verdict::Ask),
             Base::Rule(effect) => Verdict::from(effect),
+            Base::Apart => Verdict::Allow,
             Base::MaybeAllowed => Verdict::Ask,
             Base::Fallback => default,
         };
@@ -340,6 +354,7 @@ impl Heard {
     fn base(self, access: &Access, default: Verdict) -> Base {
         match (&access.certainty, self.yes) {
             (Certainty::Suspected(_), _) => Base::Suspicion,
+            (_, Some(Effect::Allow)) if self.apart => Base::Apart,
             (_, Some(effect)) => Base::Rule(effect),
             (_, None) if default == Verdict::Deny && self.maybe_allow => Base::MaybeAllowed,
             (_, None) => Base::Fallback,

@@ -10,6 +10,7 @@ mod condition;
 mod decide;
 mod explain;
 mod judge;
+mod lanes;
 mod limits;
 mod marks;
 pub mod oracle;

@@ -12,6 +12,7 @@ use crate::model::access::{Access, Certainty, Command, Target, Verb};
 use crate::model::doubt::Doubt;
 use crate::model::effect::{Effect, Verdict};
 use crate::model::facts::Facts;
+use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
 use crate::policy::pattern::Stance;
 use crate::policy::pattern::call::CallPattern;
@@ -98,7 +99,7 @@ fn of_access(
         .filter(is_heard)
         .collect();
     answers.extend(floor.iter().filter_map(|said| said.answer(place, None)));
-    let mut verdicts = vec![concluded(&floor, access, Verdict::Defer)];
+    let mut verdicts = vec![concluded(&floor, Truth::No, access, Verdict::Defer)];
 
     let mut spoken_above = false;
     for layer in &policy.layers {
@@ -113,12 +114,13 @@ fn of_access(
             }
         }
         let default = default_of(policy, layer, access, facts);
-        let mut verdict = concluded(&enforced, access, default);
+        let apart = by_its_ways(policy, layer, access, facts);
+        let mut verdict = concluded(&enforced, apart.1, access, default);
         // §5: *fill* = its allows count only where no upper layer spoke.
         if layer.power == Power::Fill && spoken_above && verdict == Some(Verdict::Allow) {
             verdict = Some(Verdict::Defer);
         }
-        spoken_above |= has_spoken(&enforced, default);
+        spoken_above |= has_spoken(&enforced, default) || apart.0.possible();
         verdicts.push(verdict);
     }
     // §11.2: layers combine per access, deny > ask > allow > defer.
@@ -156,16 +158,22 @@ impl Said<'_> {
 }
 
 /// §11.1: *base, then doubt*.
-fn concluded(said: &[Said<'_>], access: &Access, default: Verdict) -> Option<Verdict> {
+fn concluded(
+    said: &[Said<'_>],
+    apart: Truth,
+    access: &Access,
+    default: Verdict,
+) -> Option<Verdict> {
     let doubts = said.iter().any(|said| said.effect != Effect::Allow && said.truth == Truth::Maybe);
     // §11.13: what the text merely names counts only if an ask or a deny fits it, as a maybe.
     if matches!(access.certainty, Certainty::Suspected(_)) {
         return doubts.then_some(Verdict::Ask);
     }
     // The base is the strictest effect among the rules that say yes.
-    let sure = said.iter().filter(|said| said.truth == Truth::Yes).map(|said| said.effect).max();
-    let maybe_allowed =
-        said.iter().any(|said| said.effect == Effect::Allow && said.truth == Truth::Maybe);
+    let yes = said.iter().filter(|said| said.truth == Truth::Yes).map(|said| said.effect);
+    let sure = yes.chain((apart == Truth::Yes).then_some(Effect::Allow)).max();
+    let maybe_allowed = apart == Truth::Maybe
+        || said.iter().any(|said| said.effect == Effect::Allow && said.truth == Truth::Maybe);
     let base = match (sure, default) {
         (Some(effect), _) => Verdict::from(effect),
         // If none says yes it is the default, or `ask` where that is deny and an allow says maybe.
@@ -174,6 +182,24 @@ fn concluded(said: &[Said<'_>], access: &Access, default: Verdict) -> Option<Ver
     };
     // Then each ask or deny rule that says maybe adds an ask, and the strictest stands.
     Some(if doubts { stricter(base, Verdict::Ask) } else { base })
+}
+
+/// §2: an allow needs every way of looking at a path inside. One rule may cover them all; or each
+/// way is covered by some rule, as if the path were written so. Whether they name the path, and
+/// whether they say yes.
+fn by_its_ways(policy: &Policy, layer: &Layer, access: &Access, facts: &Facts) -> (Truth, Truth) {
+    let ways = super::lanes::apart(access);
+    if ways.is_empty() {
+        return (Truth::No, Truth::No);
+    }
+    let (mut covers, mut truth) = (Truth::Yes, Truth::Yes);
+    for way in &ways {
+        let parts = layer.rules.iter().filter(|rule| super::lanes::speaks_for_a_part(rule));
+        let said: Vec<_> = parts.filter_map(|rule| said(policy, rule, way, facts)).collect();
+        covers = covers.min(said.iter().map(|said| said.covers).max().unwrap_or(Truth::No));
+        truth = truth.min(said.iter().map(|said| said.truth).max().unwrap_or(Truth::No));
+    }
+    (covers, truth)
 }
 
 /// §11.2: a layer has spoken if the `match` of one of its allows covers the access, if one of its
@@ -210,20 +236,36 @@ fn said<'a>(policy: &Policy, rule: &'a Rule, access: &Access, facts: &Facts) -> 
         return Some(Said { rule, effect, covers: Truth::No, truth: Truth::No });
     }
     let (mut covers, excepted) = named(policy, &rule.scope.targets, access, facts);
-    // §11.13: of what may not happen at all, each rule that would say yes says maybe. But a tool is
-    // called all the same, whatever is known of it (§11.18).
+    // §11.13: of what may not happen at all, each ask or deny that would say yes says maybe; what
+    // an allow names it may do, if it happens. But a tool is called all the same, whatever is known
+    // of it (§11.18).
     let called = matches!(access.target, Target::Call(_));
-    if access.certainty != Certainty::Certain && !called {
+    let let_through = effect == Effect::Allow && matches!(access.certainty, Certainty::Possible(_));
+    if access.certainty != Certainty::Certain && !called && !let_through {
         covers = covers.min(Truth::Maybe);
     }
     // §11.3: in a deny or ask an exception excepts only on yes; in an allow on yes or maybe.
     let silenced = match rule.scope.stance {
-        Stance::Tighten => excepted == Truth::Yes,
+        Stance::Tighten => {
+            excepted == Truth::Yes || excepted_by_its_ways(policy, rule, access, facts)
+        }
         Stance::Loosen => excepted != Truth::No,
     };
     let held = condition::hold(&rule.when, facts, Some(access));
     let truth = if silenced { Truth::No } else { covers.min(held) };
     Some(Said { rule, effect, covers, truth })
+}
+
+/// §11.3: every lane that matched must itself be excepted.
+fn excepted_by_its_ways(policy: &Policy, rule: &Rule, access: &Access, facts: &Facts) -> bool {
+    let Targets::Paths { matches, .. } = &rule.scope.targets else { return false };
+    let names = |path: &AbsPath| matches.iter().any(|pattern| pattern.covers(path));
+    let ways = super::lanes::apart_with_its_tree(access, names);
+    let excepted = ways.iter().map(|way| named(policy, &rule.scope.targets, way, facts));
+    !ways.is_empty()
+        && excepted
+            .into_iter()
+            .all(|(matched, excepted)| matched == Truth::No || excepted == Truth::Yes)
 }
 
 /// What `match` and `unless` say of the access.

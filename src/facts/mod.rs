@@ -8,9 +8,11 @@ pub mod commands;
 mod extension;
 pub mod gather;
 mod narrow;
-mod patch;
+pub mod patch;
 pub mod paths;
 mod place;
+mod repository;
+mod twins;
 
 pub use extension::carried;
 pub use gather::gather;

@@ -9,7 +9,7 @@ use crate::model::doubt::Doubt;
 
 /// One thing that a patch would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step<'a> {
+pub enum Step<'a> {
     /// This path, in this way.
     Path(Verb, &'a str),
     /// What cannot be read.
@@ -25,7 +25,7 @@ const END: &str = "*** End Patch";
 const END_OF_FILE: &str = "*** End of File";
 
 /// Everything that a patch would do, from its first line to its last.
-pub(super) fn read(text: &str) -> impl Iterator<Item = Step<'_>> {
+pub fn read(text: &str) -> impl Iterator<Item = Step<'_>> {
     let is_empty = !text.lines().any(|line| is_header(line.trim()));
     let unreadable = Doubt::Unparsable("it is no patch of files".to_owned());
     text.lines().flat_map(line).chain(is_empty.then_some(Step::Doubt(unreadable)))

@@ -4,8 +4,8 @@ use crate::facts::Place;
 use crate::limits::TREE_ENTRIES_MAX;
 use crate::model::access::{Access, Target};
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Extent, PathError, PathTarget, Real, Route};
-use crate::world::FileKind;
+use crate::model::path::{AbsPath, Extent, PathError, PathTarget, Real, Route, through_process};
+use crate::world::{FileKind, Resolution};
 
 /// The target that `text` names when used from `cwd`; a leading `~` is the agent's home only where
 /// the caller says so, by expanding it first.
@@ -13,25 +13,29 @@ use crate::world::FileKind;
 /// # Errors
 /// A doubt, if `text` is no path, or is relative and `cwd` is not known.
 pub fn target(text: &str, cwd: Option<&AbsPath>, place: &Place<'_>) -> Result<PathTarget, Doubt> {
+    if let Some(c) = text.chars().find(|c| c.is_control() && *c != '\0') {
+        // No name that anyone gave a file has one; a log or a terminal reads it as something else.
+        return Err(Doubt::StrangeCharacter(c));
+    }
     if !text.starts_with('/') && cwd.is_none() {
         return Err(Doubt::DirectoryUnknown);
     }
     let route =
         Route::parse(cwd, text).map_err(|error: PathError| Doubt::Unresolved(error.to_string()))?;
-    let resolution = place.world.walk(&route);
-    Ok(PathTarget {
-        written: route.folded().clone(),
-        real: resolution.real,
-        hops: resolution.hops,
-        extent: Extent::Itself,
-    })
+    let mut found = look_along(&route, place);
+    found.hops.extend(through_process(&found.written, cwd));
+    Ok(found)
 }
 
 /// A path as written, with what it really is.
 #[must_use]
 pub fn look_at(written: AbsPath, place: &Place<'_>) -> PathTarget {
-    let resolution = place.world.resolve(&written);
-    PathTarget { written, real: resolution.real, hops: resolution.hops, extent: Extent::Itself }
+    look_along(&Route::from(&written), place)
+}
+
+fn look_along(route: &Route, place: &Place<'_>) -> PathTarget {
+    let Resolution { real, hops, .. } = place.world.walk(route);
+    PathTarget { written: route.folded().clone(), real, hops, extent: Extent::Itself }
 }
 
 /// What lies below a directory now, hidden names included; links are named, not followed.

@@ -7,11 +7,14 @@ use crate::calls::{Call, Ended, InputDigest};
 use crate::engine::decide;
 use crate::facts::{Place, gather};
 use crate::limits::DECISION_TIMEOUT;
+use crate::model::access::{Access, Target, Verb};
 use crate::model::call::{Phase, ToolCall};
-use crate::model::decision::{Decision, PolicyId};
+use crate::model::decision::{Basis, Decision, PolicyId};
 use crate::model::effect::Verdict;
+use crate::model::facts::{Brought, Facts};
 use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
+use crate::model::path::Real;
 use crate::model::session::Session;
 use crate::model::time::Moment;
 use crate::policy::Policy;
@@ -94,8 +97,13 @@ fn judge(
         Phase::Post { .. } => gate.calls.end(&Call::of(&call), Some(input), now()),
     };
     let unfit = is_doubtful(&ended).then(|| unfit(gate, &call, &ended, world, bound)).flatten();
+    let turned = turned(gate, &call, &ended, world, bound);
     let mut judged = by_session(gate, call, world, bound, deadline);
-    if let Some(refused) = unfit {
+    if let Some(turned) = &turned {
+        let what = vec![turned.reason.clone()];
+        judged.findings.push(Finding { code: Code::PathChanged, what });
+    }
+    if let Some(refused) = unfit.or(turned) {
         let Decision { obligations, capture, .. } = judged.decision;
         // What it does to its session's labels it has done.
         judged.decision = Decision { obligations, capture, ..refused };
@@ -122,6 +130,42 @@ fn unfit(
     (decision.verdict == Verdict::Deny).then_some(Decision { reason, ..decision })
 }
 
+/// The refusal of what a tool brought back, if a path of its call leads elsewhere now, where the
+/// policy would not have let it. The tool opened the file after it was judged, so this is the
+/// earliest that a link turned meanwhile can show. A command changes files by itself: what it left
+/// behind tells nothing of what it found.
+fn turned(
+    gate: &Gate,
+    call: &ToolCall,
+    ended: &Ended,
+    world: &dyn World,
+    Bound { policy, anchors }: &Bound,
+) -> Option<Decision> {
+    if ended.call.is_none() || is_doubtful(ended) {
+        return None;
+    }
+    let place = Place { world, workspace: &anchors.workspace, tmp: &anchors.tmp };
+    let before = ToolCall { phase: Phase::Pre, attended: true, ..call.clone() };
+    let mut facts = gather(before, &policy.tools, &place);
+    let leads = |access: &Access| match &access.target {
+        Target::Read(path) | Target::Write(path) => {
+            !path.hops.is_empty() || path.real != Real::At(path.written.clone())
+        }
+        _ => false,
+    };
+    let commands = |access: &Access| access.target.verb() == Verb::Exec;
+    if facts.accesses.iter().any(commands) || !facts.accesses.iter().any(leads) {
+        return None;
+    }
+    // What was written is there by now: it was judged before.
+    facts.brought = Brought::Nothing;
+    let decision = decided(gate, policy, &mut facts);
+    let by_path = matches!(decision.basis, Basis::Rule | Basis::Default | Basis::BuiltIn);
+    let reason = format!("a path of the call leads elsewhere now: {}", decision.reason);
+    let is_refused = decision.verdict == Verdict::Deny && by_path;
+    is_refused.then_some(Decision { reason, ..decision })
+}
+
 /// What the policy says of something that is no call, as if it were one; it takes nothing. With
 /// the call, which was seen as it lies in `world`.
 pub(super) fn look(
@@ -132,17 +176,22 @@ pub(super) fn look(
 ) -> (ToolCall, Decision) {
     let place = Place { world, workspace: &anchors.workspace, tmp: &anchors.tmp };
     let mut facts = gather(call, &policy.tools, &place);
+    let decision = decided(gate, policy, &mut facts);
+    (facts.call, decision)
+}
+
+/// The decision on facts in the state of their session, which it leaves as it is.
+fn decided(gate: &Gate, policy: &Policy, facts: &mut Facts) -> Decision {
     let now = now();
     let key = Key::of(&facts.call.principal);
     let mut judged = |session| {
         facts.session = session;
-        decide(policy, &facts, &gate.redactor)
+        decide(policy, facts, &gate.redactor)
     };
-    let decision = match policy.keeps_state() {
+    match policy.keeps_state() {
         true => gate.store.look(key, policy, now, judged),
         false => judged(Session { now, ..Session::default() }),
-    };
-    (facts.call, decision)
+    }
 }
 
 fn by_session(

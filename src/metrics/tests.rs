@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 fn policy(text: &str) -> Policy {
     let source = Source { name: "p.toml".to_owned(), text: text.to_owned(), layer: None };
     let root = AbsPath::parse("/work").unwrap();
-    let anchors = Anchors { workspace: root.clone(), home: None, tmp: root };
+    let anchors = Anchors { workspace: root.clone(), home: None, tmp: root, aliases: Vec::new() };
     let compiled = compile(&[source], &anchors, &Protected::default());
     compiled.policy.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics))
 }

@@ -13,6 +13,9 @@ pub struct Access {
     pub target: Target,
     /// Whether it happens at all.
     pub certainty: Certainty,
+    /// The command that it belongs to (an index into the call's accesses): the program that reads
+    /// the file, the shell or wrapper that runs the command. Nothing for what the call does itself.
+    pub within: Option<usize>,
 }
 
 /// A verb and its target. Closed on purpose: a new kind of access must visit every match.
@@ -164,13 +167,19 @@ impl Access {
     /// An access that happens if the call runs.
     #[must_use]
     pub fn certain(target: Target) -> Access {
-        Access { target, certainty: Certainty::Certain }
+        Access { target, certainty: Certainty::Certain, within: None }
     }
 
     /// An access that may happen.
     #[must_use]
     pub fn possible(target: Target, doubt: Doubt) -> Access {
-        Access { target, certainty: Certainty::Possible(doubt) }
+        Access { target, certainty: Certainty::Possible(doubt), within: None }
+    }
+
+    /// An access that only counts where an ask or a deny fits it.
+    #[must_use]
+    pub fn suspected(target: Target, doubt: Doubt) -> Access {
+        Access { target, certainty: Certainty::Suspected(doubt), within: None }
     }
 
     /// An access of `verb` whose target is not known.

@@ -59,6 +59,8 @@ pub enum Doubt {
     Limit(&'static str),
     /// What lies below a directory is not known beforehand (an archive, a tree too large).
     TreeUnknown,
+    /// The program's own settings tell it, not the text.
+    Settings,
     /// Another reason, in words.
     Other(String),
 }
@@ -97,6 +99,7 @@ impl std::fmt::Display for Doubt {
             Doubt::MagicLink => f.write_str("the path names something else for each process"),
             Doubt::Limit(name) => write!(f, "the limit on {name} was met"),
             Doubt::TreeUnknown => f.write_str("what lies below it is not known beforehand"),
+            Doubt::Settings => f.write_str("the program's own settings tell it"),
             Doubt::Other(why) => f.write_str(why),
         }
     }

@@ -20,6 +20,8 @@ pub enum Code {
     BatchCallWithoutPre,
     /// A call that was refused ran.
     RanThoughRefused,
+    /// A path that a call used leads elsewhere now, where the policy would not have let it.
+    PathChanged,
     /// A call was let through, and its end was never told.
     NoEnd,
     /// The runtime asks a person about an input that was not judged.
@@ -46,11 +48,12 @@ pub enum Code {
 
 impl Code {
     /// All of them, in the order of the operator's tables.
-    pub const ALL: [Code; 15] = [
+    pub const ALL: [Code; 16] = [
         Code::InputRewritten,
         Code::CallWithoutPre,
         Code::BatchCallWithoutPre,
         Code::RanThoughRefused,
+        Code::PathChanged,
         Code::NoEnd,
         Code::QuestionAboutUnjudgedInput,
         Code::OutputNotRewritten,
@@ -72,6 +75,7 @@ impl Code {
             Code::CallWithoutPre => "call_without_pre",
             Code::BatchCallWithoutPre => "batch_call_without_pre",
             Code::RanThoughRefused => "ran_though_refused",
+            Code::PathChanged => "path_changed",
             Code::NoEnd => "no_end",
             Code::QuestionAboutUnjudgedInput => "question_about_unjudged_input",
             Code::OutputNotRewritten => "output_not_rewritten",
@@ -105,6 +109,10 @@ impl Code {
             Code::RanThoughRefused => {
                 "a call ran though it was refused: something stands between the answer and the \
                  tool. What it brought back is withheld"
+            }
+            Code::PathChanged => {
+                "a path that the call used leads elsewhere now, where the policy refuses it: a \
+                 link was turned meanwhile. What it brought back is withheld"
             }
             Code::NoEnd => {
                 "a call was let through, or put to a person, and its turn or session ended \

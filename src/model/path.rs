@@ -150,6 +150,48 @@ impl std::fmt::Display for AbsPath {
     }
 }
 
+/// Whether it means something else to each process: `/proc/self`, `/proc/<pid>/...`, `/dev/fd`.
+#[must_use]
+pub fn is_magic(path: &AbsPath) -> bool {
+    let mut parts = path.components();
+    match (parts.next(), parts.next()) {
+        (Some("proc"), Some(second)) => {
+            matches!(second, "self" | "thread-self") || second.bytes().all(|b| b.is_ascii_digit())
+        }
+        (Some("dev"), Some("fd" | "stdin" | "stdout" | "stderr")) => true,
+        _ => false,
+    }
+}
+
+/// Where a path through a process's own root or working directory leads, if the process is the one
+/// that uses the path, in `cwd`: it surely is a place that is meant, whatever else may be.
+#[must_use]
+pub fn through_process(path: &AbsPath, cwd: Option<&AbsPath>) -> Vec<AbsPath> {
+    let mut led = Vec::new();
+    let mut next = path.clone();
+    // Each turn takes two components or more.
+    while is_magic(&next) {
+        let text = next.as_str().to_owned();
+        let mut rest = text.split('/').skip(3);
+        let mut door = rest.next();
+        if door == Some("task") {
+            door = rest.nth(1);
+        }
+        let rest = rest.collect::<Vec<_>>().join("/");
+        let from = match (door, cwd) {
+            (Some("root"), _) => AbsPath::root(),
+            (Some("cwd"), Some(cwd)) => cwd.clone(),
+            (Some(_) | None, _) => break,
+        };
+        next = if rest.is_empty() { from } else { from.join(&rest).unwrap_or(from) };
+        led.push(next.clone());
+        if led.len() > PATH_DEPTH_MAX {
+            break;
+        }
+    }
+    led
+}
+
 fn fold(text: &str) -> Result<AbsPath, PathError> {
     if text.contains('\0') {
         return Err(PathError::Nul);
@@ -179,7 +221,8 @@ pub struct PathTarget {
     pub written: AbsPath,
     /// What the kernel would reach, in the world of the process that will use it.
     pub real: Real,
-    /// Every place a symbolic link on the way led to, in order; a deny may fire on any.
+    /// The path as it would be written by way of each symbolic link that was met, in order, and
+    /// by the other names of its file; a deny may fire on any.
     pub hops: Vec<AbsPath>,
     /// Whether the access is to this path alone or to all below it too.
     pub extent: Extent,

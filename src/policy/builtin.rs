@@ -121,6 +121,7 @@ pub const TRANSPARENT: &[&str] = &[
     "ReportFindings",
     "ToolSearch",
     // Codex's.
+    "shell",
     "apply_patch",
     "view_image",
     "spawn_agent",
@@ -140,12 +141,29 @@ pub fn pack(name: &str) -> Option<&'static str> {
     match name {
         "std:secrets@1" => Some(include_str!("../../policies/std/secrets@1.toml")),
         "std:metadata@1" => Some(include_str!("../../policies/std/metadata@1.toml")),
+        "std:control-files@1" => Some(include_str!("../../policies/std/control-files@1.toml")),
+        "std:package-scripts@1" => Some(include_str!("../../policies/std/package-scripts@1.toml")),
+        "std:destructive@1" => Some(include_str!("../../policies/std/destructive@1.toml")),
+        "std:escalation@1" => Some(include_str!("../../policies/std/escalation@1.toml")),
+        "std:exfiltration@1" => Some(include_str!("../../policies/std/exfiltration@1.toml")),
+        "std:persistence@1" => Some(include_str!("../../policies/std/persistence@1.toml")),
+        "std:remote-code@1" => Some(include_str!("../../policies/std/remote-code@1.toml")),
         _ => None,
     }
 }
 
 /// The packs there are.
-pub const PACKS: &[&str] = &["std:secrets@1", "std:metadata@1"];
+pub const PACKS: &[&str] = &[
+    "std:secrets@1",
+    "std:metadata@1",
+    "std:control-files@1",
+    "std:package-scripts@1",
+    "std:destructive@1",
+    "std:escalation@1",
+    "std:exfiltration@1",
+    "std:persistence@1",
+    "std:remote-code@1",
+];
 
 /// A list that the language brings along.
 #[must_use]

@@ -170,7 +170,8 @@ fn assemble(compiled: &mut Compiled, parts: Vec<(usize, Part)>, anchors: &Anchor
     for layer in &mut policy.layers {
         layer.rules = rules.remove(&layer.kind).unwrap_or_default().into();
     }
-    let roots = vec![anchors.workspace.clone(), anchors.tmp.clone()];
+    let places = [&anchors.workspace, &anchors.tmp].into_iter();
+    let roots = places.flat_map(|place| anchors.names_of(place)).cloned().collect::<Vec<_>>();
     policy.writable = Writable { roots, patterns: writable.into() };
     compiled.canonical = canonical.finish();
     policy.id = PolicyId { name: names.join("+"), sha256: sha256(&compiled.canonical) };

@@ -6,12 +6,13 @@ use crate::author::check::{Checked, check, errors, workspace_in};
 use crate::author::run::{Ran, RunOutcome};
 use crate::gate::Bound;
 use crate::limits::{POLICY_BYTES_MAX, RELOAD_TOLD_BYTES_MAX};
-use crate::model::path::AbsPath;
+use crate::model::path::{AbsPath, Real};
 use crate::policy::builtin::Protected;
 use crate::policy::diagnostic::{Lines, human};
 use crate::policy::pattern::Anchors;
 use crate::policy::{Diagnostic, Source};
 use crate::redact::Redactor;
+use crate::world::World;
 use nix::libc::{O_NOCTTY, O_NONBLOCK};
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -126,7 +127,35 @@ pub fn anchors(
     }
     let tmp = files.tmp.as_deref().map_or_else(|| Ok(AbsPath::root()), absolute)?;
     let tmp = if tmp == AbsPath::root() { absolute(Path::new("/tmp"))? } else { tmp };
-    Ok(Anchors { workspace, home, tmp })
+    Ok(Anchors { workspace, home, tmp, aliases: Vec::new() })
+}
+
+/// The same with the other names that these places have in the agent's world, as the operator
+/// states them and where links on the way lead now. They are fixed like the places themselves: a
+/// link that is turned later leads to no place that has a name here.
+#[must_use]
+pub fn with_other_names(anchors: Anchors, files: &PolicyFiles, world: &dyn World) -> Anchors {
+    let mut aliases = Vec::new();
+    let stated = files.workspace.as_deref().and_then(|stated| absolute(stated).ok());
+    let places = [Some(&anchors.workspace), Some(&anchors.tmp), anchors.home.as_ref()];
+    let named = places.into_iter().flatten().map(|place| (place, place));
+    let stated = stated.as_ref().map(|stated| (&anchors.workspace, stated));
+    for (place, name) in named.chain(stated) {
+        let found = world.resolve(name);
+        let Real::At(real) = &found.real else { continue };
+        for other in [name, real].into_iter().chain(&found.hops) {
+            // None that would hold everything.
+            let is_narrow = anchors
+                .home
+                .as_ref()
+                .is_none_or(|home| anchors.home.as_ref() == Some(place) || !home.is_within(other));
+            let known = other == place || aliases.contains(&(place.clone(), other.clone()));
+            if !known && is_narrow && *other != AbsPath::root() {
+                aliases.push((place.clone(), other.clone()));
+            }
+        }
+    }
+    Anchors { aliases, ..anchors }
 }
 
 fn here() -> Result<PathBuf, ConfigError> {

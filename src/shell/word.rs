@@ -374,6 +374,7 @@ impl<'a> Cursor<'a, '_> {
             let start = self.at + 2 + name_length + operator.len();
             let mode = if quoted { Mode::Quoted } else { Mode::Plain };
             let word = self.reader.read(start, inner_end, mode, self.spans)?;
+            let quoted = quoted && !may_be_many(inner);
             let piece = Piece::Default { name: name.to_owned(), word, assigns: *assigns, quoted };
             self.pieces.push(piece);
             self.at = end;
@@ -420,6 +421,14 @@ impl<'a> Cursor<'a, '_> {
             || operation.starts_with(['%', '#'])
             || operation.starts_with('[') && operation.find(']') == Some(operation.len() - 1);
         let of = (mark == 0 && part && is_name(name)).then(|| name.to_owned());
+        let quoted = quoted && !may_be_many(inner);
         Ok(Piece::Opaque { doubt, quoted, evaluates, holds, of })
     }
+}
+
+/// Whether `${inner}` may be several words, or none, in double quotes too: all elements or names,
+/// the positional parameters, or whatever a name that is held elsewhere stands for.
+fn may_be_many(inner: &str) -> bool {
+    let all = inner.contains("[@]") || inner.contains("$@") || inner.contains("${@");
+    !inner.starts_with('#') && (inner.starts_with(['@', '!']) || all)
 }

@@ -2,7 +2,7 @@
 
 use super::{Entry, FileKind, Resolution, World};
 use crate::model::doubt::Doubt;
-use crate::model::path::{AbsPath, Real, Route};
+use crate::model::path::{AbsPath, Real, Route, is_magic};
 use std::collections::BTreeMap;
 
 /// A world without links in which every bare program lies in `/usr/bin`.
@@ -32,17 +32,26 @@ impl World for Frozen {
     fn walk(&self, route: &Route) -> Resolution {
         // Without links, folding as text is what the kernel does.
         let path = route.folded();
+        if is_magic(path) {
+            let (real, kind) = (Real::Unknown(Doubt::MagicLink), Err(Doubt::MagicLink));
+            return Resolution { real, hops: Vec::new(), kind, twin: None };
+        }
         Resolution {
             real: Real::At(path.clone()),
             hops: Vec::new(),
             kind: Ok(self.files.get(path).copied().unwrap_or(FileKind::Absent)),
+            twin: None,
         }
     }
 
     fn list(&self, directory: &AbsPath) -> Result<Vec<Entry>, Doubt> {
         let inside = |(path, kind): (&AbsPath, &FileKind)| {
             let name = path.name()?.to_owned();
-            (path.parent().as_ref() == Some(directory)).then_some(Entry { name, kind: *kind })
+            (path.parent().as_ref() == Some(directory)).then_some(Entry {
+                name,
+                kind: *kind,
+                inode: None,
+            })
         };
         Ok(self.files.iter().filter_map(inside).collect())
     }

@@ -7,11 +7,13 @@
 mod frozen;
 mod mounted;
 mod open;
+mod pinned;
 mod reported;
 mod resolve;
 
 pub use frozen::Frozen;
 pub use mounted::{Mounted, Same};
+pub use pinned::Pinned;
 pub use reported::Reported;
 
 use crate::model::doubt::Doubt;
@@ -54,10 +56,21 @@ pub trait World: Send + Sync {
 pub struct Resolution {
     /// What the kernel would reach.
     pub real: Real,
-    /// Every place that a link on the way led to, in order.
+    /// The path as it would be written by way of each link that was met, in order.
     pub hops: Vec<AbsPath>,
     /// What lies there.
     pub kind: Result<FileKind, Doubt>,
+    /// Which file it is, if it is one that has other names too.
+    pub twin: Option<Twin>,
+}
+
+/// A file that has more than one name, by what all of them share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Twin {
+    /// The file system.
+    pub device: u64,
+    /// The file.
+    pub inode: u64,
 }
 
 /// One name in a directory.
@@ -67,6 +80,8 @@ pub struct Entry {
     pub name: String,
     /// What it is; a link is not followed.
     pub kind: FileKind,
+    /// Its number in its file system, where there is one.
+    pub inode: Option<u64>,
 }
 
 /// What lies at a path.

@@ -26,7 +26,7 @@ pub struct Mounted {
 
 impl World for Same {
     fn walk(&self, route: &Route) -> Resolution {
-        resolve_route(route)
+        resolve_route(route, |_| true)
     }
 
     fn list(&self, directory: &AbsPath) -> Result<Vec<Entry>, Doubt> {
@@ -66,9 +66,10 @@ impl World for Mounted {
                 real: Real::Unknown(Doubt::OutsideMounts),
                 hops: Vec::new(),
                 kind: Err(Doubt::OutsideMounts),
+                twin: None,
             };
         }
-        let mut found = resolve_route(route);
+        let mut found = resolve_route(route, |place| self.covers(place));
         let inside = match &found.real {
             Real::At(real) => self.covers(real) && found.hops.iter().all(|hop| self.covers(hop)),
             Real::Unknown(_) => true,
@@ -77,6 +78,7 @@ impl World for Mounted {
             // The link leads out of the mounts: what lies there is the agent's, not ours.
             found.real = Real::Unknown(Doubt::OutsideMounts);
             found.kind = Err(Doubt::OutsideMounts);
+            found.twin = None;
         }
         found
     }

@@ -30,6 +30,7 @@ impl World for Reported {
             real: Real::Unknown(Doubt::NoWorld),
             hops: self.hops.get(route.folded()).cloned().unwrap_or_default(),
             kind: Err(Doubt::NoWorld),
+            twin: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! `toolgate policy explain`: why one call comes to what it comes to.
 
+mod tree;
+
 use super::{Asked, Outcome, Ready, home, is_policy, misplaced, now};
 use crate::author::explain::{
     Base, Candidate, ConditionAnswer, Drawn, Explained, ExplainedAccess, ExplainedLayer, Explainer,
@@ -125,7 +127,13 @@ impl<'a> Screen<'a> {
             let nobody = format!("where nobody can be asked: {}", story.unattended);
             self.line(7, &nobody);
         }
-        for group in groups(&story.accesses) {
+        let groups = groups(&story.accesses);
+        let tree = tree::lines(&story.accesses, &groups);
+        if !tree.is_empty() {
+            self.out.push_str("\nwhat it would do\n");
+            tree.iter().for_each(|line| self.verdict(0, line.verdict, &line.text));
+        }
+        for group in groups {
             self.out.push('\n');
             self.group(&group, &story.accesses);
         }
@@ -439,6 +447,7 @@ fn why(layer: &ExplainedLayer) -> String {
     let key = fallback_key(fallback);
     let mut text = match layer.base {
         Base::Rule(effect) => format!("a rule says {effect}"),
+        Base::Apart => "each way that it leads is allowed by a rule of its own".to_owned(),
         Base::MaybeAllowed => format!("an allow says maybe, which softens {key} {verdict}"),
         Base::Fallback => format!("no rule says yes: {key} {verdict}"),
         Base::Suspicion => "the text merely names it".to_owned(),

@@ -19,7 +19,8 @@ use crate::policy::{Source, schema};
 use crate::redact::Redactor;
 use crate::service::config::PolicyFiles;
 use crate::service::layers::named;
-use crate::service::load::{LoadError, anchors, load_to_ask, sources};
+use crate::service::load::{LoadError, anchors, load_to_ask, sources, with_other_names};
+use crate::world::Same;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -95,6 +96,8 @@ impl Asked {
         let sources = sources(&named).map_err(|error| error.to_string())?;
         let files = PolicyFiles { workspace: self.workspace.clone(), ..PolicyFiles::default() };
         let anchors = anchors(&files, home(), &sources).map_err(|error| error.to_string())?;
+        let world = Same { home: home(), path: None };
+        let anchors = with_other_names(anchors, &files, &world);
         let (bound, failed) = load_to_ask(&sources, anchors, &Protected::default(), &redactor)
             .map_err(|error| error.to_string())?;
         for one in failed {

@@ -80,8 +80,10 @@ impl Walker<'_> {
 
     fn is_harmless(&self, word: &Word, state: &State) -> bool {
         word.pieces.iter().all(|piece| match piece {
+            // A `$` that quotes kept from the shell is expanded in a subscript all the same.
             Piece::Text { text, .. } => {
-                names(text).iter().all(|name| variable_is_harmless(name, state, DEPTH_MAX))
+                !text.contains(['$', '`'])
+                    && names(text).iter().all(|name| variable_is_harmless(name, state, DEPTH_MAX))
             }
             Piece::Variable { name, .. } => variable_is_harmless(name, state, DEPTH_MAX),
             Piece::Default { name, word, .. } => {

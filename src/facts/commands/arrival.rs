@@ -21,6 +21,27 @@ pub(super) struct Arrival {
     itself: bool,
 }
 
+/// Programs that leave what they copy where it was.
+const COPIES: &[&str] = &["cp", "rsync"];
+/// What belongs to the tree that it lies in, and means nothing elsewhere.
+const CARRIED: &[&str] = &[
+    ".git",
+    ".github",
+    ".husky",
+    ".envrc",
+    ".mcp.json",
+    ".lsp.json",
+    ".claude",
+    ".claude-plugin",
+    ".codex",
+    ".agents",
+    ".cursor",
+    ".gemini",
+    ".vscode",
+    ".windsurf",
+    ".clinerules",
+];
+
 impl Walker<'_> {
     /// Where the names that a command copies, moves or links come to lie.
     pub(super) fn arrivals(&self, base: &str, reading: &Reading, state: &State) -> Vec<Arrival> {
@@ -96,7 +117,7 @@ impl Walker<'_> {
                 };
                 for text in texts {
                     let places = places(base, reading, arrival, text);
-                    self.arrives(text, &places, &arrival.into, follows, state);
+                    self.arrives(base, (text, &places), &arrival.into, follows, state);
                     match makes {
                         Some(makes) => self.link(text, &places, &arrival.into, makes, state),
                         None if keeps_links(base, reading) => {
@@ -118,8 +139,8 @@ impl Walker<'_> {
 
     fn arrives(
         &mut self,
-        source: &str,
-        places: &[Option<String>],
+        base: &str,
+        (source, places): (&str, &[Option<String>]),
         into: &PathTarget,
         follows: bool,
         state: &State,
@@ -150,6 +171,9 @@ impl Walker<'_> {
                     }
                     other => other.clone(),
                 };
+                if COPIES.contains(&base) {
+                    self.leave_carried(&mut target);
+                }
                 self.made.insert(target.written.clone());
                 if let Extent::Below(below) = &target.extent {
                     self.made.extend(below.iter().cloned());
@@ -161,6 +185,24 @@ impl Walker<'_> {
                     self.certain(Target::Write(target));
                 }
             }
+        }
+    }
+
+    /// A tree that is copied aside carries its own `.git` and settings along. In `$tmp`, out of the
+    /// workspace and of home, nothing looks for them: the copy of a repository is the copy of its
+    /// files.
+    fn leave_carried(&self, target: &mut PathTarget) {
+        let root = target.written.clone();
+        let within = |place: &AbsPath| root.is_within(place);
+        let is_aside = within(self.place.tmp)
+            && !within(self.place.workspace)
+            && !self.place.world.home().is_some_and(|home| within(&home));
+        let Extent::Below(below) = &mut target.extent else { return };
+        if is_aside {
+            below.retain(|path| {
+                let rest = path.as_str().get(root.as_str().len()..).unwrap_or_default();
+                !rest.split('/').any(|name| CARRIED.contains(&name))
+            });
         }
     }
 

@@ -5,14 +5,12 @@
 
 use super::Walker;
 use super::state::{Fed, Input, State};
-use crate::facts::paths;
 use crate::model::access::Verb;
 use crate::model::doubt::Doubt;
 use crate::model::word::Word as Value;
 use crate::shell::expand;
 use crate::shell::ir::{Assignment, Piece, Word};
 use crate::shell::vars;
-use crate::world::FileKind;
 
 /// Builtins without an access of their own that change nothing that is followed here.
 const SILENT: [&str; 20] = [

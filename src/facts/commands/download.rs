@@ -12,7 +12,17 @@ use crate::model::url::Destination;
 use crate::model::word::Word;
 
 /// Options whose value may name a file as `@file`.
-const AT_FILE: [&str; 7] = ["-d", "--data-binary", "--data-urlencode", "--json", "-F", "-H", "-w"];
+const AT_FILE: [&str; 9] = [
+    "-d",
+    "--data-binary",
+    "--data-urlencode",
+    "--json",
+    "-F",
+    "-H",
+    "-w",
+    "--variable",
+    "--url-query",
+];
 
 impl Walker<'_> {
     pub(super) fn curl(&mut self, reading: &Reading, state: &State) {
@@ -36,6 +46,12 @@ impl Walker<'_> {
             }
             if spellings.iter().any(|spelling| AT_FILE.contains(&spelling.as_str())) {
                 self.at_file(value, spellings.iter().any(|s| s == "-F"), state);
+            }
+            // Without a `=` it is the file of cookies.
+            if spellings.iter().any(|s| s == "-b")
+                && value.values().is_some_and(|texts| texts.iter().all(|text| !text.contains('=')))
+            {
+                self.word(Kind::Read, value, state, None);
             }
             if spellings.iter().any(|s| {
                 matches!(

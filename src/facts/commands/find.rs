@@ -96,11 +96,11 @@ pub(super) fn below<'a>(path: &'a AbsPath, root: &AbsPath) -> Option<&'a str> {
 
 /// A command that `find` runs.
 pub(super) struct Clause {
-    words: Vec<Word>,
+    pub(super) words: Vec<Word>,
     /// How many of find's own words stand before it.
-    at: usize,
+    pub(super) at: usize,
     /// It runs in the directory of each file (`-execdir`).
-    in_each: bool,
+    pub(super) in_each: bool,
 }
 
 /// The words of `find` without its `-exec` clauses, and the clauses.

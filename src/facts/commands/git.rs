@@ -51,10 +51,7 @@ impl Walker<'_> {
                     target.extent = self.extent(&target, &filter);
                     self.certain(Target::Read(target));
                 }
-                Err(doubt) => self.push(Access {
-                    target: Target::Read(target),
-                    certainty: Certainty::Suspected(doubt),
-                }),
+                Err(doubt) => self.push(Access::suspected(Target::Read(target), doubt)),
             }
         }
     }
@@ -126,6 +123,10 @@ impl Walker<'_> {
             self.restored(word, at, reading, state);
             return true;
         }
+        // Said of the whole command below.
+        if kind == Kind::Fill && matches!(sub, "clone" | "worktree add" | "submodule add") {
+            return true;
+        }
         let path = |texts: &[String]| texts.iter().all(|text| !text.contains(':'));
         if NAMES_ONLY.contains(&sub) && word.values().is_none_or(path) {
             return true;
@@ -154,6 +155,8 @@ impl Walker<'_> {
         let all = work_tree();
         match reading.subcommand.as_deref() {
             Some("clone") => self.clones(reading, state),
+            Some("config") => self.configures(reading, state),
+            Some("push" | "fetch" | "pull" | "ls-remote") => self.named_remotes(reading, state),
             Some("log" | "show" | "blame" | "diff") => {
                 self.lines_of(reading, state);
                 let indexed = !matches!(reading.subcommand.as_deref(), Some("blame"));
@@ -176,7 +179,20 @@ impl Walker<'_> {
                     access.certainty = Certainty::Possible(doubt.clone());
                 }
             }
+            Some("worktree add" | "submodule add") => {
+                let path = reading.items.iter().find(|item| item.kind == Kind::Fill);
+                let path = path.map(|item| item.arg.word.clone());
+                path.iter().for_each(|path| self.new_tree(path, state));
+            }
             _ => {}
+        }
+        for item in reading.items.iter().filter(|item| item.is_any(&["-c".to_owned()])) {
+            if let (Kind::Setting, Role::Option { value: Some(value), .. }) =
+                (item.kind, &item.arg.role)
+                && let Some((key, text)) = value.as_known().and_then(|text| text.split_once('='))
+            {
+                self.later(key, text, state);
+            }
         }
         if has("--pathspec-from-file") {
             let verbs = match reading.subcommand.as_deref() {
@@ -257,6 +273,9 @@ impl Walker<'_> {
     /// another revision has below it.
     pub(super) fn restored(&mut self, word: &Word, at: Place, reading: &Reading, state: &State) {
         let restore = reading.subcommand.as_deref() == Some("restore");
+        if restore && only_index(reading) {
+            return;
+        }
         if !restore && !at.after_end && at.nth == 0 && !self.is_there(word, state) {
             return;
         }
@@ -324,25 +343,122 @@ impl Walker<'_> {
         })
     }
 
-    /// `git clone` without a directory makes one named as the repository.
+    /// A clone fills its directory; without one it makes one named as the repository. A new
+    /// directory of the workspace that is not hidden holds a project of its own.
     fn clones(&mut self, reading: &Reading, state: &State) {
-        let named = |kind: Kind| {
-            let mut items = reading.items.iter();
-            items.find(|item| item.kind == kind && item.arg.role == Role::Operand)
+        let mut operands = reading.items.iter().filter(|item| item.arg.role == Role::Operand);
+        let is = |kind: Kind| move |item: &&Item| item.kind == kind;
+        let Some(repository) = operands.find(is(Kind::Repository)) else { return };
+        let directory = operands.next().map(|item| item.arg.word.clone());
+        let directory = match (directory, repository.arg.word.as_known()) {
+            (Some(directory), _) => directory,
+            (None, Some(text)) => {
+                let text = text.trim_end_matches('/');
+                let name = text.rsplit(['/', ':']).next().unwrap_or_default();
+                Word::known(name.strip_suffix(".git").unwrap_or(name))
+            }
+            (None, None) => repository.arg.word.clone(),
         };
-        if named(Kind::Write).is_some() {
-            return;
-        }
-        let Some(item) = named(Kind::Repository) else { return };
-        let Some(text) = item.arg.word.as_known() else {
-            let reason = super::builtin::first_doubt(std::slice::from_ref(&item.arg.word));
+        self.new_tree(&directory, state);
+    }
+
+    /// A directory that gets a work tree.
+    pub(super) fn new_tree(&mut self, directory: &Word, state: &State) {
+        let Some(texts) = directory.values() else {
+            let reason = super::builtin::first_doubt(std::slice::from_ref(directory));
             return self.unknown(Verb::Write, reason);
         };
-        let text = text.trim_end_matches('/');
-        let name = text.rsplit(['/', ':']).next().unwrap_or_default();
-        let name = name.strip_suffix(".git").unwrap_or(name).to_owned();
-        self.word(Kind::Write, &Word::known(name), state, None);
+        for text in texts {
+            for mut target in self.targets(text, state, &[Verb::Write]) {
+                let path = &target.written;
+                let own = path.is_within(self.place.workspace) || path.is_within(self.place.tmp);
+                let hidden = path.as_str().contains("/.");
+                let absent = self.place.world.resolve(path).kind == Ok(FileKind::Absent);
+                if !own || hidden || !absent {
+                    target.extent = Extent::BelowUnknown(Doubt::TreeUnknown);
+                }
+                self.made.insert(target.written.clone());
+                self.certain(Target::Write(target));
+            }
+        }
     }
+
+    /// `git push x` after `git remote add x URL` in the same text.
+    fn named_remotes(&mut self, reading: &Reading, state: &State) {
+        let named = |item: &&Item| item.kind == Kind::Repository;
+        let names: Vec<String> = reading
+            .items
+            .iter()
+            .filter(named)
+            .filter_map(|item| item.arg.word.as_known().map(str::to_owned))
+            .collect();
+        let mut urls = Vec::new();
+        for access in self.accesses.iter() {
+            let Target::Exec(command) = &access.target else { continue };
+            let words: Vec<&str> = command
+                .args
+                .iter()
+                .filter(|arg| arg.role == Role::Operand)
+                .filter_map(|arg| arg.word.as_known())
+                .collect();
+            if let ["remote", "add" | "set-url", name, url, ..] = words.as_slice()
+                && names.iter().any(|known| known == name)
+            {
+                urls.push((*url).to_owned());
+            }
+        }
+        urls.iter().for_each(|url| self.repository(url, state));
+    }
+}
+
+/// Subcommands that change the work tree as a whole.
+const CHANGES_TREE: [&str; 16] = [
+    "switch",
+    "checkout",
+    "restore",
+    "stash",
+    "stash pop",
+    "stash apply",
+    "stash push",
+    "stash save",
+    "stash branch",
+    "pull",
+    "merge",
+    "rebase",
+    "cherry-pick",
+    "revert",
+    "apply",
+    "am",
+];
+/// What keeps them from it.
+const CHANGES_NOTHING: [&str; 9] = [
+    "--check",
+    "--stat",
+    "--numstat",
+    "--summary",
+    "--cached",
+    "--abort",
+    "--quit",
+    "--show-current-patch",
+    "--edit-todo",
+];
+
+/// Whether the command changes the work tree as a whole.
+pub(super) fn changes_tree(reading: &Reading) -> bool {
+    let has = |name: &&str| reading.has(&[(**name).to_owned()]);
+    match reading.subcommand.as_deref() {
+        Some("reset") => ["--hard", "--merge", "--keep"].iter().any(|name| has(&name)),
+        Some("restore") if only_index(reading) => false,
+        // They take another's changes back, or only look; `--apply` does what it says after all.
+        Some("apply") => has(&"--apply") || !CHANGES_NOTHING.iter().any(|name| has(&name)),
+        Some(name) => CHANGES_TREE.contains(&name),
+        None => false,
+    }
+}
+
+/// `git restore --staged` leaves the work tree as it is.
+fn only_index(reading: &Reading) -> bool {
+    reading.has(&["-S".to_owned()]) && !reading.has(&["-W".to_owned()])
 }
 
 /// Other spellings of an option: `+ref` and `--mirror` force a push.

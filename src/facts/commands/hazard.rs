@@ -22,7 +22,11 @@ const HAZARD_PREFIXES: [&str; 10] = [
     "CARGO_BUILD_",
     "CARGO_TARGET_",
 ];
-const HAZARD_NAMES: [&str; 46] = [
+const HAZARD_NAMES: [&str; 50] = [
+    "GNUMAKEFLAGS",
+    "RSYNC_CONNECT_PROG",
+    "RSYNC_RSH",
+    "TAR_OPTIONS",
     "XDG_CONFIG_HOME",
     "RIPGREP_CONFIG_PATH",
     "PYTEST_ADDOPTS",
@@ -117,7 +121,7 @@ impl Walker<'_> {
             // Where it writes is judged as a write.
             "CARGO_TARGET_DIR" => true,
             "GIT_TRACE" => matches!(text, "0" | "1" | "2"),
-            "GIT_TERMINAL_PROMPT" => matches!(text, "0" | "1"),
+            "GIT_TERMINAL_PROMPT" | "GIT_OPTIONAL_LOCKS" => matches!(text, "0" | "1"),
             "PYTHONPATH" => text.split(':').all(|part| {
                 let path = paths::target(part, state.directory(), self.place);
                 path.is_ok_and(|path| path.written.is_within(self.place.workspace))

@@ -21,7 +21,7 @@ impl Walker<'_> {
         if let Some(rest) = scheme.and_then(|_| text.get(7..)) {
             return self.file_url(rest, state);
         }
-        match Network::parse_url(text) {
+        match Network::parse_url(&without_user(text)) {
             Ok(mut network) => {
                 network.method = method.map(str::to_owned);
                 self.connect(network);
@@ -39,6 +39,24 @@ impl Walker<'_> {
         }
         let path = path.split(['?', '#']).next().unwrap_or_default();
         self.paths(path, state, &[Verb::Read], None);
+    }
+
+    /// `[scheme://][user@]host[:port][/path]`, or a Unix socket by its path.
+    pub(super) fn address(&mut self, text: &str, state: &State) {
+        if text.contains("://") {
+            return self.url(text, None, state);
+        }
+        if text.starts_with('/') {
+            for socket in self.targets(text, state, &[Verb::Connect]) {
+                self.certain(Target::Connect(Destination::Unix(socket)));
+            }
+            return;
+        }
+        let host = text.split('/').next().unwrap_or_default();
+        match Authority::parse(host.rsplit('@').next().unwrap_or_default()) {
+            Ok(authority) => self.connect(Network::from_authority(authority)),
+            Err(error) => self.unknown(Verb::Connect, Doubt::Other(error.to_string())),
+        }
     }
 
     pub(super) fn web_address(&mut self, text: &str, method: Option<&str>, state: &State) {
@@ -96,6 +114,20 @@ impl Walker<'_> {
             let filter = Filter::default();
             self.paths(text, state, &[Verb::Read], Some(&filter));
         }
+    }
+}
+
+/// A URL without the name and password before its host. Two `@` are read in two ways, so that they
+/// stay for the parser to refuse.
+fn without_user(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest.split_at_checked(end) {
+        Some((authority, path)) if authority.matches('@').count() == 1 => {
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}{path}")
+        }
+        _ => text.to_owned(),
     }
 }
 

@@ -72,7 +72,7 @@ impl Walker<'_> {
                 .iter()
                 .all(|item| item.kind != Kind::Code && !item.is_any(&["-m".to_owned()])),
             Some(Some("-" | "/dev/stdin" | "/dev/fd/0" | "/dev/fd/63")) => true,
-            Some(_) => reading.has(&["-s".to_owned()]),
+            Some(_) => reading.has(&["-s".to_owned()]) || matches!(base, "ed" | "ex"),
         };
         if !from_input || matches!(base, "sed" | "awk" | "gawk" | "mawk") {
             return ShellText::default();
@@ -104,33 +104,12 @@ impl Walker<'_> {
         shell: ShellText,
     ) {
         let Some(kind) = interprets(reading.table) else { return };
-        for item in &reading.items {
-            let word = match &item.arg.role {
-                Role::Operand => Some(&item.arg.word),
-                Role::Option { value, .. } => value.as_ref(),
-                Role::EndOfOptions => None,
-            };
-            if item.kind == Kind::Code
-                && let Some(word) = word
-            {
-                match word.as_known() {
-                    Some(code) => self.code(base, code, state),
-                    None => self.opaque_code(base),
-                }
-            }
-        }
+        self.given_code(base, reading, state);
+        let shell = self.or_written(shell, reading, state);
         match (kind, shell.text) {
             (_, None) => {}
             (Interpreter::Shell, Some(Some(text))) => {
-                // Only what is exported reaches it, and none of it is known to be.
-                let mut inner = State {
-                    directories: state.directories.clone(),
-                    hazards: state.hazards.clone(),
-                    ..State::default()
-                };
-                if let Some(home) = state.vars.get("HOME") {
-                    inner.vars.set("HOME", home.clone());
-                }
+                let mut inner = exported(state);
                 let inner_input =
                     if reading.has(&["-c".to_owned()]) { input.clone() } else { Input::default() };
                 let functions = std::mem::take(&mut self.functions);
@@ -164,6 +143,36 @@ impl Walker<'_> {
         }
     }
 
+    /// The texts that options and operands give. Some languages make one program of several.
+    fn given_code(&mut self, base: &str, reading: &Reading, state: &State) {
+        let mut whole = String::new();
+        let mut printed = prints_operand(base, reading);
+        for item in &reading.items {
+            let word = match &item.arg.role {
+                Role::Operand => Some(&item.arg.word),
+                Role::Option { value, .. } => value.as_ref(),
+                Role::EndOfOptions => None,
+            };
+            let first = printed && item.arg.role == Role::Operand;
+            printed &= !first;
+            if (item.kind == Kind::Code || first)
+                && let Some(word) = word
+            {
+                match word.values() {
+                    Some([only]) => {
+                        whole.push_str(only);
+                        whole.push('\n');
+                    }
+                    Some(texts) => texts.iter().for_each(|code| self.code(base, code, state)),
+                    None => self.opaque_code(base),
+                }
+            }
+        }
+        if let Some(code) = whole.strip_suffix('\n') {
+            self.code(base, code, state);
+        }
+    }
+
     /// Code of which not even the text is known.
     pub(super) fn opaque_code(&mut self, base: &str) {
         let doubt = Doubt::InlineCode(base.to_owned());
@@ -190,10 +199,36 @@ pub(super) fn sourced(file: Option<&Word>, input: &Input) -> Option<Result<Strin
     }
 }
 
+/// What a shell begins with: only what is exported reaches it, and none of it is known to be.
+pub(super) fn exported(state: &State) -> State {
+    let mut inner = State {
+        directories: state.directories.clone(),
+        hazards: state.hazards.clone(),
+        ..State::default()
+    };
+    if let Some(home) = state.vars.get("HOME") {
+        inner.vars.set("HOME", home.clone());
+    }
+    inner
+}
+
 /// Whether the shell reads its text as it is read here; zsh, ksh and the others have a grammar of
 /// their own, so that theirs is judged as if it were bash and is a doubt besides.
 fn reads_bash(base: &str) -> bool {
     matches!(base, "sh" | "bash" | "dash")
+}
+
+/// `node -p CODE` and `node -pe CODE`, whose code is no value of the option.
+fn prints_operand(base: &str, reading: &Reading) -> bool {
+    let given = |item: &Item| match &item.arg.role {
+        Role::Option { value: Some(value), .. } if item.kind == Kind::Code => {
+            value.as_known() != Some("e")
+        }
+        _ => false,
+    };
+    matches!(base, "node" | "nodejs" | "bun" | "tsx")
+        && reading.has(&["-p".to_owned()])
+        && !reading.items.iter().any(given)
 }
 
 fn first_operand(reading: &Reading) -> Option<&Word> {

@@ -153,7 +153,7 @@ impl<'a> Linked<'a> {
 
 fn unknown(hops: Vec<AbsPath>) -> Resolution {
     let doubt = || Doubt::Unresolved("a link that this text makes".to_owned());
-    Resolution { real: Real::Unknown(doubt()), hops, kind: Err(doubt()) }
+    Resolution { real: Real::Unknown(doubt()), hops, kind: Err(doubt()), twin: None }
 }
 
 impl World for Linked<'_> {

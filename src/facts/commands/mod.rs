@@ -5,12 +5,18 @@
 //! access of its own. What is not understood becomes an unknown access, never nothing.
 //! The caller is `facts::gather`, for tools whose argument is a shell text or an argv.
 
+mod archive;
 mod arithmetic;
 mod arrival;
+mod besides;
 mod builtin;
 mod code;
+mod configured;
 mod directory;
 mod download;
+mod elsewhere;
+mod ex;
+mod fd;
 mod find;
 mod git;
 mod hazard;
@@ -20,16 +26,20 @@ mod links;
 mod names;
 mod nodes;
 mod operands;
+mod parallel;
 mod program;
+mod scripts;
 mod search;
-mod sed;
 mod simple;
+mod sockets;
 mod state;
+mod statements;
 mod suspect;
 #[cfg(test)]
 mod tests;
 pub(super) mod tree;
 mod walk;
+mod wrapper;
 
 use crate::facts::Place;
 use crate::limits::{ACCESSES_MAX, SHELL_COMMANDS_MAX, TREE_ENTRIES_MAX, WRAPPER_DEPTH_MAX};
@@ -85,6 +95,19 @@ fn walked(place: &Place<'_>, accesses: &mut Vec<Access>, walk: impl FnOnce(&mut 
     walker.close();
 }
 
+/// Adds everything that `code` is seen to do as a program of the interpreter `program`.
+pub fn read_code(
+    program: &str,
+    code: &str,
+    cwd: Option<&AbsPath>,
+    place: &Place<'_>,
+    accesses: &mut Vec<Access>,
+) {
+    walked(place, accesses, |walker| {
+        walker.code(program, code, &State::at(cwd));
+    });
+}
+
 /// Walks one call's texts and gathers its accesses.
 struct Walker<'a> {
     place: &'a Place<'a>,
@@ -94,6 +117,8 @@ struct Walker<'a> {
     home: Option<String>,
     /// Simple commands seen.
     commands: usize,
+    /// The command at hand, to which accesses belong.
+    within: Option<usize>,
     /// Wrappers and nested texts around the command at hand.
     level: usize,
     /// What the texts around it nest, as [`shell::nesting`] counts.
@@ -104,6 +129,8 @@ struct Walker<'a> {
     entries: usize,
     /// Files written in this text, with the commands whose output they hold.
     written: BTreeMap<AbsPath, Vec<usize>>,
+    /// What they hold, where this text settles it.
+    texts: BTreeMap<AbsPath, String>,
     /// Names made in this text: they count as being there.
     made: BTreeSet<AbsPath>,
     /// Every body that a name was given: which of them runs is not followed.
@@ -136,11 +163,13 @@ impl<'a> Walker<'a> {
             accesses,
             home: place.world.home().map(|home| home.as_str().to_owned()),
             commands: 0,
+            within: None,
             level: 0,
             nesting: 0,
             deep: false,
             entries: TREE_ENTRIES_MAX,
             written: BTreeMap::new(),
+            texts: BTreeMap::new(),
             made: BTreeSet::new(),
             functions: BTreeMap::new(),
             calling: Vec::new(),
@@ -255,8 +284,10 @@ impl<'a> Walker<'a> {
 
     /// Adds an access; the same one twice says nothing new, but commands keep their place.
     fn push(&mut self, access: Access) {
+        let same =
+            |known: &Access| known.target == access.target && known.certainty == access.certainty;
         let repeated = !matches!(access.target, Target::Exec(_))
-            && self.accesses.iter().rev().take(64).any(|known| *known == access);
+            && self.accesses.iter().rev().take(64).any(same);
         if repeated {
             return;
         }
@@ -264,7 +295,7 @@ impl<'a> Walker<'a> {
             self.full = Some("accesses");
             return;
         }
-        self.accesses.push(access);
+        self.accesses.push(Access { within: self.within, ..access });
     }
 
     /// Counts a simple command; false if there are too many.

@@ -30,37 +30,33 @@ pub(super) fn is_path(kind: Kind) -> bool {
         | Kind::Delete
         | Kind::List
         | Kind::Directory
+        | Kind::Fill
+        | Kind::Prefix
         | Kind::Script
         | Kind::RemoteRead
-        | Kind::RemoteWrite => true,
+        | Kind::RemoteWrite
+        | Kind::InsideRead
+        | Kind::InsideWrite => true,
         Kind::Text
         | Kind::Url
         | Kind::WebAddress
         | Kind::Host
+        | Kind::Address
+        | Kind::Port
         | Kind::Repository
         | Kind::Code
         | Kind::Command
         | Kind::ShellText
         | Kind::Subcommand
         | Kind::Assignment
+        | Kind::Setting
+        | Kind::AtFile
+        | Kind::PerhapsUrl
+        | Kind::NamedRead
+        | Kind::Volume
         | Kind::Revision => false,
     }
 }
-
-/// Subcommands of git that change the work tree as a whole.
-const CHANGES_TREE: [&str; 11] = [
-    "switch",
-    "checkout",
-    "restore",
-    "stash",
-    "pull",
-    "merge",
-    "rebase",
-    "reset",
-    "cherry-pick",
-    "revert",
-    "apply",
-];
 
 impl Walker<'_> {
     /// Everything that the words of a program come to.
@@ -81,11 +77,14 @@ impl Walker<'_> {
             self.suspects(reading, base, state);
         }
         let arrivals = self.arrivals(base, reading, state);
+        let start = self.accesses.len();
         let filter = filter_of(base, table, reading);
-        let grep = matches!(base, "grep" | "egrep" | "fgrep");
+        let grep = is_grep(base);
         let recurses = grep && told_to_recurse(reading);
         let tree = (table.tree || recurses || reading.has(&table.tree_options)).then_some(&filter);
         let in_place = reading.has(&table.in_place);
+        let changed: Vec<String> =
+            reading.variants().flat_map(|variant| &variant.changes).cloned().collect();
         let only_told = base == "git" && reading.has(&["--dry-run".to_owned()]);
         let makes_directories = base == "install" && reading.has(&["-d".to_owned()]);
         let mut after_end = false;
@@ -104,6 +103,7 @@ impl Walker<'_> {
             let kind = match (item.kind, operand) {
                 (Kind::Delete, true) if only_told => Kind::List,
                 (Kind::Read, true) if in_place => Kind::Update,
+                (Kind::Read, false) if item.is_any(&changed) => Kind::Update,
                 (Kind::Read, true) if makes_directories => Kind::Write,
                 (Kind::Script, true) if shell_text => Kind::Text,
                 // A file that `perl -i` changes, behind its code or its script.
@@ -121,8 +121,11 @@ impl Walker<'_> {
             self.word(kind, word, state, if operand { tree } else { None });
         }
         self.arrive(base, reading, &arrivals, state);
+        self.besides(reading, state, start);
         let reads = |item: &Item| item.kind == Kind::Read && item.arg.role == Role::Operand;
-        let searches = table.here || grep && tree.is_some();
+        // What is told to only list names reads nothing.
+        let here = table.here && !reading.variants().any(|variant| variant.operands.is_some());
+        let searches = here || grep && tree.is_some();
         // Only rg takes an input instead; `grep -r` never does.
         if searches && (grep || input.text == Fed::Nothing) && !reading.items.iter().any(reads) {
             let kind = match (base, only_told) {
@@ -146,13 +149,18 @@ impl Walker<'_> {
         if base == "find" && reading.has(&["-delete".to_owned()]) {
             self.find_deletes(reading, state);
         }
-        if base == "git" && reading.subcommand.as_deref().is_some_and(|s| CHANGES_TREE.contains(&s))
-        {
+        if base == "git" && super::git::changes_tree(reading) {
             self.word(Kind::Write, &Word::known("."), state, None);
         }
         match base {
             "curl" => self.curl(reading, state),
-            "tar" => self.tar(reading, state),
+            "ssh" | "scp" | "sftp" | "autossh" | "ssh-copy-id" => self.ssh_settings(reading, state),
+            _ if super::statements::is_client(base) => {
+                self.statements(base, reading, state, input);
+            }
+            "socat" => self.socat(reading, state),
+            "http" | "https" | "xh" | "xhs" => self.httpie(base, reading, state),
+            "tar" | "bsdtar" => self.tar(reading, state),
             "git" => self.git(reading, state),
             "wget" if !reading.has(&["-O".to_owned()]) => self.saves_by_name(reading, state),
             "wget" => self.fetched(reading, state, &["-O".to_owned()]),
@@ -174,10 +182,14 @@ impl Walker<'_> {
 
     fn unknown_word(&mut self, kind: Kind, reason: &Doubt) {
         let verbs: &[Verb] = match kind {
-            Kind::Read | Kind::Script | Kind::Revision => &[Verb::Read],
-            Kind::Write | Kind::Delete => &[Verb::Write],
-            Kind::Update | Kind::Move => &[Verb::Read, Verb::Write],
-            Kind::Url | Kind::WebAddress | Kind::Host => &[Verb::Connect],
+            Kind::Read | Kind::Script | Kind::Revision | Kind::NamedRead | Kind::InsideRead => {
+                &[Verb::Read]
+            }
+            Kind::Write | Kind::Delete | Kind::Fill | Kind::Prefix | Kind::InsideWrite => {
+                &[Verb::Write]
+            }
+            Kind::Update | Kind::Move | Kind::Volume => &[Verb::Read, Verb::Write],
+            Kind::Url | Kind::WebAddress | Kind::Host | Kind::Address => &[Verb::Connect],
             Kind::RemoteRead => &[Verb::Connect, Verb::Read],
             Kind::RemoteWrite => &[Verb::Connect, Verb::Write],
             Kind::Repository => &[Verb::Connect],
@@ -188,6 +200,10 @@ impl Walker<'_> {
             | Kind::Command
             | Kind::ShellText
             | Kind::Subcommand
+            | Kind::Port
+            | Kind::Setting
+            | Kind::AtFile
+            | Kind::PerhapsUrl
             | Kind::Assignment => &[],
         };
         for verb in verbs {
@@ -208,6 +224,10 @@ impl Walker<'_> {
                 }
             }
             Kind::Write => {
+                if let Some(command) = text.strip_prefix(['|', '!']) {
+                    // What strace and others take for a command, never an honest name.
+                    self.text(command, &mut state.clone(), &Input::default(), true);
+                }
                 if text != "-" {
                     self.paths(text, state, &[Verb::Write], None);
                 }
@@ -219,10 +239,21 @@ impl Walker<'_> {
             Kind::Url => self.url(text, None, state),
             Kind::WebAddress => self.web_address(text, None, state),
             Kind::Host => self.host(text),
+            Kind::Address => self.address(text, state),
+            Kind::Fill => self.filled(text, state),
+            Kind::Prefix => self.begun(text, state),
             Kind::RemoteRead => self.remote(text, state, Verb::Read, tree),
             Kind::RemoteWrite => self.remote(text, state, Verb::Write, tree),
             Kind::Repository => self.repository(text, state),
             Kind::Revision => self.revision(text, state),
+            Kind::AtFile => self.named_by_at(text, state),
+            Kind::PerhapsUrl => {
+                self.perhaps_url(text, state);
+            }
+            Kind::NamedRead => self.named_read(text, state),
+            Kind::Volume => self.volume(text, state),
+            Kind::InsideRead => self.inside_read(text, state, tree),
+            Kind::InsideWrite => self.inside_write(text, state),
             Kind::Text
             | Kind::List
             | Kind::Directory
@@ -230,6 +261,8 @@ impl Walker<'_> {
             | Kind::Command
             | Kind::ShellText
             | Kind::Subcommand
+            | Kind::Port
+            | Kind::Setting
             | Kind::Assignment => {}
         }
     }
@@ -281,33 +314,6 @@ impl Walker<'_> {
         }
     }
 
-    /// Unpacking fills a directory with names that only the archive knows; packing reads trees.
-    /// The archive is named from where the command stands, all else from `-C`.
-    fn tar(&mut self, reading: &Reading, state: &State) {
-        let any = |names: &[&str]| names.iter().any(|name| reading.has(&[(*name).to_owned()]));
-        let packs = any(&["-c", "-r", "-u"]);
-        for item in reading.items.iter().filter(|item| item.is_any(&["-f".to_owned()])) {
-            if let Role::Option { value: Some(value), .. } = &item.arg.role {
-                let kind = if packs { Kind::Write } else { Kind::Read };
-                self.word(kind, value, state, None);
-            }
-        }
-        let mut inside = state.clone();
-        self.options_directory(reading, &mut inside);
-        if any(&["-x"]) && !any(&["-O"]) {
-            for mut target in self.targets(".", &inside, &[Verb::Write]) {
-                target.extent = Extent::BelowUnknown(Doubt::TreeUnknown);
-                self.certain(Target::Write(target));
-            }
-        }
-        if packs {
-            let filter = Filter::default();
-            for item in reading.items.iter().filter(|item| item.arg.role == Role::Operand) {
-                self.word(Kind::Read, &item.arg.word, &inside, Some(&filter));
-            }
-        }
-    }
-
     /// `find -delete` removes the names that its tests leave; each is judged as one.
     fn find_deletes(&mut self, reading: &Reading, state: &State) {
         let mut own = Vec::new();
@@ -354,6 +360,10 @@ impl Walker<'_> {
     }
 }
 
+fn is_grep(base: &str) -> bool {
+    matches!(base, "grep" | "egrep" | "fgrep" | "ggrep" | "zgrep" | "zegrep" | "zfgrep")
+}
+
 /// `grep -d recurse`, whose value may be abbreviated.
 fn told_to_recurse(reading: &Reading) -> bool {
     reading.items.iter().any(|item| match &item.arg.role {
@@ -362,6 +372,36 @@ fn told_to_recurse(reading: &Reading) -> bool {
         }
         _ => false,
     })
+}
+
+/// The filter without the names that `tar`, `zip` and `diff` are told to leave out.
+fn leaving_out(
+    mut filter: Filter,
+    base: &str,
+    reading: &Reading,
+    values: &impl Fn(&str) -> Vec<String>,
+) -> Filter {
+    let sure = |pattern: &String| !pattern.contains(['/', '[', '\\', '{']);
+    match base {
+        "tar" | "gtar" => {
+            let other = ["--anchored", "--no-wildcards", "--no-anchored", "--ignore-case"];
+            if !reading.has(&other.map(str::to_owned)) {
+                filter.exclude = values("--exclude");
+            }
+        }
+        "diff" => filter.exclude = values("-x"),
+        // Its patterns are of whole paths.
+        "zip" => {
+            filter.exclude = values("-x");
+            filter.exclude.retain(|pattern| pattern.starts_with('*'));
+        }
+        _ => return filter,
+    }
+    filter.exclude.retain(sure);
+    if base != "zip" {
+        filter.exclude_directories.clone_from(&filter.exclude);
+    }
+    filter
 }
 
 pub(super) fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filter {
@@ -384,14 +424,15 @@ pub(super) fn filter_of(base: &str, table: &Program, reading: &Reading) -> Filte
     let hidden = !globs.is_empty()
         || ["--hidden", "-u", "--iglob"].iter().any(|name| has(name))
         || has("-g") && values("-g").is_empty();
-    let walk = if hidden && base == "rg" { Walk::All } else { table.walk };
-    let grep = matches!(base, "grep" | "egrep" | "fgrep");
+    let walk = if hidden && matches!(base, "rg" | "ag") { Walk::All } else { table.walk };
+    let grep = is_grep(base);
     let follows = base == "rg" && has("-L") || grep && (has("-R") || has("-S"));
     if !grep {
         // git's own directory is never part of the work tree that it changes.
         let exclude_directories = if base == "git" { vec![".git".to_owned()] } else { Vec::new() };
         let include = if base == "rg" && simple { globs } else { Vec::new() };
-        return Filter { walk, exclude_directories, include, follows, ..Filter::default() };
+        let filter = Filter { walk, exclude_directories, include, follows, ..Filter::default() };
+        return leaving_out(filter, base, reading, &values);
     }
     let (mut exclude, mut include) = (values("--exclude"), values("--include"));
     // Sets of characters are not read in full: what they leave out is not sure.

@@ -1,6 +1,7 @@
 //! One program with its words: the exec access itself, and what a wrapper runs in turn.
 
 use super::Walker;
+use super::fd::fd_clauses;
 use super::find::find_clauses;
 use super::state::{Fed, Input, State};
 use crate::catalogue::options::{self, Item, Reading};
@@ -63,19 +64,21 @@ impl Walker<'_> {
         inner: &[usize],
     ) {
         let base = name.rsplit('/').next().unwrap_or(name);
-        let (own, clauses) = match base {
+        let (words, clauses) = match base {
             "find" => find_clauses(arguments),
-            "tar" => (dashed(arguments), Vec::new()),
-            "env" => (spelt_out(arguments), Vec::new()),
+            "fd" | "fdfind" => fd_clauses(arguments),
+            "tar" | "bsdtar" => (super::archive::dashed(arguments), Vec::new()),
+            "ar" | "gcc-ar" | "llvm-ar" => (super::archive::lettered(arguments), Vec::new()),
+            "env" => (super::wrapper::spelt_out(arguments), Vec::new()),
             _ => (arguments.to_vec(), Vec::new()),
         };
         let table = program::find(base);
-        let mut reading = options::read(base, table, &own);
+        let mut reading = options::read(base, table, &words);
         if base == "git" {
             super::git::spell_out(&mut reading);
         }
         let mut at = state.clone();
-        if base != "tar" {
+        if !matches!(base, "tar" | "bsdtar") {
             self.options_directory(&reading, &mut at);
         }
         let mut doubts = self.doubts_of(name, &reading, state);
@@ -104,11 +107,14 @@ impl Walker<'_> {
             transparent,
             status: self.status,
         };
+        let outer = self.within;
         let start = self.accesses.len();
         self.executes(&command, &reading, &at);
+        self.within = Some(start);
         self.effects(base, &reading, &at, input);
         self.passes_on(&command.fed_by, start);
         self.interpret(base, &reading, &at, input, shell);
+        self.runs_written(name, &at);
         if transparent {
             self.wrapped(base, &reading, &at, input);
         } else {
@@ -118,8 +124,12 @@ impl Walker<'_> {
             self.hidden(|walker| walker.perhaps_wrapped(base, arguments, &at));
         }
         for clause in clauses {
-            self.find_clause(&clause, &own, &at);
+            match base {
+                "find" => self.find_clause(&clause, &words, &at),
+                _ => self.fd_clause(&clause, &reading, &at),
+            }
         }
+        self.within = outer;
     }
 
     /// What a command reads of a file that this text wrote feeds it, and what feeds it is held by
@@ -168,11 +178,8 @@ impl Walker<'_> {
             doubts.push(Doubt::Redefined(name.to_owned()));
         }
         doubts.extend(reading.doubts.iter().cloned());
-        // These run commands that their operands or the repository spell.
-        let runs = matches!(reading.subcommand.as_deref(), Some("submodule" | "bisect" | "config"));
-        if runs && name.ends_with("git") {
-            let option = reading.subcommand.clone().unwrap_or_default();
-            doubts.push(Doubt::HazardousOption { program: name.to_owned(), option });
+        if name.rsplit('/').next() == Some("git") {
+            doubts.extend(super::configured::doubt(reading));
         }
         if !name.contains('/')
             && let Ok(Some(path)) = self.place.world.find_program(name)
@@ -259,10 +266,12 @@ impl Walker<'_> {
         let scripts = reading
             .items
             .iter()
-            .filter(|item| {
-                matches!(item.kind, Kind::Script | Kind::Read) && item.arg.role == Role::Operand
+            .filter_map(|item| match (&item.arg.role, item.kind) {
+                (Role::Operand, Kind::Script | Kind::Read) => Some(&item.arg.word),
+                (Role::Option { value, .. }, Kind::Script) => value.as_ref(),
+                _ => None,
             })
-            .filter_map(|item| item.arg.word.as_known());
+            .filter_map(Word::as_known);
         let own = name.contains('/').then_some(name);
         let sourced = matches!(name, "." | "source")
             .then(|| reading.items.first().and_then(|item| item.arg.word.as_known()))
@@ -289,16 +298,21 @@ impl Walker<'_> {
         let (kind, words) = match &reading.rest {
             Some((kind, words)) => (*kind, words.as_slice()),
             None if entrypoint.is_some() => (Kind::Command, [].as_slice()),
-            None => return,
+            None => return self.fed_shell(base, input, &inner),
         };
         let words: Vec<Word> = match base {
             "xargs" => fill(words, reading, input),
+            "parallel" | "parallel.moreutils" => super::parallel::texts(words, &reading.items),
+            "hyperfine" | "pee" => super::parallel::lines(words),
             _ => entrypoint.into_iter().chain(words.iter().cloned()).collect(),
         };
-        if words.is_empty() {
+        // What starts with a dash is for the program that the image names.
+        let for_image = |word: &Word| word.as_known().is_some_and(|text| text.starts_with('-'));
+        if words.first().is_none_or(|word| super::elsewhere::is_container(base) && for_image(word))
+        {
             return;
         }
-        if matches!(base, "ssh" | "docker" | "podman" | "chroot" | "nsenter" | "unshare") {
+        if super::elsewhere::runs_elsewhere(base) {
             // Other files, another home: nothing relative is known there.
             inner.directories = None;
         }
@@ -415,38 +429,9 @@ pub(super) fn each_directory(state: &State) -> Vec<Option<AbsPath>> {
     }
 }
 
-/// `tar xf a` is `tar -xf a`.
-fn dashed(words: &[Word]) -> Vec<Word> {
-    let mut words = words.to_vec();
-    if let Some(Word::Known(first)) = words.first_mut()
-        && !first.starts_with('-')
-    {
-        first.insert(0, '-');
-    }
-    words
-}
-
-/// `env - x` is `env -i x`.
-fn spelt_out(words: &[Word]) -> Vec<Word> {
-    let mut words = words.to_vec();
-    let mut is_value = false;
-    for word in &mut words {
-        let Some(text) = word.as_known() else { break };
-        if text == "-" && !is_value {
-            *word = Word::known("-i");
-            break;
-        }
-        if !text.starts_with('-') && !is_value {
-            break;
-        }
-        is_value = !is_value && matches!(text, "-u" | "-C" | "-S" | "-a");
-    }
-    words
-}
-
 /// What a container runs in place of what its image would.
 fn entrypoint(base: &str, reading: &Reading) -> Option<Word> {
-    if !matches!(base, "docker" | "podman") {
+    if !super::elsewhere::is_container(base) {
         return None;
     }
     reading.items.iter().rev().find_map(|item| match &item.arg.role {

@@ -2,8 +2,6 @@
 
 use super::Walker;
 use super::state::{Fed, Input, State};
-use crate::catalogue::program::Kind;
-use crate::facts::paths;
 use crate::model::access::{Access, Target, Verb};
 use crate::model::doubt::Doubt;
 use crate::model::host::Authority;
@@ -51,6 +49,7 @@ impl Walker<'_> {
             return;
         }
         input.feeders.extend(&inner_feeders);
+        let printed = (!outputs.is_empty()).then(|| self.printed(simple, state)).flatten();
         let start = self.accesses.len();
         if simple.assignments.is_empty() {
             self.expanded(words, state, &input, &inner_feeders);
@@ -91,6 +90,9 @@ impl Walker<'_> {
             }
         }
         self.holds(&outputs, start);
+        if let Some(text) = printed {
+            self.holds_text(&outputs, &text);
+        }
         self.feeds_processes(simple, before_words, start);
     }
 
@@ -117,7 +119,17 @@ impl Walker<'_> {
     }
 
     fn expanded(&mut self, words: Vec<Value>, state: &mut State, input: &Input, inner: &[usize]) {
-        let words = self.globbed(words, state);
+        let program = words.first().filter(|word| {
+            matches!(word, Value::Unknown(unknown) if matches!(unknown.reason, Doubt::Glob(_)))
+        });
+        let program = program.cloned();
+        let mut words = self.globbed(words, state);
+        // No program has such a name: one that fits may be there when it runs.
+        if let (Some(pattern), Some(first)) = (program, words.first_mut())
+            && first.as_known().is_some_and(|text| text.contains(['*', '?', '[']))
+        {
+            *first = pattern;
+        }
         let combinations = combine(&words);
         if let [only] = combinations.as_slice() {
             return self.argv(only, state, input, inner);
@@ -301,14 +313,7 @@ impl Walker<'_> {
                     self.redirected(&value, &[Verb::Read], state, &mut Vec::new());
                     let feeders = [feeders, self.writers_since(from)].concat();
                     if stdin {
-                        let process = |piece: &Piece| matches!(piece, Piece::Process { .. });
-                        let text = match self.fed_by_process(word, state) {
-                            Some(text) => text,
-                            None if word.pieces.iter().any(process) => {
-                                Fed::Unknown(Doubt::CommandOutput)
-                            }
-                            None => Fed::Files,
-                        };
+                        let text = self.fed_by_file(word, &value, state);
                         input = Input { feeders, text };
                     }
                 }
@@ -317,6 +322,10 @@ impl Walker<'_> {
                 }
                 RedirectKind::Both(_) => {
                     self.redirected(&value, &[Verb::Read, Verb::Write], state, &mut outputs);
+                    if stdin {
+                        let text = self.fed_by_file(word, &value, state);
+                        input = Input { feeders, text };
+                    }
                 }
                 RedirectKind::Duplicate(_) => {
                     let descriptor = value.as_known().is_some_and(|text| {
@@ -325,6 +334,11 @@ impl Walker<'_> {
                     });
                     if !descriptor {
                         self.redirected(&value, &[Verb::Write], state, &mut outputs);
+                    } else if redirect.fd == Some(0) && !matches!(value.as_known(), Some("0" | "-"))
+                    {
+                        // What was opened at another descriptor is not followed.
+                        let doubt = Doubt::Other("it comes from another descriptor".to_owned());
+                        input = Input { feeders, text: Fed::Unknown(doubt) };
                     }
                 }
                 RedirectKind::Text(_) if stdin => {
@@ -339,6 +353,21 @@ impl Walker<'_> {
             }
         }
         (input, outputs)
+    }
+
+    /// What a command reads of the file that its input is.
+    fn fed_by_file(&mut self, word: &Word, value: &Value, state: &State) -> Fed {
+        let process = |piece: &Piece| matches!(piece, Piece::Process { .. });
+        let connects = |text: &String| socket(text).is_some();
+        match self.fed_by_process(word, state) {
+            Some(text) => text,
+            None if word.pieces.iter().any(process) => Fed::Unknown(Doubt::CommandOutput),
+            None if value.values().is_some_and(|texts| texts.iter().any(connects)) => {
+                Fed::Unknown(Doubt::Other("it comes from a connection".to_owned()))
+            }
+            None if value.as_known() == Some("/dev/null") => Fed::Text(String::new()),
+            None => Fed::Files,
+        }
     }
 
     /// The file that a redirection names; a pattern is expanded there too.
@@ -372,9 +401,7 @@ impl Walker<'_> {
             }
         };
         for text in texts {
-            if let Some(rest) =
-                text.strip_prefix("/dev/tcp/").or_else(|| text.strip_prefix("/dev/udp/"))
-            {
+            if let Some(rest) = socket(text) {
                 self.raw_socket(rest);
                 continue;
             }
@@ -464,6 +491,11 @@ pub(super) fn held_in(words: &[Word], state: &State) -> Vec<usize> {
         }
     }
     all
+}
+
+/// What follows `/dev/tcp/`, which bash connects to.
+fn socket(text: &str) -> Option<&str> {
+    text.strip_prefix("/dev/tcp/").or_else(|| text.strip_prefix("/dev/udp/"))
 }
 
 /// Every combination of the words' values, or the words as they are if there are too many.

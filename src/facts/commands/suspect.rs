@@ -7,7 +7,7 @@ use super::state::State;
 use crate::catalogue::options::{Item, Reading};
 use crate::catalogue::program::Kind;
 use crate::facts::paths;
-use crate::model::access::{Access, Certainty, OptionClass, Role, Target, Verb};
+use crate::model::access::{Access, OptionClass, Role, Target, Verb};
 use crate::model::doubt::Doubt;
 use crate::world::FileKind;
 
@@ -72,7 +72,7 @@ impl Walker<'_> {
                 for verb in [Verb::Read, Verb::Write] {
                     let reason = super::builtin::first_doubt(std::slice::from_ref(word));
                     let target = Target::Unknown { verb, reason };
-                    self.push(Access { target, certainty: Certainty::Suspected(doubt.clone()) });
+                    self.push(Access::suspected(target, doubt.clone()));
                 }
                 continue;
             };
@@ -85,7 +85,7 @@ impl Walker<'_> {
         }
     }
 
-    fn suspect(&mut self, text: &str, state: &State, doubt: &Doubt, verbs: &[Verb]) {
+    pub(super) fn suspect(&mut self, text: &str, state: &State, doubt: &Doubt, verbs: &[Verb]) {
         if text.is_empty() || text.contains("://") || is_no_access(text) {
             return;
         }
@@ -106,10 +106,7 @@ impl Walker<'_> {
                     Verb::Read => Target::Read(target.clone()),
                     _ => Target::Write(target.clone()),
                 };
-                self.push(Access {
-                    target: access,
-                    certainty: Certainty::Suspected(doubt.clone()),
-                });
+                self.push(Access::suspected(access, doubt.clone()));
             }
         }
     }

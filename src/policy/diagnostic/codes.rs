@@ -107,7 +107,7 @@ pub const CODES: &[Code] = &[
         "P012",
         "an unknown pack",
         "`include` names a pack that toolgate does not ship. The packs are numbered and never \
-         change: `std:secrets@1`, `std:metadata@1`.",
+         change; what is shipped is told in the reference, and the files are in `policies/std/`.",
     ),
     error(
         "P013",

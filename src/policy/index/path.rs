@@ -13,7 +13,8 @@ use crate::model::truth::Truth;
 use crate::policy::pattern::Stance;
 use crate::policy::pattern::fold::folded;
 use crate::policy::pattern::glob::keys::{Has, Key};
-use crate::policy::pattern::path::{PathPattern, trimmed};
+use crate::policy::pattern::path::PathPattern;
+use crate::policy::pattern::spelling::loosely;
 use std::collections::{BTreeMap, HashMap};
 
 /// The one way in which a key decides for a path pattern: the path has it.
@@ -122,8 +123,8 @@ impl Paths {
         };
         let mut lane = |cut: &Lane<'_>, path: &AbsPath| {
             self.tighten_lane(cut, path, &mut seen, covers, visitor);
-            if let Some(shorter) = trimmed(path.as_str()) {
-                self.tighten_lane(&cut_of(shorter), path, &mut seen, covers, visitor);
+            if let Some(read) = loosely(path.as_str()) {
+                self.tighten_lane(&cut_of(&read), path, &mut seen, covers, visitor);
             }
         };
         lane(written, &target.written);
@@ -203,8 +204,8 @@ impl Paths {
                 lane(&cut_of(path.as_str()));
             }
             for path in std::iter::once(&path.written).chain(real).chain(&path.hops) {
-                if let Some(shorter) = trimmed(path.as_str()) {
-                    lane(&cut_of(shorter));
+                if let Some(read) = loosely(path.as_str()) {
+                    lane(&cut_of(&read));
                 }
             }
         }

@@ -35,6 +35,7 @@ pub(crate) fn places(workspace: Option<AbsPath>) -> Anchors {
         workspace: workspace.unwrap_or_else(|| at("workspace")),
         home: Some(at("home")),
         tmp: at("tmp"),
+        aliases: Vec::new(),
     }
 }
 

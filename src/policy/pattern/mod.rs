@@ -16,6 +16,7 @@ pub(crate) mod glob;
 pub(crate) mod literal;
 pub mod output;
 pub mod path;
+pub(crate) mod spelling;
 pub mod text;
 
 use crate::limits::{PATTERN_BRACE_DEPTH_MAX, PATTERN_BYTES_MAX};
@@ -87,9 +88,18 @@ pub struct Anchors {
     pub home: Option<AbsPath>,
     /// `$tmp`.
     pub tmp: AbsPath,
+    /// Other names of these, each with the place whose name it is: what is written by way of a
+    /// link to the workspace is in the workspace.
+    pub aliases: Vec<(AbsPath, AbsPath)>,
 }
 
 impl Anchors {
+    /// A place, and its other names.
+    pub fn names_of<'a>(&'a self, place: &'a AbsPath) -> impl Iterator<Item = &'a AbsPath> {
+        let others = self.aliases.iter().filter(move |(of, _)| of == place);
+        std::iter::once(place).chain(others.map(|(_, name)| name))
+    }
+
     /// The frozen world of examples and tests (policy language §11.26).
     #[must_use]
     pub fn frozen(workspace: Option<AbsPath>) -> Anchors {
@@ -98,6 +108,7 @@ impl Anchors {
             workspace: workspace.unwrap_or_else(|| at("/work")),
             home: Some(at("/home/agent")),
             tmp: at("/tmp"),
+            aliases: Vec::new(),
         }
     }
 }

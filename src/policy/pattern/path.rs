@@ -5,6 +5,7 @@
 
 use super::glob::keys::Key;
 use super::glob::{self, Glob};
+use super::spelling::{compatible, loosely};
 use super::{Anchors, PatternError, Stance, braces, check_text, foreign};
 use crate::limits::{PATH_BYTES_MAX, PATH_DEPTH_MAX};
 use crate::model::path::{AbsPath, Extent, PathTarget, Real};
@@ -67,16 +68,27 @@ impl PathPattern {
             return Ok(PathPattern { stance, shape: Shape::Every });
         }
         let mut choices = Vec::new();
-        for text in braces::expand(text)? {
+        let mut texts = braces::expand(text)?;
+        if stance == Stance::Tighten && !text.is_ascii() {
+            // A name that is written in another form of Unicode is meant as well.
+            let composed = texts.iter().map(|text| compatible(text).into_owned());
+            let other: Vec<String> = composed
+                .filter(|text| !texts.contains(text) && check_components(text).is_ok())
+                .collect();
+            texts.extend(other);
+        }
+        for text in texts {
             check_components(&text)?;
-            let Some((root, rest)) = anchor(&text, anchors, stance)? else { continue };
+            let (roots, rest) = anchor(&text, anchors, stance)?;
             // A deny reaches below what it names, whether or not it says so.
             let below = rest.ends_with('/') || stance == Stance::Tighten;
-            if root.is_empty() && matches!(rest, "" | "/") {
-                return Ok(PathPattern { stance, shape: Shape::Every });
+            for root in roots {
+                if root.is_empty() && matches!(rest, "" | "/") {
+                    return Ok(PathPattern { stance, shape: Shape::Every });
+                }
+                let glob = Glob::parse(root, rest, stance == Stance::Tighten)?;
+                choices.push(Choice { fixed: glob.fixed(), glob, below });
             }
-            let glob = Glob::parse(root, rest, stance == Stance::Tighten)?;
-            choices.push(Choice { fixed: glob.fixed(), glob, below });
         }
         Ok(PathPattern { stance, shape: Shape::AnyOf(choices) })
     }
@@ -185,9 +197,12 @@ impl PathPattern {
     /// Whether one lane of a target lies inside.
     pub(crate) fn covers(&self, path: &AbsPath) -> bool {
         let text = path.as_str();
-        let also = trimmed(text).filter(|_| self.stance == Stance::Tighten);
         let mut names = self.choices().iter();
-        names.any(|choice| choice.name(text) || also.is_some_and(|text| choice.name(text)))
+        if names.any(|choice| choice.name(text)) {
+            return true;
+        }
+        let read = if self.stance == Stance::Tighten { loosely(text) } else { None };
+        read.is_some_and(|read| self.choices().iter().any(|choice| choice.name(&read)))
     }
 
     /// In which stance it is asked.
@@ -247,13 +262,6 @@ fn has_room_below(path: &AbsPath) -> bool {
         && path.components().count() + TREE_LEVELS <= PATH_DEPTH_MAX
 }
 
-/// The path without trailing dots and blanks, if it has any: the same file on some file systems, so
-/// that denies look at both.
-pub(crate) fn trimmed(path: &str) -> Option<&str> {
-    let trimmed = path.trim_end_matches(['.', ' ']);
-    (trimmed.len() < path.len()).then_some(trimmed)
-}
-
 impl Choice {
     fn name(&self, path: &str) -> bool {
         self.glob.covers(path, self.below)
@@ -276,15 +284,15 @@ fn check_components(text: &str) -> Result<(), PatternError> {
     Ok(())
 }
 
-/// The place that the pattern's first name stands for, and what follows it; nothing if a
-/// loosening pattern is anchored at a place that is not known here.
+/// The place that the pattern's first name stands for, by each of its names, and what follows it;
+/// none if a loosening pattern is anchored at a place that is not known here.
 fn anchor<'a>(
     text: &'a str,
     anchors: &'a Anchors,
     stance: Stance,
-) -> Result<Option<(&'a str, &'a str)>, PatternError> {
+) -> Result<(Vec<&'a str>, &'a str), PatternError> {
     if text.starts_with("**/") || text.starts_with('/') {
-        return Ok(Some(("", text)));
+        return Ok((vec![""], text));
     }
     let (name, rest) = match text.strip_prefix('~') {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => ("home", rest),
@@ -310,11 +318,14 @@ fn anchor<'a>(
             });
         }
     };
-    Ok(match (place, stance) {
-        (Some(place), _) => Some((place.as_str().trim_end_matches('/'), rest)),
-        (None, Stance::Tighten) => Some((glob::ANYWHERE, rest)),
-        (None, Stance::Loosen) => None,
-    })
+    let roots = match (place, stance) {
+        (Some(place), _) => {
+            anchors.names_of(place).map(|name| name.as_str().trim_end_matches('/')).collect()
+        }
+        (None, Stance::Tighten) => vec![glob::ANYWHERE],
+        (None, Stance::Loosen) => Vec::new(),
+    };
+    Ok((roots, rest))
 }
 
 fn bad_start(text: &str) -> PatternError {

@@ -13,6 +13,9 @@ impl Lowering<'_> {
     }
 
     fn redirect(&self, redirect: &ast::Redirect) -> Result<Redirect, Doubt> {
+        if redirect.fd.is_none() && self.is_numbered(redirect) {
+            return Err(unsupported("a descriptor before `<<`"));
+        }
         let kind = match &redirect.target {
             ast::RedirectTarget::Heredoc(heredoc) => RedirectKind::Text(self.heredoc(heredoc)?),
             ast::RedirectTarget::Word(target) => {
@@ -38,7 +41,29 @@ impl Lowering<'_> {
                 }
             }
         };
-        Ok(Redirect { fd: redirect.fd, kind })
+        // What `<&` alone makes anew is the input.
+        let fd = match redirect.kind {
+            ast::RedirectKind::DupInput => redirect.fd.or(Some(0)),
+            ast::RedirectKind::DupOutput => redirect.fd.or(Some(1)),
+            _ => redirect.fd,
+        };
+        Ok(Redirect { fd, kind })
+    }
+
+    /// Whether a number stands right before `<<` or `<<<`: a descriptor to bash, a word of the
+    /// command to the parser.
+    fn is_numbered(&self, redirect: &ast::Redirect) -> bool {
+        let text = match (&redirect.target, redirect.kind) {
+            (ast::RedirectTarget::Heredoc(heredoc), _) => heredoc.delimiter.span,
+            (ast::RedirectTarget::Word(word), ast::RedirectKind::HereString) => word.span,
+            (ast::RedirectTarget::Word(_), _) => return false,
+        };
+        let head = self.source.get(..text.start.offset()).unwrap_or_default();
+        let operator = head.rfind("<<").unwrap_or_default();
+        let before = head.get(..operator).unwrap_or_default().trim_end_matches('<');
+        let word = before.trim_end_matches(|c: char| c.is_ascii_digit());
+        let ends = |c: char| c.is_whitespace() || ";|&()<>`".contains(c);
+        word.len() < before.len() && word.chars().next_back().is_none_or(ends)
     }
 
     /// The `1` of `2>&1` has no place of its own in the parser's tree.
