@@ -100,8 +100,8 @@ pub const WORD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes made while one call's texts are expanded: bounds time and memory whatever the words do.
 pub const EXPANSION_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Brackets, strings with code in them and texts that are run, inside each other, in a program text
-/// of another language: one-liners have five. What lies deeper is not read, which counts against it.
+/// Brackets, strings with code in them and texts that are run, inside each other, in a program of
+/// another language: each is two of these. What lies deeper is not read, which counts against it.
 pub const CODE_DEPTH_MAX: usize = 48;
 /// Things that one program text is seen to do; over it the text is code that does anything.
 pub const CODE_EFFECTS_MAX: usize = 512;

@@ -165,6 +165,9 @@ impl Reader<'_> {
                 continue;
             }
             if !options_end && self.option(&word, table) {
+                if self.named_a_module() {
+                    break;
+                }
                 continue;
             }
             options_end |= table.style == Style::Leading && positional.is_none();
@@ -180,13 +183,24 @@ impl Reader<'_> {
         self.place(operands.get(given..upto).unwrap_or_default(), &places);
     }
 
+    /// `python -m MODULE`: what follows is the module's own.
+    fn named_a_module(&mut self) -> bool {
+        if self.out.items.last().is_none_or(|item| item.kind != Kind::Module) {
+            return false;
+        }
+        let words = self.words.get(self.at..).unwrap_or_default().to_vec();
+        self.out.rest = Some((Kind::Module, words));
+        self.at = self.words.len();
+        true
+    }
+
     fn first_is_given(&self, table: &Program, from: usize) -> bool {
         let items = self.out.items.get(from..).unwrap_or_default();
         items.iter().any(|item| item.is_any(&table.first_given_by))
     }
 
     /// Whether the command, or the subcommand, starts at the word here.
-    fn starts_rest(&self, options_end: bool, table: &Program, position: usize) -> bool {
+    fn starts_rest(&self, options_end: bool, table: &'static Program, position: usize) -> bool {
         let Some(word) = self.words.get(self.at) else { return false };
         // `env A=b B=c command`: the slot before takes any number of assignments.
         let before = position.checked_sub(1).and_then(|at| table.operands.get(at));
@@ -199,7 +213,8 @@ impl Reader<'_> {
         let follows = before.is_some_and(|slot| slot.kind != Kind::Assignment)
             && table.style == Style::Leading
             && table.operands.get(position).is_some_and(|slot| slot.kind == Kind::Command);
-        options_end || follows || !looks_like_option(word)
+        let plus = word.as_known().is_some_and(|text| is_plus(text, table));
+        options_end || follows || !looks_like_option(word) && !plus
     }
 
     fn tail(&mut self, table: &'static Program, position: usize) {
@@ -263,18 +278,17 @@ impl Reader<'_> {
         if table.style == Style::Keys {
             return self.key(&text, table);
         }
+        if is_plus(&text, table) {
+            let value = text.get(1..).map(Word::known);
+            self.push_option("+".to_owned(), exact(table, "+"), value);
+            return true;
+        }
         if !text.starts_with('-') && is_key(&text, table) {
             return self.key(&text, table);
         }
         if table.interpreter == Some(Interpreter::Shell) && text.len() > 1 && text.starts_with('+')
         {
             self.switches(&text, table);
-            return true;
-        }
-        if let Some(value) = text.strip_prefix('+').filter(|value| !value.is_empty())
-            && let Some(spec) = exact(table, "+")
-        {
-            self.push_option("+".to_owned(), Some(spec), Some(Word::known(value)));
             return true;
         }
         if !text.starts_with('-') || text == "-" {
@@ -353,6 +367,10 @@ impl Reader<'_> {
             None => (text, None),
         };
         let Some(spec) = exact(table, name).or_else(|| abbreviated(table, name)) else {
+            if let Some((spelling, value)) = joined_value(table, text) {
+                let spec = exact(table, spelling);
+                return self.push_option(spelling.to_owned(), spec, Some(Word::known(value)));
+            }
             return self.push_other(text.to_owned(), table);
         };
         let full = spec.spellings.iter().find(|spelling| spelling.starts_with(name));
@@ -450,6 +468,11 @@ fn is_key(text: &str, table: &'static Program) -> bool {
     text.split_once('=').is_some_and(|(key, _)| exact(table, &format!("{key}=")).is_some())
 }
 
+/// `cargo +nightly build`, where the table knows `+`.
+fn is_plus(text: &str, table: &'static Program) -> bool {
+    text.len() > 1 && text.starts_with('+') && exact(table, "+").is_some()
+}
+
 /// The class of an option whose value is a setting, by the setting's name.
 fn class_of(spec: &OptionSpec, value: Option<&Word>, table: &Program) -> OptionClass {
     let name = match value {
@@ -476,6 +499,17 @@ fn looks_like_option(word: &Word) -> bool {
 
 fn exact(table: &'static Program, name: &str) -> Option<&'static OptionSpec> {
     table.options.iter().find(|option| option.spellings.iter().any(|spelling| spelling == name))
+}
+
+/// `-Xmx2g` and `-javaagent:x.jar` where whole names have one dash: the longest spelling that the
+/// word begins with, of those whose value may only be attached.
+fn joined_value<'a>(table: &'static Program, text: &'a str) -> Option<(&'static str, &'a str)> {
+    let joins = |spelling: &str| {
+        spelling.ends_with(':') || spelling.chars().nth(1).is_some_and(|c| c.is_ascii_uppercase())
+    };
+    let fitting = table.options.iter().filter(|o| o.attached).flat_map(|o| &o.spellings);
+    let longest = fitting.filter(|s| joins(s) && text.starts_with(*s)).max_by_key(|s| s.len())?;
+    text.strip_prefix(longest.as_str()).map(|value| (longest.as_str(), value))
 }
 
 /// The one long option that `name` is the beginning of.

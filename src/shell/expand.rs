@@ -342,7 +342,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether a variable that is not set takes its default. The environment's names are upper case
-    /// by custom: one of those may well be set there; a name with a small letter is this text's own.
+    /// by custom: one of those may well be set there; one with a small letter is this text's own.
     fn is_own(&self, name: &str) -> bool {
         self.known.vars.get(name).is_none() && name.contains(|c: char| c.is_lowercase())
     }

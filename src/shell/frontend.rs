@@ -1,4 +1,4 @@
-//! The parser, as the rest of the house sees it: whatever stands behind [`Frontend`] may be replaced.
+//! The parser, as the rest of the house sees it: what stands behind [`Frontend`] may be replaced.
 //!
 //! A parser is never handed a text as it came. Size and nesting are checked before, since it
 //! recurses and a stack overflow cannot be caught; what misleads a reader is checked behind it. A

@@ -1,8 +1,8 @@
 //! From the text of a shell command to what the shell would do with it.
 //!
 //! `parse` reads a text into a [`ir::Script`]; `expand` turns its words into what the commands get.
-//! The grammar is a parser's behind `frontend`; the words are read here, from the very bytes, because a
-//! policy stands or falls with quoting. Nothing here may guess: a text that is not read whole is
+//! The grammar is a parser's behind `frontend`; the words are read here, from the very bytes,
+//! because a policy stands or falls with quoting. Nothing here may guess: a text that is not read whole is
 //! [`Doubt::Unparsable`], and the caller makes that an unknown access of every verb.
 //! The only caller is `facts::commands`. No I/O, no clock, no environment.
 

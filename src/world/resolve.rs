@@ -48,16 +48,31 @@ fn straight(route: &Route) -> Option<(FileKind, Option<Twin>)> {
     if is_magic(route.folded()) {
         return None;
     }
-    let whole = format!("/{}", route.components().join("/"));
-    let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
-        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
-    let found = openat2(AT_FDCWD, whole.as_str(), how).ok()?;
+    let found = match open_straight(route.components()) {
+        Ok(found) => found,
+        // A new file in a directory that is there: a link in its place would be none that is not
+        // there.
+        Err(Errno::ENOENT) => {
+            let (name, above) = route.components().split_last()?;
+            let above = open_straight(above).ok().filter(|_| name != "..")?;
+            let is_directory = kind_of(&fstat(&above).ok()?) == FileKind::Directory;
+            return is_directory.then_some((FileKind::Absent, None));
+        }
+        Err(_) => return None,
+    };
     let stat = fstat(&found).ok()?;
     // What procfs makes up has no size: mounted elsewhere, it is as magic as in its own place.
     let made_up = kind_of(&stat) == FileKind::File && stat.st_size == 0 && is_of_procfs(&found);
     let elsewhere = made_up && route.components().first().is_none_or(|first| first != "proc");
     (!elsewhere).then(|| (kind_of(&stat), Twin::of(&stat)))
+}
+
+fn open_straight(components: &[String]) -> nix::Result<OwnedFd> {
+    let whole = format!("/{}", components.join("/"));
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    openat2(AT_FDCWD, whole.as_str(), how)
 }
 
 struct Walk {

@@ -58,6 +58,10 @@ pub enum Kind {
     Code,
     /// A file that is run.
     Script,
+    /// What a package manager is told to install: a name, a URL, or a local file or directory.
+    Package,
+    /// A module that is run, with the rest of the words: the program of that name, if a row has it.
+    Module,
     /// The rest of the words is a command.
     Command,
     /// The rest of the words, joined, is a shell text.
@@ -93,6 +97,8 @@ pub enum Style {
     Mixed,
     /// Only before the first operand; letters may be clustered.
     Leading,
+    /// The same, and between the operands that stand before the command (`flock FILE -c TEXT`).
+    BeforeCommand,
     /// Words with one dash are whole names (`find`, `go`).
     Names,
     /// `key=value` words (`dd`).

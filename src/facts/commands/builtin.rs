@@ -14,72 +14,6 @@ use crate::shell::ir::{Assignment, Piece, Word};
 use crate::shell::vars;
 use crate::world::FileKind;
 
-/// Variables that change what commands do, by their beginnings and by name.
-const HAZARD_PREFIXES: [&str; 10] = [
-    "LD_",
-    "GIT_",
-    "PYTHON",
-    "PERL5",
-    "DYLD_",
-    "BASH_FUNC_",
-    "npm_config_",
-    "NPM_CONFIG_",
-    "CARGO_BUILD_",
-    "CARGO_TARGET_",
-];
-const HAZARD_NAMES: [&str; 50] = [
-    "GNUMAKEFLAGS",
-    "RSYNC_CONNECT_PROG",
-    "RSYNC_RSH",
-    "TAR_OPTIONS",
-    "XDG_CONFIG_HOME",
-    "RIPGREP_CONFIG_PATH",
-    "PYTEST_ADDOPTS",
-    "RUSTDOC",
-    "RUSTFMT",
-    "MAKEFILES",
-    "CURL_HOME",
-    "WGETRC",
-    "AWKPATH",
-    "AWKLIBPATH",
-    "PATH",
-    "IFS",
-    "BASH_ENV",
-    "ENV",
-    "PAGER",
-    "EDITOR",
-    "VISUAL",
-    "http_proxy",
-    "https_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "all_proxy",
-    "NO_PROXY",
-    "RUSTC_WRAPPER",
-    "RUSTC_WORKSPACE_WRAPPER",
-    "RUSTC",
-    "RUSTFLAGS",
-    "CARGO_HOME",
-    "NODE_OPTIONS",
-    "NODE_PATH",
-    "RUBYOPT",
-    "RUBYLIB",
-    "PROMPT_COMMAND",
-    "SHELLOPTS",
-    "BASHOPTS",
-    "CDPATH",
-    "GLOBIGNORE",
-    "HOME",
-    "SHELL",
-    "PS4",
-    "JAVA_TOOL_OPTIONS",
-    "GOFLAGS",
-    "MAKEFLAGS",
-    "CC",
-    "LESSOPEN",
-];
-
 /// Builtins without an access of their own that change nothing that is followed here.
 const SILENT: [&str; 20] = [
     ":", "true", "false", "pwd", "dirs", "test", "[", "wait", "exit", "return", "break",
@@ -112,12 +46,6 @@ const EVALUATING: [&str; 11] = [
     "wait",
     "export",
 ];
-
-pub(super) fn is_hazard_name(name: &str) -> bool {
-    HAZARD_NAMES.contains(&name)
-        || HAZARD_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        || name.ends_with("_PROXY")
-}
 
 impl Walker<'_> {
     /// Runs `name` as a builtin; false if it is none, or has an access of its own all the same.
@@ -260,76 +188,6 @@ impl Walker<'_> {
         }
         let value = vars::Value::Unknown(Doubt::Variable("REPLY".to_owned()));
         state.vars.set("REPLY", value);
-    }
-
-    fn change_directory(&mut self, name: &str, arguments: &[Value], state: &mut State) {
-        let operands: Vec<&Value> = arguments
-            .iter()
-            .filter(|word| !matches!(word.as_known(), Some("-P" | "-L" | "--" | "-e")))
-            .collect();
-        let before = state.directories.clone();
-        let target = match (name, operands.as_slice()) {
-            ("cd", []) => self.home.clone().map(Value::known),
-            ("cd" | "pushd", [one]) => Some((*one).clone()),
-            _ => None,
-        };
-        let cdpath = state.vars.get("CDPATH").is_some();
-        let texts = match &target {
-            Some(word) if !cdpath => word.values().unwrap_or_default().to_vec(),
-            Some(_) | None => Vec::new(),
-        };
-        if texts.is_empty() || texts.iter().any(|text| text.starts_with('-')) {
-            state.directories = None;
-            return;
-        }
-        let mut reached = Some(Vec::new());
-        let mut certain = true;
-        for text in &texts {
-            match self.directories_at(text, state) {
-                Some((paths, all_there)) => {
-                    certain &= all_there;
-                    if let Some(reached) = &mut reached {
-                        reached.extend(paths);
-                    }
-                }
-                None => reached = None,
-            }
-        }
-        state.directories = None;
-        if let Some(reached) = reached {
-            state.directories = Some(Vec::new());
-            state.also_in(Some(reached));
-        }
-        // It may fail, and what follows may run all the same.
-        if !state.stops || !certain {
-            state.also_in(before);
-        }
-    }
-
-    /// Where `text` leads from every directory it may be in, and whether all of them are there.
-    fn directories_at(
-        &self,
-        text: &str,
-        state: &State,
-    ) -> Option<(Vec<crate::model::path::AbsPath>, bool)> {
-        let mut paths = Vec::new();
-        let mut all_there = true;
-        if text.starts_with('/') {
-            let target = paths::target(text, None, self.place).ok()?;
-            all_there &= self.is_directory(&target.written);
-            paths.push(target.written);
-            return Some((paths, all_there));
-        }
-        for directory in state.directories.as_deref()? {
-            let target = paths::target(text, Some(directory), self.place).ok()?;
-            all_there &= self.is_directory(&target.written);
-            paths.push(target.written);
-        }
-        Some((paths, all_there))
-    }
-
-    pub(super) fn is_directory(&self, path: &crate::model::path::AbsPath) -> bool {
-        matches!(self.place.world.resolve(path).kind, Ok(FileKind::Directory))
     }
 
     /// `export`, `local`, `declare`, `readonly`, `typeset`.

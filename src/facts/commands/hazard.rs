@@ -1,4 +1,4 @@
-//! Names whose value changes what a program does, and the values that are harmless.
+//! Variables that change what commands do, and the values of them that do not.
 //!
 //! An assignment to such a name makes every command that it reaches unknown (policy language
 //! §11.8), but for values with which it only prints otherwise.
@@ -12,10 +12,82 @@ use crate::model::doubt::Doubt;
 use crate::model::word::Word as Value;
 use crate::shell::vars;
 
+/// Variables that change what commands do, by their beginnings and by name.
+const HAZARD_PREFIXES: [&str; 10] = [
+    "LD_",
+    "GIT_",
+    "PYTHON",
+    "PERL5",
+    "DYLD_",
+    "BASH_FUNC_",
+    "npm_config_",
+    "NPM_CONFIG_",
+    "CARGO_BUILD_",
+    "CARGO_TARGET_",
+];
+const HAZARD_NAMES: [&str; 50] = [
+    "GNUMAKEFLAGS",
+    "RSYNC_CONNECT_PROG",
+    "RSYNC_RSH",
+    "TAR_OPTIONS",
+    "XDG_CONFIG_HOME",
+    "RIPGREP_CONFIG_PATH",
+    "PYTEST_ADDOPTS",
+    "RUSTDOC",
+    "RUSTFMT",
+    "MAKEFILES",
+    "CURL_HOME",
+    "WGETRC",
+    "AWKPATH",
+    "AWKLIBPATH",
+    "PATH",
+    "IFS",
+    "BASH_ENV",
+    "ENV",
+    "PAGER",
+    "EDITOR",
+    "VISUAL",
+    "http_proxy",
+    "https_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC",
+    "RUSTFLAGS",
+    "CARGO_HOME",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "RUBYOPT",
+    "RUBYLIB",
+    "PROMPT_COMMAND",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "CDPATH",
+    "GLOBIGNORE",
+    "HOME",
+    "SHELL",
+    "PS4",
+    "JAVA_TOOL_OPTIONS",
+    "GOFLAGS",
+    "MAKEFLAGS",
+    "CC",
+    "LESSOPEN",
+];
+
+fn is_hazard_name(name: &str) -> bool {
+    HAZARD_NAMES.contains(&name)
+        || HAZARD_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || name.ends_with("_PROXY")
+}
+
 impl Walker<'_> {
     /// An assignment that changes what later commands do is a doubt on each, and an access itself.
     pub(super) fn note_hazard(&mut self, name: &str, value: &vars::Value, state: &mut State) {
-        if !super::builtin::is_hazard_name(name) {
+        if !is_hazard_name(name) {
             return;
         }
         if let ("CARGO_TARGET_DIR", vars::Value::Texts(texts)) = (name, value) {

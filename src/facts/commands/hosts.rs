@@ -97,6 +97,28 @@ impl Walker<'_> {
         }
     }
 
+    /// A package to install: its registry's name for it, a URL (`git+https://h/x`, `x @ https://h/x`),
+    /// or what lies here.
+    pub(super) fn package(&mut self, text: &str, state: &State) {
+        let text = text.split_once(" @ ").map_or(text, |(_, place)| place);
+        if text.contains("://") {
+            let scheme = text.split("://").next().unwrap_or_default();
+            let start = scheme.rfind(['+', '@', '=']).map_or(0, |at| at + 1);
+            return self.repository(text.get(start..).unwrap_or(text), state);
+        }
+        let text = ["file:", "link:", "portal:"]
+            .iter()
+            .find_map(|scheme| text.strip_prefix(scheme))
+            .unwrap_or(text);
+        let endings = [".whl", ".tar.gz", ".tgz", ".tar.bz2", ".zip", ".gem", ".deb", ".rpm"];
+        if text.starts_with(['.', '/', '~']) || endings.iter().any(|ending| text.ends_with(ending))
+        {
+            // `.[test]` is the directory here, with an extra of it.
+            let path = text.split_once('[').map_or(text, |(path, _)| path);
+            self.paths(path, state, &[Verb::Read], None);
+        }
+    }
+
     /// A git repository. A bare name is a remote whose address the text does not tell.
     pub(super) fn repository(&mut self, text: &str, state: &State) {
         if text.contains("::") {

@@ -12,6 +12,7 @@ mod besides;
 mod builtin;
 mod code;
 mod configured;
+mod directory;
 mod download;
 mod elsewhere;
 mod ex;

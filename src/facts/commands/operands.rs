@@ -44,7 +44,9 @@ pub(super) fn is_path(kind: Kind) -> bool {
         | Kind::Address
         | Kind::Port
         | Kind::Repository
+        | Kind::Package
         | Kind::Code
+        | Kind::Module
         | Kind::Command
         | Kind::ShellText
         | Kind::Subcommand
@@ -193,10 +195,12 @@ impl Walker<'_> {
             Kind::RemoteRead => &[Verb::Connect, Verb::Read],
             Kind::RemoteWrite => &[Verb::Connect, Verb::Write],
             Kind::Repository => &[Verb::Connect],
+            Kind::Package => &[Verb::Connect, Verb::Read],
             Kind::Text
             | Kind::List
             | Kind::Directory
             | Kind::Code
+            | Kind::Module
             | Kind::Command
             | Kind::ShellText
             | Kind::Subcommand
@@ -254,10 +258,12 @@ impl Walker<'_> {
             Kind::Volume => self.volume(text, state),
             Kind::InsideRead => self.inside_read(text, state, tree),
             Kind::InsideWrite => self.inside_write(text, state),
+            Kind::Package => self.package(text, state),
             Kind::Text
             | Kind::List
             | Kind::Directory
             | Kind::Code
+            | Kind::Module
             | Kind::Command
             | Kind::ShellText
             | Kind::Subcommand

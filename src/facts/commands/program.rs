@@ -296,6 +296,7 @@ impl Walker<'_> {
         }
         let entrypoint = entrypoint(base, reading);
         let (kind, words) = match &reading.rest {
+            Some((Kind::Module, words)) => return self.module(base, reading, words, &inner, input),
             Some((kind, words)) => (*kind, words.as_slice()),
             None if entrypoint.is_some() => (Kind::Command, [].as_slice()),
             None => return self.fed_shell(base, input, &inner),
@@ -334,6 +335,36 @@ impl Walker<'_> {
         };
         self.argv(&words, &mut inner, &input, &[]);
         self.level -= 1;
+    }
+
+    /// `python -m MODULE`: it reads, writes and reaches what the program of that name does; but it
+    /// is no run of that program, so that the exec counts only where an ask or deny fits.
+    fn module(
+        &mut self,
+        base: &str,
+        reading: &Reading,
+        words: &[Word],
+        inner: &State,
+        input: &Input,
+    ) {
+        let value = |item: &Item| match &item.arg.role {
+            Role::Option { value, .. } if item.kind == Kind::Module => value.clone(),
+            _ => None,
+        };
+        let Some(module) = reading.items.last().and_then(value) else { return };
+        let known = module.as_known().is_some_and(|name| program::find(name).is_some());
+        if !known || self.level >= crate::limits::WRAPPER_DEPTH_MAX {
+            let reading = options::read(base, None, words);
+            return reading.items.iter().for_each(|item| self.perhaps_path(base, item, inner));
+        }
+        let start = self.accesses.len();
+        let words: Vec<Word> = std::iter::once(module).chain(words.iter().cloned()).collect();
+        self.level += 1;
+        self.argv(&words, &mut inner.clone(), input, &[]);
+        self.level -= 1;
+        if let Some(access) = self.accesses.get_mut(start) {
+            access.certainty = Certainty::Suspected(Doubt::InlineCode(base.to_owned()));
+        }
     }
 
     /// A program without a table may run what its words spell: suspected, so that a deny still

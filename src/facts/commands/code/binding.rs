@@ -6,6 +6,9 @@ use super::syntax::Family;
 use super::value::Value;
 use crate::limits::CODE_MADE_BYTES_MAX;
 
+/// A longer chain of members names nothing that is known.
+const NAME_BYTES_MAX: usize = 256;
+
 impl Reader {
     pub(super) fn assignment(&mut self, mut targets: Vec<Value>, call: bool) -> Value {
         let op = match self.peek().map(|token| &token.kind) {
@@ -144,13 +147,14 @@ impl Reader {
         if let Some(field) = value.field(&[name]) {
             return field.clone();
         }
-        let target = value.target.as_ref().map(|target| format!("{target}.{name}"));
+        let short = |owner: &&String| owner.len() <= NAME_BYTES_MAX;
+        let target = value.target.as_ref().filter(short).map(|target| format!("{target}.{name}"));
         if let Some(target) = &target
             && self.names.contains_key(&bare(target))
         {
             return self.lookup(target);
         }
-        let full = value.name.as_ref().map(|owner| match (owner.as_str(), name) {
+        let full = value.name.as_ref().filter(short).map(|owner| match (owner.as_str(), name) {
             (owner, "__dict__" | "default") => owner.to_owned(),
             ("__builtins__" | "builtins" | "globalThis" | "global" | "window", _) => {
                 name.to_owned()
@@ -165,7 +169,7 @@ impl Reader {
             target,
             from: value.from.clone(),
             hidden: value.hidden,
-            also: value.also.iter().map(|owner| format!("{owner}.{name}")).collect(),
+            also: value.also.iter().filter(short).map(|owner| format!("{owner}.{name}")).collect(),
             ..Value::default()
         }
     }

@@ -117,7 +117,8 @@ impl Reader {
         }
     }
 
-    pub(super) fn term(&mut self) -> Value {
+    /// Goes past signs and words that stand before a value.
+    fn prefixes(&mut self) {
         while let Some(token) = self.peek() {
             let prefix = match &token.kind {
                 Kind::Op(op) => {
@@ -143,6 +144,10 @@ impl Reader {
             }
             self.at += 1;
         }
+    }
+
+    pub(super) fn term(&mut self) -> Value {
+        self.prefixes();
         let Some(token) = self.peek().cloned() else { return Value::default() };
         let start = self.at;
         let value = match token.kind {

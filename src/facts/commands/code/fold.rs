@@ -377,43 +377,9 @@ impl Reader {
         args: &[Value],
         fields: &[(String, Value)],
     ) -> Option<Value> {
-        let path_join = [
-            "path.join",
-            "path.resolve",
-            "File.join",
-            "file.path",
-            "joinpath",
-            "catfile",
-            "catdir",
-        ];
-        if path_join.iter().any(|end| name.ends_with(end))
-            || last == "join"
-                && receiver.texts.is_empty()
-                && receiver.list.is_none()
-                && args.len() > 1
-                && name.ends_with("path.join")
-        {
-            let mut parts = args.iter();
-            let start = if last == "joinpath" { Some(receiver) } else { parts.next() };
-            let mut value = start.cloned().unwrap_or_default();
-            for part in parts {
-                value = value.joined(part);
-            }
-            value.target = None;
+        if let Some(value) = path_of(name, last, receiver, args) {
             return Some(value);
         }
-        let joins = |glue: &Value, list: &[Value]| {
-            let glue = if glue.texts.is_empty() { Value::text(",") } else { glue.clone() };
-            let mut all = list.iter();
-            let mut value = all.next().cloned().unwrap_or_default();
-            if value.texts.is_empty() {
-                value = Value { from: value.from, hidden: value.hidden, ..Value::text(HOLE) };
-            }
-            for item in all {
-                value = value.then(&glue).then(item);
-            }
-            Value { number: None, target: None, ..value }
-        };
         match (last, args) {
             ("join", [only]) if !receiver.texts.is_empty() => match &only.list {
                 Some(list) => Some(joins(receiver, list)),
@@ -448,54 +414,95 @@ impl Reader {
             ("paste0", _) | ("paste", _) => {
                 Some(joins(&Value::text(if last == "paste" { " " } else { "" }), args))
             }
-            ("c" | "qw" | "Array", _) if !args.is_empty() => Some(Value::list(args.to_vec())),
-            ("format", _) if !receiver.texts.is_empty() => {
-                let all: Vec<Value> =
-                    args.iter().cloned().chain(fields.iter().map(|(_, v)| v.clone())).collect();
-                Some(fill(receiver, &all, '{'))
-            }
-            ("sprintf" | "format", [pattern, rest @ ..]) if !pattern.texts.is_empty() => {
-                Some(fill(pattern, rest, '%'))
-            }
-            ("replace" | "replaceAll" | "gsub" | "sub", [from, to])
-                if !receiver.texts.is_empty() =>
-            {
-                match (from.only(), to.only()) {
-                    (Some(from), Some(to)) => Some(receiver.map(|text| text.replace(from, to))),
-                    _ => Some(Value::hidden(&receiver.from)),
-                }
-            }
-            ("lower" | "toLowerCase" | "downcase" | "lc" | "strtolower", _) => {
-                let value = if receiver.texts.is_empty() { args.first()? } else { receiver };
-                Some(value.map(str::to_lowercase))
-            }
-            ("split", [by]) if !receiver.texts.is_empty() => {
-                let (Some(text), Some(by)) = (receiver.only(), by.only()) else { return None };
-                if by.is_empty() {
-                    return Some(Value::hidden(&receiver.from));
-                }
-                let item = |part: &str| Value { from: receiver.from.clone(), ..Value::text(part) };
-                Some(Value::list(text.split(by).take(64).map(item).collect()))
-            }
-            ("split", []) => {
-                let text = receiver.only()?;
-                let item = |part: &str| Value { from: receiver.from.clone(), ..Value::text(part) };
-                Some(Value::list(text.split_whitespace().take(64).map(item).collect()))
-            }
-            ("glob" | "iglob" | "globSync" | "rglob" | "Glob", [pattern, ..])
-                if !pattern.texts.is_empty() =>
-            {
-                let pattern = match receiver.only() {
-                    Some(_) if last == "rglob" => {
-                        receiver.clone().joined(&Value::text("**")).joined(pattern)
-                    }
-                    Some(_) => receiver.clone().joined(pattern),
-                    None if last == "rglob" => Value::text("**").joined(pattern),
-                    None => pattern.clone(),
-                };
-                Some(Value { glob: true, target: None, ..pattern })
-            }
-            _ => None,
+            _ => changed(last, receiver, args, fields),
         }
+    }
+}
+
+/// `os.path.join(a, b)` and its kin.
+fn path_of(name: &str, last: &str, receiver: &Value, args: &[Value]) -> Option<Value> {
+    const JOINS: [&str; 7] =
+        ["path.join", "path.resolve", "File.join", "file.path", "joinpath", "catfile", "catdir"];
+    if !JOINS.iter().any(|end| name.ends_with(end)) {
+        return None;
+    }
+    let mut parts = args.iter();
+    let start = if last == "joinpath" { Some(receiver) } else { parts.next() };
+    let mut value = start.cloned().unwrap_or_default();
+    for part in parts {
+        value = value.joined(part);
+    }
+    value.target = None;
+    Some(value)
+}
+
+/// The elements of a list with `glue` between them.
+fn joins(glue: &Value, list: &[Value]) -> Value {
+    let glue = if glue.texts.is_empty() { Value::text(",") } else { glue.clone() };
+    let mut all = list.iter();
+    let mut value = all.next().cloned().unwrap_or_default();
+    if value.texts.is_empty() {
+        value = Value { from: value.from, hidden: value.hidden, ..Value::text(HOLE) };
+    }
+    for item in all {
+        value = value.then(&glue).then(item);
+    }
+    Value { number: None, target: None, ..value }
+}
+
+/// A text or list that is made of others.
+fn changed(
+    last: &str,
+    receiver: &Value,
+    args: &[Value],
+    fields: &[(String, Value)],
+) -> Option<Value> {
+    match (last, args) {
+        ("c" | "qw" | "Array", _) if !args.is_empty() => Some(Value::list(args.to_vec())),
+        ("format", _) if !receiver.texts.is_empty() => {
+            let all: Vec<Value> =
+                args.iter().cloned().chain(fields.iter().map(|(_, v)| v.clone())).collect();
+            Some(fill(receiver, &all, '{'))
+        }
+        ("sprintf" | "format", [pattern, rest @ ..]) if !pattern.texts.is_empty() => {
+            Some(fill(pattern, rest, '%'))
+        }
+        ("replace" | "replaceAll" | "gsub" | "sub", [from, to]) if !receiver.texts.is_empty() => {
+            match (from.only(), to.only()) {
+                (Some(from), Some(to)) => Some(receiver.map(|text| text.replace(from, to))),
+                _ => Some(Value::hidden(&receiver.from)),
+            }
+        }
+        ("lower" | "toLowerCase" | "downcase" | "lc" | "strtolower", _) => {
+            let value = if receiver.texts.is_empty() { args.first()? } else { receiver };
+            Some(value.map(str::to_lowercase))
+        }
+        ("split", [by]) if !receiver.texts.is_empty() => {
+            let (Some(text), Some(by)) = (receiver.only(), by.only()) else { return None };
+            if by.is_empty() {
+                return Some(Value::hidden(&receiver.from));
+            }
+            let item = |part: &str| Value { from: receiver.from.clone(), ..Value::text(part) };
+            Some(Value::list(text.split(by).take(64).map(item).collect()))
+        }
+        ("split", []) => {
+            let text = receiver.only()?;
+            let item = |part: &str| Value { from: receiver.from.clone(), ..Value::text(part) };
+            Some(Value::list(text.split_whitespace().take(64).map(item).collect()))
+        }
+        ("glob" | "iglob" | "globSync" | "rglob" | "Glob", [pattern, ..])
+            if !pattern.texts.is_empty() =>
+        {
+            let pattern = match receiver.only() {
+                Some(_) if last == "rglob" => {
+                    receiver.clone().joined(&Value::text("**")).joined(pattern)
+                }
+                Some(_) => receiver.clone().joined(pattern),
+                None if last == "rglob" => Value::text("**").joined(pattern),
+                None => pattern.clone(),
+            };
+            Some(Value { glob: true, target: None, ..pattern })
+        }
+        _ => None,
     }
 }

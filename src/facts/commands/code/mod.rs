@@ -11,10 +11,7 @@
 //! - a program is *understood* where it runs nothing that is not spelt: it then adds nothing else.
 //!   A process, an `eval` or a module that only its run can tell, a path that was decoded, and a
 //!   text that could not be read add an access of which only the verb is known;
-//! - what a module of the workspace does when it is called is like a script that is run: its exec
-//!   is judged, which for `-c` and `-e` is a hazardous option that no `...` covers (§11.16).
-//!
-//! The callers are `interpreter` and, for texts of these languages within texts, this module.
+//! - what a module of the workspace does is like a script that is run: its exec alone is judged.
 
 mod awk;
 mod binding;

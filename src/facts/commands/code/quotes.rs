@@ -126,9 +126,8 @@ impl Lexer<'_> {
             let trimmed = rest.trim_start();
             let spaced = trimmed.len() != rest.len();
             let Some(open) = trimmed.chars().next() else { continue };
-            let delimits = !open.is_alphanumeric()
-                && !matches!(open, '_' | ',' | ';' | ')' | '=')
-                && !(spaced && open == '#');
+            let plain = open.is_alphanumeric() || matches!(open, '_' | ',' | ';' | ')' | '=');
+            let delimits = !plain && (!spaced || open != '#');
             let member = self.tokens.last().is_some_and(|last| last.is("->"));
             if rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
                 || !delimits

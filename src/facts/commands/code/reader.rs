@@ -86,7 +86,10 @@ pub(super) fn read(text: &str, syntax: &'static Syntax) -> Found {
 impl Reader {
     pub(super) fn found(mut self) -> Found {
         for literal in std::mem::take(&mut self.literals) {
-            let used = |effect: &Effect| matches!(effect, Effect::Path { text, .. } if *text == literal.text);
+            let used = |effect: &Effect| match effect {
+                Effect::Path { text, .. } => *text == literal.text,
+                _ => false,
+            };
             let names = literal.text.contains(|c: char| c.is_alphanumeric());
             if names && (literal.suspect || !literal.settled) && !self.effects.iter().any(used) {
                 self.tell(Effect::Suspect(literal.text));
@@ -239,7 +242,10 @@ impl Reader {
         let first = self.alternatives();
         let mut targets = vec![first];
         if self.brackets == 0 {
-            while self.is(",") && targets.iter().all(|value| value.target.is_some()) {
+            while self.is(",")
+                && targets.len() < LIST_MAX
+                && targets.last().is_some_and(|value| value.target.is_some())
+            {
                 self.at += 1;
                 targets.push(self.alternatives());
             }

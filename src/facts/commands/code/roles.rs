@@ -306,7 +306,7 @@ impl Reader {
                 mode if mode.contains('>') => Use::Write,
                 _ => Use::Read,
             };
-            return rest.iter().take(1).cloned().for_each(|value| self.path(does, &value));
+            return rest.iter().take(1).for_each(|value| self.path(does, value));
         }
         let piped = first.texts.iter().any(|text| {
             let text = text.trim();
