@@ -339,7 +339,10 @@ fn hosts(text: &str) -> BTreeSet<String> {
         let (before, after) = (text.get(..at).unwrap(), text.get(at + 1..).unwrap());
         let host = name(after);
         // `name@version` and `@file` name no host.
-        if before.ends_with(|c: char| c.is_alphanumeric()) && host.contains('.') {
+        if before.ends_with(|c: char| c.is_alphanumeric())
+            && host.contains('.')
+            && !host.starts_with('.')
+        {
             found.insert(host);
         }
     }
