@@ -278,6 +278,11 @@ impl Reader<'_> {
         if table.style == Style::Keys {
             return self.key(&text, table);
         }
+        if is_plus(&text, table) {
+            let value = text.get(1..).map(Word::known);
+            self.push_option("+".to_owned(), exact(table, "+"), value);
+            return true;
+        }
         if !text.starts_with('-') && is_key(&text, table) {
             return self.key(&text, table);
         }
@@ -406,7 +411,12 @@ impl Reader<'_> {
             return self.push_option(name.to_owned(), Some(spec), Some(Word::known(value)));
         }
         let letters = text.strip_prefix('-').unwrap_or_default();
+        let mut digits = 0;
         for (at, letter) in letters.char_indices() {
+            if digits > 0 {
+                digits -= 1;
+                continue;
+            }
             let shown = format!("-{letter}");
             let Some(spec) = exact(table, &shown) else {
                 // What follows may be its value.
@@ -427,7 +437,15 @@ impl Reader<'_> {
                 self.push_option(shown, Some(spec), value);
                 continue;
             }
-            let attached = letters.get(at + letter.len_utf8()..).filter(|rest| !rest.is_empty());
+            let rest = letters.get(at + letter.len_utf8()..).unwrap_or_default();
+            if spec.value == Some(Kind::Digits) {
+                // Only its digits are its value: `perl -lane` is four options.
+                digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+                let value = rest.get(..digits).filter(|value| !value.is_empty());
+                self.push_option(shown, Some(spec), value.map(Word::known));
+                continue;
+            }
+            let attached = Some(rest).filter(|rest| !rest.is_empty());
             let value = match attached {
                 Some(rest) => Some(Word::known(rest)),
                 None if spec.attached => None,

@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 pub enum Kind {
     /// Text that names nothing: a pattern, a number, a message.
     Text,
+    /// Digits that may be attached; what follows them in a cluster is another option.
+    Digits,
     /// A path whose contents are read.
     Read,
     /// A path that is made, changed or removed.

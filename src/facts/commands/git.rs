@@ -447,10 +447,10 @@ const CHANGES_NOTHING: [&str; 9] = [
 pub(super) fn changes_tree(reading: &Reading) -> bool {
     let has = |name: &&str| reading.has(&[(**name).to_owned()]);
     match reading.subcommand.as_deref() {
-        Some("reset") => ["--hard", "--merge", "--keep"].iter().any(|name| has(name)),
+        Some("reset") => ["--hard", "--merge", "--keep"].iter().any(has),
         Some("restore") if only_index(reading) => false,
         // They take another's changes back, or only look; `--apply` does what it says after all.
-        Some("apply") => has(&"--apply") || !CHANGES_NOTHING.iter().any(|name| has(name)),
+        Some("apply") => has(&"--apply") || !CHANGES_NOTHING.iter().any(has),
         Some(name) => CHANGES_TREE.contains(&name),
         None => false,
     }

@@ -38,6 +38,7 @@ pub(super) fn is_path(kind: Kind) -> bool {
         | Kind::InsideRead
         | Kind::InsideWrite => true,
         Kind::Text
+        | Kind::Digits
         | Kind::Url
         | Kind::WebAddress
         | Kind::Host
@@ -197,6 +198,7 @@ impl Walker<'_> {
             Kind::Repository => &[Verb::Connect],
             Kind::Package => &[Verb::Connect, Verb::Read],
             Kind::Text
+            | Kind::Digits
             | Kind::List
             | Kind::Directory
             | Kind::Code
@@ -260,6 +262,7 @@ impl Walker<'_> {
             Kind::InsideWrite => self.inside_write(text, state),
             Kind::Package => self.package(text, state),
             Kind::Text
+            | Kind::Digits
             | Kind::List
             | Kind::Directory
             | Kind::Code
