@@ -115,7 +115,9 @@ fn of_item(
 ) {
     match item {
         CommandPrefixOrSuffixItem::IoRedirect(redirect) => {
-            *redirects += 1;
+            // Ours takes `&>>f` apart, into the file and the descriptor that follows it there.
+            let parts = matches!(redirect, IoRedirect::OutputAndError(_, true));
+            *redirects += 1 + usize::from(parts);
             match redirect {
                 IoRedirect::File(_, _, IoFileRedirectTarget::Filename(word))
                 | IoRedirect::OutputAndError(word, _) => {
@@ -331,7 +333,11 @@ fn of_tables() -> Vec<String> {
     let mut texts = Vec::new();
     for folder in ["commands", "ordinary"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
-            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
+            let text = std::fs::read_to_string(path).unwrap();
             let Ok(cases) = toml::from_str::<Cases>(&text) else { continue };
             texts.extend(cases.case.into_iter().map(|case| case.text));
             let calls = cases.group.into_iter().flat_map(|group| group.calls);
