@@ -530,7 +530,8 @@ fn exact(table: &'static Program, name: &str) -> Option<&'static OptionSpec> {
 /// word begins with, of those whose value may only be attached.
 fn joined_value<'a>(table: &'static Program, text: &'a str) -> Option<(&'static str, &'a str)> {
     let joins = |spelling: &str| {
-        spelling.ends_with([':', '-']) || spelling.chars().nth(1).is_some_and(|c| c.is_ascii_uppercase())
+        spelling.ends_with([':', '-'])
+            || spelling.chars().nth(1).is_some_and(|c| c.is_ascii_uppercase())
     };
     let fitting = table.options.iter().filter(|o| o.attached).flat_map(|o| &o.spellings);
     let longest = fitting.filter(|s| joins(s) && text.starts_with(*s)).max_by_key(|s| s.len())?;
