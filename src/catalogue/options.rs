@@ -209,6 +209,10 @@ impl Reader<'_> {
         {
             return false;
         }
+        // `guix shell A B -- command`: only `--` ends what may be any number of words.
+        if before.is_some_and(|slot| slot.many && slot.kind == Kind::Text) {
+            return options_end;
+        }
         // `docker run IMAGE --flag`: behind an operand the words are no longer the program's own.
         let follows = before.is_some_and(|slot| slot.kind != Kind::Assignment)
             && table.style == Style::Leading

@@ -124,3 +124,19 @@ impl Walker<'_> {
         }
     }
 }
+
+/// The command that does what this tool of `cmake -E` does; what has a command's name is as that.
+pub(super) fn cmake_tool(tool: &str) -> Vec<&str> {
+    match tool {
+        "copy" | "copy_if_different" => vec!["cp"],
+        "copy_directory" | "copy_directory_if_different" => vec!["cp", "-r"],
+        "create_hardlink" => vec!["ln"],
+        "create_symlink" => vec!["ln", "-s"],
+        "make_directory" => vec!["mkdir", "-p"],
+        "remove" => vec!["rm"],
+        "remove_directory" => vec!["rm", "-r"],
+        "rename" => vec!["mv"],
+        "touch_nocreate" => vec!["touch", "-c"],
+        _ => vec![tool],
+    }
+}

@@ -353,7 +353,9 @@ impl Walker<'_> {
         };
         let Some(module) = reading.items.last().and_then(value) else { return };
         let named = match (base, module.as_known()) {
-            ("cmake", Some(tool)) => cmake_tool(tool).iter().copied().map(Word::known).collect(),
+            ("cmake", Some(tool)) => {
+                super::besides::cmake_tool(tool).iter().copied().map(Word::known).collect()
+            }
             _ => vec![module],
         };
         let first = named.first().and_then(Word::as_known);
@@ -538,20 +540,4 @@ fn fill(words: &[Word], reading: &Reading, input: &Input) -> Vec<Word> {
 /// What a table says of the program, if it has one.
 pub(super) fn interprets(table: Option<&'static Program>) -> Option<program::Interpreter> {
     table.and_then(|table| table.interpreter)
-}
-
-/// The command that does what this tool of `cmake -E` does; what has a command's name is as that.
-fn cmake_tool(tool: &str) -> Vec<&str> {
-    match tool {
-        "copy" | "copy_if_different" => vec!["cp"],
-        "copy_directory" | "copy_directory_if_different" => vec!["cp", "-r"],
-        "create_hardlink" => vec!["ln"],
-        "create_symlink" => vec!["ln", "-s"],
-        "make_directory" => vec!["mkdir", "-p"],
-        "remove" => vec!["rm"],
-        "remove_directory" => vec!["rm", "-r"],
-        "rename" => vec!["mv"],
-        "touch_nocreate" => vec!["touch", "-c"],
-        _ => vec![tool],
-    }
 }
