@@ -240,8 +240,9 @@ fn patterns_lanes_and_conditions_sum_up_to_what_the_rule_says() {
             for one in &story.accesses {
                 let certain = one.access.certainty == Certainty::Certain
                     || one.access.target.verb() == toolgate::model::access::Verb::Call;
+                let possible = matches!(one.access.certainty, Certainty::Possible(_));
                 for candidate in one.layers.iter().flat_map(|layer| &layer.candidates) {
-                    sums_up(candidate, certain);
+                    sums_up(candidate, certain, possible);
                     let doubted = candidate.covers == Truth::Maybe;
                     assert!(!doubted || !one.doubts.is_empty(), "no reason for: {candidate:?}");
                 }
@@ -250,9 +251,11 @@ fn patterns_lanes_and_conditions_sum_up_to_what_the_rule_says() {
     }
 }
 
-fn sums_up(one: &Candidate, certain: bool) {
+fn sums_up(one: &Candidate, certain: bool, possible: bool) {
     let named = one.matches.iter().map(|answer| answer.truth).max().unwrap_or(Truth::No);
-    let covers = if certain { named } else { named.doubted() };
+    // An allow that surely names what may happen lets it through whether it does or not.
+    let allows = one.says == Says::Effect(toolgate::model::effect::Effect::Allow);
+    let covers = if certain || possible && allows { named } else { named.doubted() };
     assert_eq!(one.covers, covers, "{one:?}");
     let held = one.conditions.iter().map(|c| c.truth).min().unwrap_or(Truth::Yes);
     let excepted = one.excepted || one.lapsed.is_some();

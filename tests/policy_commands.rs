@@ -656,8 +656,9 @@ fn explain_tells_candidates_lanes_and_doubts() {
     assert!(human.contains("exec cat a"), "{human}");
     let human = explain("cat '\u{1b}[2J\u{202e}'", &[]);
     assert!(human.contains("\\u{1b}"), "{human}");
+    // No path has such a character that could be trusted to be the one it looks like.
     let human = explain(r#"{"read": "/x\u001b[2J\u202e"}"#, &[]);
-    assert!(human.contains("read /x\\u{1b}[2J\\u{202e}"), "{human}");
+    assert!(human.contains("the text holds the character '\\u{1b}'"), "{human}");
     let after = explain(r#"{"output": "AKIAIOSFODNN7EXAMPLQ"}"#, &[]);
     assert!(after.contains("redact  keys") && after.contains("the output is replaced"), "{after}");
 }

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -389,7 +390,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 0, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 0, failure_persistence: None, rng_seed: RngSeed::Fixed(3), ..Default::default() })]
 
     #[test]
     fn words_are_what_bash_makes_of_them(texts in prop::collection::vec(text(), 200)) {

@@ -14,6 +14,7 @@ use brush_parser::ast::{
 use brush_parser::word::{self, WordPiece};
 use brush_parser::{Parser, ParserOptions};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde::Deserialize;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -257,6 +258,11 @@ fn in_word(word: &Word) -> String {
 
 /// Nothing if both agree or one of them does not read the text.
 fn difference(text: &str) -> Option<String> {
+    // Ours takes `&>>f` apart, into the file and the descriptor that follows it there; brush takes
+    // the `{fd}` of `{fd}>f` for a word, which bash does not.
+    if text.contains("&>>") || text.contains("}>") || text.contains("}<") {
+        return None;
+    }
     let (Some(mut ours), Some(mut brush)) = (ours(text), brush(text)) else { return None };
     // `! !` alone is nothing that runs.
     ours.retain(|seen| seen != "[] [] 0");
@@ -331,7 +337,11 @@ fn of_tables() -> Vec<String> {
     let mut texts = Vec::new();
     for folder in ["commands", "ordinary"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
-            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
+            let text = std::fs::read_to_string(path).unwrap();
             let Ok(cases) = toml::from_str::<Cases>(&text) else { continue };
             texts.extend(cases.case.into_iter().map(|case| case.text));
             let calls = cases.group.into_iter().flat_map(|group| group.calls);
@@ -441,7 +451,9 @@ fn piece() -> impl Strategy<Value = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 16, max_shrink_iters: 0, failure_persistence: None, ..Default::default()
+        cases: 16, max_shrink_iters: 0, failure_persistence: None,
+        // The same each time: what is looked for beyond is looked for by hand.
+        rng_seed: RngSeed::Fixed(5), ..Default::default()
     })]
 
     #[test]

@@ -213,8 +213,8 @@ impl Reader<'_> {
         let follows = before.is_some_and(|slot| slot.kind != Kind::Assignment)
             && table.style == Style::Leading
             && table.operands.get(position).is_some_and(|slot| slot.kind == Kind::Command);
-        let plus = word.as_known().is_some_and(|text| is_plus(text, table));
-        options_end || follows || !looks_like_option(word) && !plus
+        let signed = word.as_known().is_some_and(|text| sign(text, table).is_some());
+        options_end || follows || !looks_like_option(word) && !signed
     }
 
     fn tail(&mut self, table: &'static Program, position: usize) {
@@ -278,9 +278,9 @@ impl Reader<'_> {
         if table.style == Style::Keys {
             return self.key(&text, table);
         }
-        if is_plus(&text, table) {
+        if let Some(sign) = sign(&text, table) {
             let value = text.get(1..).map(Word::known);
-            self.push_option("+".to_owned(), exact(table, "+"), value);
+            self.push_option(sign.to_owned(), exact(table, sign), value);
             return true;
         }
         if !text.starts_with('-') && is_key(&text, table) {
@@ -410,6 +410,10 @@ impl Reader<'_> {
         {
             return self.push_option(name.to_owned(), Some(spec), Some(Word::known(value)));
         }
+        if let Some((spelling, value)) = joined_value(table, text).filter(|(s, _)| s.len() > 2) {
+            let spec = exact(table, spelling);
+            return self.push_option(spelling.to_owned(), spec, Some(Word::known(value)));
+        }
         let letters = text.strip_prefix('-').unwrap_or_default();
         let mut digits = 0;
         for (at, letter) in letters.char_indices() {
@@ -481,9 +485,10 @@ fn is_key(text: &str, table: &'static Program) -> bool {
     text.split_once('=').is_some_and(|(key, _)| exact(table, &format!("{key}=")).is_some())
 }
 
-/// `cargo +nightly build`, where the table knows `+`.
-fn is_plus(text: &str, table: &'static Program) -> bool {
-    text.len() > 1 && text.starts_with('+') && exact(table, "+").is_some()
+/// `cargo +nightly build` and `gcc @words`, where the table knows `+` or `@`.
+fn sign(text: &str, table: &'static Program) -> Option<&'static str> {
+    let known = |sign: &&str| text.starts_with(*sign) && exact(table, sign).is_some();
+    ["+", "@"].into_iter().filter(|_| text.len() > 1).find(known)
 }
 
 /// The class of an option whose value is a setting, by the setting's name.
@@ -494,7 +499,10 @@ fn class_of(spec: &OptionSpec, value: Option<&Word>, table: &Program) -> OptionC
         }
         _ => return spec.class,
     };
-    if table.is_harmless_setting(name) { OptionClass::Harmless } else { spec.class }
+    // `l,-rpath=x,-o,y`: a word of a list says nothing of the words behind it.
+    let behind = value.and_then(Word::as_known).and_then(|text| text.get(name.len()..));
+    let more = name.contains(',') && behind.is_none_or(|text| text.contains(','));
+    if !more && table.is_harmless_setting(name) { OptionClass::Harmless } else { spec.class }
 }
 
 /// How many operands must stand before the slot at `position`.
@@ -518,7 +526,8 @@ fn exact(table: &'static Program, name: &str) -> Option<&'static OptionSpec> {
 /// word begins with, of those whose value may only be attached.
 fn joined_value<'a>(table: &'static Program, text: &'a str) -> Option<(&'static str, &'a str)> {
     let joins = |spelling: &str| {
-        spelling.ends_with(':') || spelling.chars().nth(1).is_some_and(|c| c.is_ascii_uppercase())
+        spelling.ends_with([':', '-'])
+            || spelling.chars().nth(1).is_some_and(|c| c.is_ascii_uppercase())
     };
     let fitting = table.options.iter().filter(|o| o.attached).flat_map(|o| &o.spellings);
     let longest = fitting.filter(|s| joins(s) && text.starts_with(*s)).max_by_key(|s| s.len())?;

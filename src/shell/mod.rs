@@ -2,8 +2,8 @@
 //!
 //! `parse` reads a text into a [`ir::Script`]; `expand` turns its words into what the commands get.
 //! The grammar is a parser's behind `frontend`; the words are read here, from the very bytes,
-//! because a policy stands or falls with quoting. Nothing here may guess: a text that is not read whole is
-//! [`Doubt::Unparsable`], and the caller makes that an unknown access of every verb.
+//! because a policy stands or falls with quoting. Nothing here may guess: a text that is not read
+//! whole is [`Doubt::Unparsable`], and the caller makes that an unknown access of every verb.
 //! The only caller is `facts::commands`. No I/O, no clock, no environment.
 
 mod ansi;

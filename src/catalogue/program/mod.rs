@@ -235,7 +235,8 @@ pub struct Program {
     pub in_place: Vec<String>,
     /// The port of an address that states none.
     pub port: Option<u16>,
-    /// Names of settings that change nothing a rule could care for; a final `*` is any ending.
+    /// Names of settings that change nothing a rule could care for; a final `*` is any ending
+    /// without a comma.
     pub settings: Vec<String>,
     /// What it comes to besides what its words name.
     pub effects: Effects,
@@ -270,9 +271,17 @@ impl Program {
     /// Whether the row says that a setting of this name changes nothing a rule could care for.
     #[must_use]
     pub fn is_harmless_setting(&self, name: &str) -> bool {
+        // Options for another program (`-Wl,-z,now`) keep their case, and end at a comma.
+        let same = |setting: &str, name: &str| match setting.contains(',') {
+            true => setting == name,
+            false => setting.eq_ignore_ascii_case(name),
+        };
         let fits = |setting: &String| match setting.strip_suffix('*') {
-            Some(start) => name.get(..start.len()).is_some_and(|s| s.eq_ignore_ascii_case(start)),
-            None => setting.eq_ignore_ascii_case(name),
+            Some(start) => match (name.get(..start.len()), name.get(start.len()..)) {
+                (Some(begun), Some(ending)) => same(start, begun) && !ending.contains(','),
+                _ => false,
+            },
+            None => same(setting, name),
         };
         self.settings.iter().any(fits)
     }

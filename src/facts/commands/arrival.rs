@@ -117,7 +117,9 @@ impl Walker<'_> {
                 };
                 for text in texts {
                     let places = places(base, reading, arrival, text);
-                    self.arrives(base, (text, &places), &arrival.into, follows, state);
+                    let there = (makes == Some(Makes::Text)).then(|| at_link(&places, arrival));
+                    let from = there.as_ref().unwrap_or(state);
+                    self.arrives(base, (text, &places), &arrival.into, follows, from);
                     match makes {
                         Some(makes) => self.link(text, &places, &arrival.into, makes, state),
                         None if keeps_links(base, reading) => {
@@ -125,6 +127,50 @@ impl Walker<'_> {
                         }
                         None => {}
                     }
+                }
+            }
+        }
+    }
+
+    /// The targets of links that are made by their text. Nothing if `word` is no such.
+    pub(super) fn linked(
+        &mut self,
+        base: &str,
+        word: &Word,
+        reading: &Reading,
+        arrivals: &[Arrival],
+    ) -> Option<()> {
+        let texts = word.values()?;
+        let by_text = makes_links(base, reading) == Some(Makes::Text) && !arrivals.is_empty();
+        for text in texts.iter().filter(|_| by_text) {
+            for arrival in arrivals {
+                let there = at_link(&places(base, reading, arrival, text), arrival);
+                self.word(Kind::Read, &Word::known(text), &there, None);
+            }
+        }
+        by_text.then_some(())
+    }
+
+    /// What is changed in place is kept aside under a name that may lie anywhere: `sed -i'/x/*'`.
+    pub(super) fn backups(&mut self, word: &Word, reading: &Reading, state: &State) {
+        let Some(table) = reading.table else { return };
+        let suffix = reading.items.iter().rev().find_map(|item| match &item.arg.role {
+            Role::Option { value: Some(value), .. } if item.is_any(&table.in_place) => {
+                value.as_known()
+            }
+            _ => None,
+        });
+        let Some(suffix) = suffix.filter(|suffix| suffix.contains(['*', '/'])) else { return };
+        for text in word.values().unwrap_or_default() {
+            // GNU sed 4.9 puts the name there as it is given, others its last part.
+            let last = text.rsplit('/').next().unwrap_or_default();
+            let names = match suffix.contains('*') {
+                true => vec![suffix.replace('*', text), suffix.replace('*', last)],
+                false => vec![format!("{text}{suffix}")],
+            };
+            for (at, name) in names.iter().enumerate() {
+                if !names.iter().take(at).any(|before| before == name) {
+                    self.word(Kind::Write, &Word::known(name), state, None);
                 }
             }
         }
@@ -282,6 +328,12 @@ fn places(base: &str, reading: &Reading, arrival: &Arrival, text: &str) -> Vec<O
         all.push(Some(last.to_owned()));
     }
     all
+}
+
+/// Where a link lies: what its text says is meant from there.
+fn at_link(places: &[Option<String>], arrival: &Arrival) -> State {
+    let link = arrived(places, &arrival.into).pop();
+    State::at(link.and_then(|link| link.parent()).as_ref())
 }
 
 /// How the links that a command makes name their target.

@@ -8,6 +8,7 @@ use crate::catalogue::program::Kind;
 use crate::facts::paths;
 use crate::model::access::{Access, Role, Target, Verb};
 use crate::model::doubt::Doubt;
+use crate::model::path::AbsPath;
 use crate::model::url::Destination;
 use crate::model::word::Word;
 
@@ -73,7 +74,8 @@ impl Walker<'_> {
         if reading.has(&["-O".to_owned()]) {
             self.saves_by_name(reading, state);
         }
-        self.fetched(reading, state, &["-o".to_owned()]);
+        let into = output_directory(reading, state);
+        self.fetched(reading, into.as_ref().unwrap_or(state), &["-o".to_owned()]);
     }
 
     fn at_file(&mut self, value: &Word, form: bool, state: &State) {
@@ -162,6 +164,19 @@ impl Walker<'_> {
         self.made.insert(path.clone());
         self.written.entry(path.clone()).or_default().extend(last);
     }
+}
+
+/// Where curl saves what `-o` names, if it is told.
+pub(super) fn output_directory(reading: &Reading, state: &State) -> Option<State> {
+    let told = reading.items.iter().rev().find(|item| item.is_any(&["--output-dir".to_owned()]))?;
+    let Role::Option { value: Some(value), .. } = &told.arg.role else { return None };
+    let mut into = State::at(None);
+    let at = |directory: Option<&AbsPath>| match (value.as_known()?, directory) {
+        (path, _) if path.starts_with('/') => AbsPath::parse(path).ok(),
+        (path, directory) => directory?.join(path).ok(),
+    };
+    into.directories = each_directory(state).iter().map(|from| at(from.as_ref())).collect();
+    Some(into)
 }
 
 fn method_of(reading: &Reading) -> Option<String> {

@@ -97,8 +97,8 @@ impl Walker<'_> {
         }
     }
 
-    /// A package to install: its registry's name for it, a URL (`git+https://h/x`, `x @ https://h/x`),
-    /// or what lies here.
+    /// A package to install: its registry's name for it, a URL (`git+https://h/x`,
+    /// `x @ https://h/x`), or what lies here.
     pub(super) fn package(&mut self, text: &str, state: &State) {
         let text = text.split_once(" @ ").map_or(text, |(_, place)| place);
         if text.contains("://") {

@@ -103,6 +103,20 @@ impl Walker<'_> {
                 Role::Option { value: None, .. } => continue,
             };
             self.perhaps_path(base, item, state);
+            if operand
+                && item.kind == Kind::Read
+                && self.linked(base, word, reading, &arrivals).is_some()
+            {
+                continue;
+            }
+            if base == "curl" && item.is_any(&["-o".to_owned()]) {
+                let into = super::download::output_directory(reading, state);
+                self.word(item.kind, word, into.as_ref().unwrap_or(state), None);
+                continue;
+            }
+            if operand && in_place && matches!(item.kind, Kind::Read | Kind::Text) {
+                self.backups(word, reading, state);
+            }
             let kind = match (item.kind, operand) {
                 (Kind::Delete, true) if only_told => Kind::List,
                 (Kind::Read, true) if in_place => Kind::Update,

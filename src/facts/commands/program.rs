@@ -352,13 +352,18 @@ impl Walker<'_> {
             _ => None,
         };
         let Some(module) = reading.items.last().and_then(value) else { return };
-        let known = module.as_known().is_some_and(|name| program::find(name).is_some());
+        let named = match (base, module.as_known()) {
+            ("cmake", Some(tool)) => cmake_tool(tool).iter().copied().map(Word::known).collect(),
+            _ => vec![module],
+        };
+        let first = named.first().and_then(Word::as_known);
+        let known = first.is_some_and(|name| program::find(name).is_some());
         if !known || self.level >= crate::limits::WRAPPER_DEPTH_MAX {
             let reading = options::read(base, None, words);
             return reading.items.iter().for_each(|item| self.perhaps_path(base, item, inner));
         }
         let start = self.accesses.len();
-        let words: Vec<Word> = std::iter::once(module).chain(words.iter().cloned()).collect();
+        let words: Vec<Word> = named.into_iter().chain(words.iter().cloned()).collect();
         self.level += 1;
         self.argv(&words, &mut inner.clone(), input, &[]);
         self.level -= 1;
@@ -533,4 +538,20 @@ fn fill(words: &[Word], reading: &Reading, input: &Input) -> Vec<Word> {
 /// What a table says of the program, if it has one.
 pub(super) fn interprets(table: Option<&'static Program>) -> Option<program::Interpreter> {
     table.and_then(|table| table.interpreter)
+}
+
+/// The command that does what this tool of `cmake -E` does; what has a command's name is as that.
+fn cmake_tool(tool: &str) -> Vec<&str> {
+    match tool {
+        "copy" | "copy_if_different" => vec!["cp"],
+        "copy_directory" | "copy_directory_if_different" => vec!["cp", "-r"],
+        "create_hardlink" => vec!["ln"],
+        "create_symlink" => vec!["ln", "-s"],
+        "make_directory" => vec!["mkdir", "-p"],
+        "remove" => vec!["rm"],
+        "remove_directory" => vec!["rm", "-r"],
+        "rename" => vec!["mv"],
+        "touch_nocreate" => vec!["touch", "-c"],
+        _ => vec![tool],
+    }
 }

@@ -66,6 +66,9 @@ enum Named {
     },
     /// `key=value`, as `dd of=/dev/*` has it.
     KeyValue { key: String, value: ValuePattern },
+    /// `--`: a command that has none is not meant. How many words the pattern has before it, if it
+    /// says.
+    End { before: Option<usize> },
 }
 
 /// One token after the program whose place among the others counts.
@@ -222,7 +225,8 @@ impl Stage {
         if token == "..." {
             self.words.push(Item::Rest);
         } else if token == "--" {
-            // It is no option, and where operands begin is the command's to say.
+            let told = !self.words.iter().any(|item| matches!(item, Item::Rest));
+            self.named.push(Named::End { before: told.then_some(self.words.len()) });
         } else if token.starts_with('-') && token.len() > 1 {
             let (name, optional) = match token.strip_suffix('?') {
                 Some(name) => (name, true),

@@ -16,7 +16,7 @@ use crate::policy::pattern::text::TextPattern;
 pub(super) fn matches(named: &[Named], words: &[Item], command: &Command, stance: Stance) -> Truth {
     let open = words.iter().any(|item| matches!(item, Item::Rest));
     let mut used = Places::default();
-    let options = options_named(named, command, &mut used);
+    let options = options_named(named, command, stance, &mut used);
     let options = options.and(options_left(command, &used, open, stance));
     if options == Truth::No {
         return Truth::No;
@@ -164,13 +164,14 @@ impl Places {
 }
 
 /// Whether every option that the pattern demands is there; notes which arguments it names.
-fn options_named(named: &[Named], command: &Command, used: &mut Places) -> Truth {
+fn options_named(named: &[Named], command: &Command, stance: Stance, used: &mut Places) -> Truth {
     let mut answer = Truth::Yes;
     for item in named {
         match item {
             Named::KeyValue { key, value } => {
                 answer = answer.and(find_value(key, value, command, used));
             }
+            Named::End { before } => answer = answer.and(ends(*before, named, command, stance)),
             Named::Option { name, cluster, optional, .. } => {
                 let found = find_options(name, command, used)
                     || (!cluster.is_empty()
@@ -184,6 +185,44 @@ fn options_named(named: &[Named], command: &Command, used: &mut Places) -> Truth
         }
     }
     answer
+}
+
+/// Whether the command has a `--`. What loosens minds how many operands are before it: all that
+/// `checkout -- *` restores is named behind it, and `checkout x -- y` is another command.
+fn ends(before: Option<usize>, named: &[Named], command: &Command, stance: Stance) -> Truth {
+    let (mut operands, mut settled) = (0_usize, true);
+    for arg in &command.args {
+        match &arg.role {
+            Role::EndOfOptions => {
+                let values = named.iter().filter(|named| {
+                    matches!((named, before), (Named::Option { value: Some(at), .. }, Some(before))
+                        if *at < before)
+                });
+                let fits = before.is_none_or(|before| {
+                    operands <= before && before <= operands.saturating_add(values.count())
+                });
+                return match stance {
+                    Stance::Tighten => Truth::Yes,
+                    Stance::Loosen if !settled => Truth::Maybe,
+                    Stance::Loosen => Truth::from(fits),
+                };
+            }
+            Role::Operand => {
+                operands += 1;
+                settled &= arg.word.as_known().is_some();
+            }
+            Role::Option { class, value, .. } => {
+                settled &= *class != OptionClass::Unknown || value.is_some();
+            }
+        }
+    }
+    let could_be = |arg: &Arg| match &arg.word {
+        Word::Unknown(unknown) => "--".starts_with(unknown.prefix.as_str()),
+        Word::OneOf(values) => values.iter().any(|value| value == "--"),
+        // Without a table it may stand among the operands.
+        Word::Known(text) => arg.role == Role::Operand && text == "--",
+    };
+    if command.args.iter().any(could_be) { Truth::Maybe } else { Truth::No }
 }
 
 /// Whether some `key=value` among the arguments has this key and such a value.

@@ -67,7 +67,10 @@ impl Stage {
             matches!(wide, Named::Option { optional: true, .. })
                 || other.named.iter().any(|narrow| wide.is_shown_by(narrow))
         };
-        let known = |narrow: &Named| self.named.iter().any(|wide| wide.names_all_of(narrow));
+        let known = |narrow: &Named| {
+            matches!(narrow, Named::End { .. })
+                || self.named.iter().any(|wide| wide.names_all_of(narrow))
+        };
         let values =
             |stage: &Stage| stage.named.iter().any(|named| matches!(named, Named::KeyValue { .. }));
         // A `key=value` that one of the two names is no operand to it, and is one to the other.
@@ -145,7 +148,7 @@ impl Stage {
         words.extend(self.words.iter().filter_map(literal));
         words.extend(self.named.iter().filter_map(|named| match named {
             Named::Option { name, optional: false, .. } => name.literal().map(str::to_owned),
-            Named::Option { .. } | Named::KeyValue { .. } => None,
+            Named::Option { .. } | Named::KeyValue { .. } | Named::End { .. } => None,
         }));
         words
     }
@@ -200,7 +203,7 @@ impl Named {
     fn value(&self) -> Option<usize> {
         match self {
             Named::Option { value, .. } => *value,
-            Named::KeyValue { .. } => None,
+            Named::KeyValue { .. } | Named::End { .. } => None,
         }
     }
 
@@ -219,7 +222,10 @@ impl Named {
                 Named::KeyValue { key, value: wide },
                 Named::KeyValue { key: other, value: narrow },
             ) => key == other && wide.covers(narrow),
-            (Named::Option { .. } | Named::KeyValue { .. }, _) => false,
+            (Named::End { before: wide }, Named::End { before: narrow }) => {
+                wide.is_none() || wide == narrow
+            }
+            (Named::Option { .. } | Named::KeyValue { .. } | Named::End { .. }, _) => false,
         }
     }
 }

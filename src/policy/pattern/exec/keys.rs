@@ -58,6 +58,7 @@ impl Choice {
         // value of an option.
         let takes_operands = named.iter().any(|named| match named {
             Named::KeyValue { .. } => true,
+            Named::End { .. } => false,
             Named::Option { value, .. } => *value == Some(0),
         });
         let operand = match words.first() {

@@ -129,6 +129,35 @@ fn unknown_words() {
 }
 
 #[test]
+fn the_end_of_options() {
+    use Truth::{No, Yes};
+    let git = |words: &str| command(&format!("git {words}"), true);
+    for (pattern, words, answer) in [
+        ("git checkout -- ...", "checkout -- a", [Yes, Yes]),
+        ("git checkout -- ...", "checkout main", [No, No]),
+        ("git checkout -- ...", "checkout a b", [No, No]),
+        ("git checkout -- ...", "checkout main -- a", [No, Yes]),
+        ("git checkout * -- ...", "checkout main -- a", [Yes, Yes]),
+        ("git checkout ... -- ...", "checkout main -- a", [Yes, Yes]),
+        ("git checkout ...", "checkout -- a", [Yes, Yes]),
+        ("git checkout a", "checkout -- a", [Yes, Yes]),
+        ("git -C x checkout -- ...", "-C:x checkout -- a", [Yes, Yes]),
+    ] {
+        assert_eq!(ask(pattern, &git(words), &[]), answer, "{pattern} of {words}");
+    }
+    let spread = |prefix: &str| {
+        use crate::model::word::Unknown;
+        let mut command = git("checkout x");
+        let reason = crate::model::doubt::Doubt::CommandOutput;
+        let unknown = Unknown { reason, prefix: prefix.to_owned(), single: false };
+        command.args[1].word = Word::Unknown(unknown);
+        command
+    };
+    assert_eq!(ask("git checkout -- ...", &spread(""), &[]), [Truth::Maybe; 2]);
+    assert_eq!(ask("git checkout -- ...", &spread("x"), &[]), [No, No]);
+}
+
+#[test]
 fn pipes() {
     let curl = command("curl https://a.example", true);
     let shell = command("sh", true);
