@@ -25,14 +25,13 @@ fn main() -> Result<(), Failure> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let texts = texts::all(root)?;
     let scene = texts::Scene::new()?;
-    println!("{}", texts::head(&texts, clock_p50()));
+    println!("{}", texts::first(&scene));
     let mut contenders: Vec<Contender<'_>> = texts::contenders(&texts, &scene);
     let expected = vec![true; texts.len()];
     let figures = race(&mut contenders, &expected, if quick { 1 } else { 20 })?;
-    for (contender, figures) in contenders.iter().zip(&figures) {
-        println!("{}", texts::line(contender.name, figures));
-    }
-    println!("\n{}", texts::slowest(&texts, &scene));
+    println!("{}", texts::table(&texts, clock_p50(), &contenders, &figures));
+    drop(contenders);
+    println!("\n{}", growth::slowest(&texts, &scene));
     let series = growth::measure(&scene, quick)?;
     let plot = root.join("benches/growth.svg");
     if quick {

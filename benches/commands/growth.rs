@@ -79,3 +79,26 @@ pub fn measure(scene: &Scene, quick: bool) -> Result<Vec<Series>, Failure> {
     }
     Ok(all)
 }
+
+/// The commands that take longest, for whoever wants to make it quicker.
+#[must_use]
+pub fn slowest(texts: &[String], scene: &Scene) -> String {
+    let took = |text: &str| {
+        let once = |_| {
+            let started = Instant::now();
+            black_box(scene.read(text));
+            started.elapsed()
+        };
+        (0..5).map(once).min().unwrap_or_default()
+    };
+    let mut all: Vec<_> = texts.iter().map(|text| (took(text), text)).collect();
+    all.sort_by_key(|(took, _)| std::cmp::Reverse(*took));
+    let lines: Vec<String> = all
+        .iter()
+        .take(8)
+        .map(|(took, text)| {
+            format!("{:>10.1}  {:.90}", took.as_secs_f64() * 1e6, format!("{text:?}"))
+        })
+        .collect();
+    format!("the slowest, in microseconds\n{}", lines.join("\n"))
+}

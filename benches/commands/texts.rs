@@ -1,10 +1,10 @@
 //! The commands that are read, the place where they are, and what they are read with.
 
 use super::Failure;
-use super::clock::{Contender, Figures, digits};
+use super::clock::{Contender, Figures, digits, milliseconds};
+use std::fmt::Write;
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Instant;
 use toolgate::facts::{Place, commands};
 use toolgate::model::access::Access;
 use toolgate::model::path::AbsPath;
@@ -16,14 +16,19 @@ use toolgate::world::Frozen;
 /// If a table cannot be read.
 pub fn all(root: &Path) -> Result<Vec<String>, Failure> {
     let mut texts = Vec::new();
-    for folder in ["tests/cases/commands", "tests/cases/ordinary"] {
+    for folder in ["tests/cases/commands", "tests/cases/commands/pairs", "tests/cases/ordinary"] {
         let mut files: Vec<_> = std::fs::read_dir(root.join(folder))?.collect::<Result<_, _>>()?;
         files.sort_by_key(std::fs::DirEntry::path);
+        files.retain(|file| file.path().extension().is_some_and(|end| end == "toml"));
         for file in files {
             let table: toml::Table = std::fs::read_to_string(file.path())?.parse()?;
             let list = |name: &str| table.get(name).and_then(toml::Value::as_array);
             for case in list("case").into_iter().flatten() {
                 texts.extend(case.get("text").and_then(toml::Value::as_str).map(str::to_owned));
+            }
+            for pair in list("pairs").into_iter().flatten() {
+                let both = pair.as_array().into_iter().flatten();
+                texts.extend(both.filter_map(toml::Value::as_str).map(str::to_owned));
             }
             for group in list("group").into_iter().flatten() {
                 let calls = group.get("calls").and_then(toml::Value::as_array);
@@ -107,51 +112,48 @@ pub fn contenders<'a>(texts: &'a [String], scene: &'a Scene) -> Vec<Contender<'a
     ]
 }
 
-/// The head of the table.
+/// What the very first command takes, in a program that has read none: its table is read, and
+/// where the others lie.
 #[must_use]
-pub fn head(texts: &[String], clock: u64) -> String {
+pub fn first(scene: &Scene) -> String {
+    let (_, once) = milliseconds(|| black_box(scene.read("git status")));
+    let (_, again) = milliseconds(|| black_box(scene.read("git status")));
+    format!("the first command takes {once:.2} ms, the same again {again:.3} ms\n")
+}
+
+/// The figures, each beside the first contender's.
+#[must_use]
+pub fn table(
+    texts: &[String],
+    clock: u64,
+    contenders: &[Contender<'_>],
+    figures: &[Figures],
+) -> String {
     let bytes: usize = texts.iter().map(String::len).sum();
-    format!(
+    let mut out = format!(
         "{} commands of {} bytes on average, in microseconds; reading the clock takes {clock} ns \
-         of each\n\n{:<40}{:>10}{:>10}{:>10}{:>12}",
+         of each\n\n{:<40}{:>10}{:>10}{:>10}{:>10}{:>12}",
         digits(texts.len()),
         bytes / texts.len().max(1),
         "",
         "p50",
         "p99",
         "mean",
+        "ratio",
         "calls",
-    )
-}
-
-/// One line of the table.
-#[must_use]
-pub fn line(name: &str, figures: &Figures) -> String {
-    let micro = |nanoseconds: u64| format!("{:.1}", nanoseconds as f64 / 1e3);
-    let Figures { p50, p99, mean, calls } = figures;
-    let (p50, p99, mean) = (micro(*p50), micro(*p99), micro(*mean));
-    format!("{name:<40}{p50:>10}{p99:>10}{mean:>10}{:>12}", digits(*calls))
-}
-
-/// The commands that take longest, for whoever wants to make it quicker.
-#[must_use]
-pub fn slowest(texts: &[String], scene: &Scene) -> String {
-    let took = |text: &str| {
-        let once = |_| {
-            let started = Instant::now();
-            black_box(scene.read(text));
-            started.elapsed()
-        };
-        (0..5).map(once).min().unwrap_or_default()
-    };
-    let mut all: Vec<_> = texts.iter().map(|text| (took(text), text)).collect();
-    all.sort_by_key(|(took, _)| std::cmp::Reverse(*took));
-    let lines: Vec<String> = all
-        .iter()
-        .take(8)
-        .map(|(took, text)| {
-            format!("{:>10.1}  {:.90}", took.as_secs_f64() * 1e6, format!("{text:?}"))
-        })
-        .collect();
-    format!("the slowest, in microseconds\n{}", lines.join("\n"))
+    );
+    let first = figures.first().map_or(1, |figures| figures.p50).max(1);
+    for (contender, figures) in contenders.iter().zip(figures) {
+        let micro = |nanoseconds: u64| format!("{:.1}", nanoseconds as f64 / 1e3);
+        let Figures { p50, p99, mean, calls } = figures;
+        let ratio = *p50 as f64 / first as f64;
+        let (p50, p99, mean) = (micro(*p50), micro(*p99), micro(*mean));
+        let _ = write!(
+            out,
+            "\n{:<40}{p50:>10}{p99:>10}{mean:>10}{ratio:>10.1}{:>12}",
+            contender.name,
+            digits(*calls)
+        );
+    }
+    out
 }

@@ -523,7 +523,7 @@ fn looks_like_option(word: &Word) -> bool {
 }
 
 fn exact(table: &'static Program, name: &str) -> Option<&'static OptionSpec> {
-    table.options.iter().find(|option| option.spellings.iter().any(|spelling| spelling == name))
+    table.option(name)
 }
 
 /// `-Xmx2g` and `-javaagent:x.jar` where whole names have one dash: the longest spelling that the

@@ -57,7 +57,28 @@ impl AbsPath {
         if text.starts_with('/') {
             return AbsPath::parse(text);
         }
+        if !text.contains(['/', '\0']) && !matches!(text, "." | "..") {
+            return self.child(text);
+        }
         fold(&format!("{}/{text}", self.0))
+    }
+
+    /// A plain name in this directory: nothing to fold, so that a walk over a tree does not.
+    fn child(&self, name: &str) -> Result<AbsPath, PathError> {
+        let above = if self.0 == "/" { "" } else { self.0.as_str() };
+        let depth = above.bytes().filter(|b| *b == b'/').count() + 1;
+        let length = above.len() + 1 + name.len();
+        if name.len() > PATH_COMPONENT_BYTES_MAX
+            || length > PATH_BYTES_MAX
+            || depth > PATH_DEPTH_MAX
+        {
+            return Err(PathError::TooLong);
+        }
+        let mut path = String::with_capacity(length);
+        path.push_str(above);
+        path.push('/');
+        path.push_str(name);
+        Ok(AbsPath(path))
     }
 
     /// The path as text; always starts with `/`, never ends in one unless it is the root.
@@ -310,6 +331,15 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn a_name_joined_is_the_text_folded(
+            text in "/([ab]{1,90}/){0,60}", name in "[ab.\0]{1,300}",
+        ) {
+            let base = AbsPath::parse(&text).unwrap();
+            let whole = AbsPath::parse(&format!("{base}/{name}"));
+            proptest::prop_assert_eq!(base.join(&name), whole);
+        }
+
         #[test]
         fn folding_is_idempotent_and_never_leaves_dots(text in "/[a-c./]{0,40}") {
             let once = AbsPath::parse(&text).unwrap();

@@ -3,6 +3,7 @@
 use crate::limits::WORD_VALUES_MAX;
 use crate::model::doubt::Doubt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a variable holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,8 @@ pub enum Value {
 /// The variables that this text has set, and those that are known from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vars {
-    values: BTreeMap<String, Value>,
+    /// Shared: a branch or a subshell that sets nothing copies nothing.
+    values: Arc<BTreeMap<String, Value>>,
 }
 
 /// True for a text that can be a variable's name.
@@ -53,26 +55,33 @@ impl Vars {
 
     /// Sets `name`.
     pub fn set(&mut self, name: &str, value: Value) {
-        self.values.insert(name.to_owned(), value);
+        Arc::make_mut(&mut self.values).insert(name.to_owned(), value);
     }
 
     /// Gives `name` back what it held, or nothing.
     pub fn restore(&mut self, name: &str, value: Option<&Value>) {
+        if self.values.get(name) == value {
+            return;
+        }
+        let values = Arc::make_mut(&mut self.values);
         match value {
-            Some(value) => self.values.insert(name.to_owned(), value.clone()),
-            None => self.values.remove(name),
+            Some(value) => values.insert(name.to_owned(), value.clone()),
+            None => values.remove(name),
         };
     }
 
     /// Forgets everything: what follows may be run with other values.
     pub fn forget(&mut self, names: impl IntoIterator<Item = String>, doubt: &Doubt) {
         for name in names {
-            self.values.insert(name, Value::Unknown(doubt.clone()));
+            Arc::make_mut(&mut self.values).insert(name, Value::Unknown(doubt.clone()));
         }
     }
 
     /// Both may have happened: what differs may be either.
     pub fn join(&mut self, other: &Vars) {
+        if Arc::ptr_eq(&self.values, &other.values) {
+            return;
+        }
         let names: Vec<String> = self.values.keys().chain(other.values.keys()).cloned().collect();
         for name in names {
             let merged = match (self.values.get(&name), other.values.get(&name)) {
@@ -93,7 +102,7 @@ impl Vars {
                 }
                 _ => Value::Unknown(Doubt::Variable(name.clone())),
             };
-            self.values.insert(name, merged);
+            Arc::make_mut(&mut self.values).insert(name, merged);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The files of the catalogue, as they are in the binary.
 
 use super::Program;
-use super::table::read;
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use super::scan::cut;
+use super::table::read_row;
+use std::collections::HashMap;
+use std::sync::{LazyLock, OnceLock};
 
 #[cfg(test)]
 pub(super) use tests::texts;
@@ -46,13 +47,39 @@ const FAMILIES: [(&str, &str); 26] = families![
     "wrappers",
 ];
 
-/// A file that cannot be read is no table: its programs are unknown, and a test fails.
-static PROGRAMS: LazyLock<BTreeMap<String, Program>> =
-    LazyLock::new(|| texts().iter().filter_map(|(_, text)| read(text).ok()).flatten().collect());
+/// A row of a file, read when its program is first asked for.
+struct Row {
+    text: &'static str,
+    table: OnceLock<Option<Program>>,
+}
+
+/// Every row, and which one each name means.
+struct Index {
+    rows: Vec<Row>,
+    names: HashMap<&'static str, usize>,
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let mut index = Index { rows: Vec::new(), names: HashMap::new() };
+    for (_, text) in texts() {
+        for row in cut(text) {
+            index.names.extend(row.names.into_iter().map(|name| (name, index.rows.len())));
+            index.rows.push(Row { text: row.text, table: OnceLock::new() });
+        }
+    }
+    index
+});
 
 #[cfg(not(test))]
-fn texts() -> [(&'static str, &'static str); FAMILIES.len()] {
-    FAMILIES
+fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FAMILIES.into_iter()
+}
+
+/// The table of that very name. A row that cannot be read is no table: its program is unknown, and
+/// a test fails.
+fn row(name: &str) -> Option<&'static Program> {
+    let row = INDEX.names.get(name).and_then(|at| INDEX.rows.get(*at))?;
+    row.table.get_or_init(|| read_row(row.text).ok()).as_ref()
 }
 
 /// The table of the program `name`, a base name without directories. One that ends in a version
@@ -60,11 +87,11 @@ fn texts() -> [(&'static str, &'static str); FAMILIES.len()] {
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Program> {
     if name.starts_with("mkfs.") {
-        return PROGRAMS.get("mkfs");
+        return row("mkfs");
     }
-    PROGRAMS.get(name).or_else(|| {
+    row(name).or_else(|| {
         let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-        PROGRAMS.get(bare.trim_end_matches('-')).filter(|_| bare != name)
+        row(bare.trim_end_matches('-')).filter(|_| bare != name)
     })
 }
 
@@ -72,12 +99,17 @@ pub fn find(name: &str) -> Option<&'static Program> {
 mod tests {
     use super::FAMILIES;
     use std::path::Path;
+    use std::sync::LazyLock;
 
-    /// The files as they lie on disk, so that a row can be tried without a build.
-    pub(in super::super) fn texts() -> Vec<(String, String)> {
+    static ON_DISK: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(|| {
         let directory = Path::new("policies/catalogue/programs");
         let read = |name: &str| std::fs::read_to_string(directory.join(format!("{name}.toml")));
-        FAMILIES.iter().map(|(name, _)| ((*name).to_owned(), read(name).unwrap())).collect()
+        FAMILIES.iter().map(|(name, _)| (*name, read(name).unwrap())).collect()
+    });
+
+    /// The files as they lie on disk, so that a row can be tried without a build.
+    pub(in super::super) fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+        ON_DISK.iter().map(|(name, text)| (*name, text.as_str()))
     }
 
     #[test]

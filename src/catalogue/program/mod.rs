@@ -4,6 +4,7 @@
 //! keys. A program or a word that no row describes is not guessed at: it is a doubt.
 
 mod embedded;
+mod scan;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -12,7 +13,8 @@ pub use embedded::find;
 
 use crate::model::access::{OptionClass, Verb};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 /// What a word means to a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -246,10 +248,26 @@ pub struct Program {
     pub interpreter: Option<Interpreter>,
     /// Tables by subcommand, each under every name it has.
     pub subcommands: BTreeMap<String, Subcommand>,
+    /// Where each spelling stands among the options: filled when one is first asked for.
+    spelt: OnceLock<HashMap<String, usize>>,
 }
 
 impl Program {
-    /// The subcommand of that name; `*` is any that has no table of its own.
+    /// The option of that spelling.
+    #[must_use]
+    pub fn option(&self, spelling: &str) -> Option<&OptionSpec> {
+        let places = self.spelt.get_or_init(|| {
+            let mut places = HashMap::new();
+            for (at, option) in self.options.iter().enumerate() {
+                for spelling in &option.spellings {
+                    places.entry(spelling.clone()).or_insert(at);
+                }
+            }
+            places
+        });
+        places.get(spelling).and_then(|at| self.options.get(*at))
+    }
+
     /// Whether the row says that a setting of this name changes nothing a rule could care for.
     #[must_use]
     pub fn is_harmless_setting(&self, name: &str) -> bool {

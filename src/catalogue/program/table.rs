@@ -99,6 +99,7 @@ pub(super) fn rows(text: &str) -> Result<BTreeMap<String, Written>, String> {
 }
 
 /// The programs of one file, each under every name it has.
+#[cfg(test)]
 pub(super) fn read(text: &str) -> Result<BTreeMap<String, Program>, String> {
     let mut programs = BTreeMap::new();
     for (name, written) in rows(text)? {
@@ -110,6 +111,15 @@ pub(super) fn read(text: &str) -> Result<BTreeMap<String, Program>, String> {
         programs.insert(name, program);
     }
     Ok(programs)
+}
+
+/// The program of a text that has one row.
+pub(super) fn read_row(text: &str) -> Result<Program, String> {
+    let mut rows = rows(text)?;
+    match (rows.pop_first(), rows.is_empty()) {
+        (Some((_, written)), true) => compile(written),
+        _ => Err("not one row".to_owned()),
+    }
 }
 
 fn compile(written: Written) -> Result<Program, String> {
@@ -163,6 +173,7 @@ fn compile(written: Written) -> Result<Program, String> {
         wrapper: written.wrapper,
         interpreter: written.interpreter,
         subcommands,
+        ..Program::default()
     })
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 #[test]
 fn every_file_can_be_read() {
-    for (name, text) in &texts() {
+    for (name, text) in texts() {
         if let Err(error) = read(text) {
             panic!("{name}: {error}");
         }
@@ -45,7 +45,7 @@ fn check(name: &str, program: &Program, outer: &BTreeSet<String>, wrong: &mut St
 fn every_option_stands_in_one_class_and_is_one() {
     let mut wrong = String::new();
     let mut names = BTreeSet::new();
-    for (family, text) in &texts() {
+    for (family, text) in texts() {
         for (name, program) in read(text).unwrap() {
             check(&name, &program, &BTreeSet::new(), &mut wrong);
             if !names.insert(name.clone()) {
@@ -61,7 +61,7 @@ fn every_option_stands_in_one_class_and_is_one() {
 #[test]
 fn every_row_says_where_it_is_from_and_shows_itself() {
     let mut wrong = String::new();
-    for (_, text) in &texts() {
+    for (_, text) in texts() {
         for (name, row) in rows(text).unwrap() {
             let mut shown = Vec::new();
             gather(&name, &row, &mut shown);
@@ -93,7 +93,7 @@ fn extent(row: &Written) -> (usize, bool) {
 pub(crate) fn examples() -> Vec<(String, String, Vec<String>)> {
     let mut all = Vec::new();
     for (_, text) in texts() {
-        for (name, row) in rows(&text).unwrap_or_default() {
+        for (name, row) in rows(text).unwrap_or_default() {
             gather(&name, &row, &mut all);
         }
     }

@@ -47,7 +47,9 @@ impl Walker<'_> {
             return Extent::BelowUnknown(Doubt::TreeUnknown);
         }
         let mut all = Vec::new();
-        let mut open = vec![(real, target.written.clone())];
+        // Where a link led here, each name is one as written and one as it is.
+        let shown = (real != target.written).then(|| target.written.clone());
+        let mut open = vec![(real, shown)];
         while let Some((real, shown)) = open.pop() {
             let entries = match self.place.world.list(&real) {
                 Ok(entries) => entries,
@@ -62,24 +64,25 @@ impl Walker<'_> {
                 if !filter.takes(&entry.name, directory) {
                     continue;
                 }
-                let (Ok(inner), Ok(path)) = (real.join(&entry.name), shown.join(&entry.name))
-                else {
+                let shown = shown.as_ref().map(|shown| shown.join(&entry.name));
+                let (Ok(inner), Ok(path)) = (real.join(&entry.name), shown.transpose()) else {
                     return Extent::BelowUnknown(Doubt::TreeUnknown);
                 };
-                if !(directory && filter.only_files) {
-                    if inner != path {
-                        all.push(inner.clone());
-                    }
-                    all.push(path.clone());
+                if !directory {
+                    all.push(inner);
+                    all.extend(path);
+                    continue;
                 }
-                if directory {
-                    open.push((inner, path));
+                if !filter.only_files {
+                    all.push(inner.clone());
+                    all.extend(path.clone());
                 }
+                open.push((inner, path));
             }
         }
         all.extend(self.made.iter().filter(|path| path.is_within(&target.written)).cloned());
         all.retain(|path| *path != target.written);
-        all.sort();
+        all.sort_unstable();
         all.dedup();
         Extent::Below(all)
     }
