@@ -1,4 +1,5 @@
 //! Paths on the real file system: links, `..` after links, and what leaves the workspace.
+#![cfg(test)]
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;

@@ -169,7 +169,7 @@ impl Rule {
                 None => (c.len_utf8(), c.to_string()),
             };
             made += &text;
-            left = &left[taken..];
+            left = left.get(taken..).unwrap_or_default();
         }
         made
     }
