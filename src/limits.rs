@@ -89,6 +89,8 @@ pub const SHELL_BYTES_MAX: usize = 64 * 1024;
 pub const SHELL_DEPTH_MAX: usize = 100;
 /// Simple commands of one text, those of nested texts included.
 pub const SHELL_COMMANDS_MAX: usize = 2_000;
+/// File name patterns of one call, each held against every rule that tightens.
+pub const PATTERNS_MAX: usize = 256;
 /// Wrappers inside wrappers (`sudo env nice sh -c ...`).
 pub const WRAPPER_DEPTH_MAX: usize = 10;
 /// Values that one word may stand for before it counts as unknown.

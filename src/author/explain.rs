@@ -163,7 +163,7 @@ impl Explainer<'_> {
                 Real::Unknown(_) => None,
             };
             let below = match &path.extent {
-                Extent::Itself => json!(null),
+                Extent::Itself | Extent::Fitting(_) => json!(null),
                 Extent::Below(paths) | Extent::Seen(paths) => json!(paths.len()),
                 Extent::BelowUnknown(_) => json!("unknown"),
             };

@@ -69,7 +69,8 @@ pub(super) fn ask_found(
     let excepted = || {
         let matches = |entry: &Entry| one(Which::OneUnless(entry.pattern));
         let mut any = Any { truth: Truth::No, matches };
-        match rules.find_exceptions(entry.rule, probe, &mut any) {
+        let by_index = !access.is_of_pattern();
+        match by_index && rules.find_exceptions(entry.rule, probe, &mut any) {
             true => any.truth,
             false => one(Which::Unless),
         }
@@ -122,6 +123,8 @@ fn conclude(
 /// through whether it happens or not; whether all was seen that may happen is asked of the command.
 pub(super) fn happens(matched: Truth, access: &Access, effect: Option<Effect>) -> Truth {
     match (&access.certainty, effect) {
+        // What a pattern may name, there or not, is only there for asks and denies.
+        (_, Some(Effect::Allow) | None) if access.is_of_pattern() => Truth::No,
         _ if matches!(access.target, Target::Call(_)) => matched,
         (Certainty::Certain, _) | (Certainty::Possible(_), Some(Effect::Allow)) => matched,
         (Certainty::Possible(_) | Certainty::Suspected(_), _) => matched.doubted(),

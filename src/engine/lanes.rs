@@ -25,6 +25,9 @@ pub(super) fn apart(access: &Access) -> Vec<Access> {
         Real::At(real) => Some(real),
         Real::Unknown(_) => None,
     };
+    if access.is_of_pattern() {
+        return Vec::new();
+    }
     if path.hops.is_empty() && real.is_none_or(|real| *real == path.written) {
         return Vec::new();
     }
@@ -44,7 +47,7 @@ pub(super) fn apart(access: &Access) -> Vec<Access> {
             Extent::Below(_) | Extent::Seen(_) => {
                 Extent::BelowUnknown(crate::model::doubt::Doubt::TreeUnknown)
             }
-            Extent::BelowUnknown(doubt) => Extent::BelowUnknown(doubt.clone()),
+            below @ (Extent::BelowUnknown(_) | Extent::Fitting(_)) => below.clone(),
         };
         if let Real::Unknown(doubt) = &path.real {
             target.real = Real::Unknown(doubt.clone());
@@ -68,7 +71,7 @@ pub(super) fn apart_with_its_tree(
     let (below, extent) = match &path.extent {
         Extent::Below(below) => (below, Extent::Below(Vec::new())),
         Extent::Seen(below) => (below, Extent::Seen(Vec::new())),
-        Extent::Itself | Extent::BelowUnknown(_) => return apart(access),
+        Extent::Itself | Extent::BelowUnknown(_) | Extent::Fitting(_) => return apart(access),
     };
     let like = |target: PathTarget| {
         let target = match &access.target {

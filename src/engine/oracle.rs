@@ -244,6 +244,10 @@ fn said<'a>(policy: &Policy, rule: &'a Rule, access: &Access, facts: &Facts) -> 
     if access.certainty != Certainty::Certain && !called && !let_through {
         covers = covers.min(Truth::Maybe);
     }
+    // What a pattern may name, there or not, is only there for asks and denies.
+    if effect == Effect::Allow && access.is_of_pattern() {
+        covers = Truth::No;
+    }
     // §11.3: in a deny or ask an exception excepts only on yes; in an allow on yes or maybe.
     let silenced = match rule.scope.stance {
         Stance::Tighten => {

@@ -49,7 +49,9 @@ impl Narrow {
                 all.retain(|path| self.takes(path));
                 Extent::Below(all)
             }
-            Extent::Itself | Extent::Seen(_) | Extent::BelowUnknown(_) => extent,
+            Extent::Itself | Extent::Seen(_) | Extent::BelowUnknown(_) | Extent::Fitting(_) => {
+                extent
+            }
         }
     }
 

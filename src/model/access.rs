@@ -2,7 +2,7 @@
 
 use super::call::ToolName;
 use super::doubt::Doubt;
-use super::path::PathTarget;
+use super::path::{Extent, PathTarget};
 use super::url::Destination;
 use super::word::Word;
 
@@ -186,6 +186,15 @@ impl Access {
     #[must_use]
     pub fn unknown(verb: Verb, reason: Doubt) -> Access {
         Access::certain(Target::Unknown { verb, reason })
+    }
+
+    /// Whether its target is any path that fits a file name pattern, there or not.
+    #[must_use]
+    pub fn is_of_pattern(&self) -> bool {
+        matches!(
+            &self.target,
+            Target::Read(path) | Target::Write(path) if matches!(path.extent, Extent::Fitting(_))
+        )
     }
 
     /// Whether both the target and that it happens are known.

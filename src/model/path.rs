@@ -270,6 +270,9 @@ pub enum Extent {
     Seen(Vec<AbsPath>),
     /// The directory and what lies below it, which is not known.
     BelowUnknown(Doubt),
+    /// Not the directory itself, but a path below it that fits this file name pattern, which is
+    /// relative to it. What fits it now is an access of its own.
+    Fitting(String),
 }
 
 impl PathTarget {

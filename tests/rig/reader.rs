@@ -126,6 +126,7 @@ fn reaches(target: &PathTarget, wanted: &str) -> Told {
         Real::Unknown(_) => return Told::Unknown,
     };
     match &target.extent {
+        Extent::Fitting(_) => Told::Nothing,
         _ if *real == wanted => Told::Certain,
         Extent::Below(paths) | Extent::Seen(paths) if paths.contains(&wanted) => Told::Certain,
         Extent::Below(_) | Extent::BelowUnknown(_) if wanted.is_within(real) => Told::Possible,

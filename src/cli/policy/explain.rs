@@ -256,6 +256,9 @@ impl<'a> Screen<'a> {
                     self.line(7, &format!("and {} below it", paths.len()))
                 }
                 Extent::BelowUnknown(_) => self.line(7, "and what lies below it"),
+                Extent::Fitting(pattern) => {
+                    self.line(7, &format!("what fits {pattern} there, now or later"));
+                }
             }
         }
         if let Some((more, root)) = more {

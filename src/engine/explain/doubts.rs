@@ -36,7 +36,7 @@ fn of_path(path: &PathTarget, into: &mut Vec<Doubt>) {
         Real::Unknown(doubt) => into.push(doubt.clone()),
     }
     match &path.extent {
-        Extent::Itself | Extent::Below(_) | Extent::Seen(_) => {}
+        Extent::Itself | Extent::Below(_) | Extent::Seen(_) | Extent::Fitting(_) => {}
         Extent::BelowUnknown(doubt) => into.push(doubt.clone()),
     }
 }

@@ -18,6 +18,7 @@ mod elsewhere;
 mod ex;
 mod fd;
 mod find;
+mod fitting;
 mod git;
 mod hazard;
 mod hosts;
@@ -92,6 +93,7 @@ fn walked(place: &Place<'_>, accesses: &mut Vec<Access>, walk: impl FnOnce(&mut 
     let place = Place { world: &links, ..*place };
     let mut walker = Walker::new(&place, &links, accesses);
     walk(&mut walker);
+    walker.suspect_patterns();
     walker.close();
 }
 
@@ -127,6 +129,8 @@ struct Walker<'a> {
     deep: bool,
     /// Directory entries that may still be looked at.
     entries: usize,
+    /// The file name patterns that were expanded.
+    patterns: Vec<fitting::Pattern>,
     /// Files written in this text, with the commands whose output they hold.
     written: BTreeMap<AbsPath, Vec<usize>>,
     /// What they hold, where this text settles it.
@@ -168,6 +172,7 @@ impl<'a> Walker<'a> {
             nesting: 0,
             deep: false,
             entries: TREE_ENTRIES_MAX,
+            patterns: Vec::new(),
             written: BTreeMap::new(),
             texts: BTreeMap::new(),
             made: BTreeSet::new(),

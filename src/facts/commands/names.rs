@@ -301,7 +301,7 @@ impl Walker<'_> {
         let all = match self.extent(&target, &filter) {
             Extent::Below(all) | Extent::Seen(all) => all,
             Extent::Itself => return Some(Vec::new()),
-            Extent::BelowUnknown(_) => return None,
+            Extent::BelowUnknown(_) | Extent::Fitting(_) => return None,
         };
         let names = all.iter().filter_map(|path| super::find::below(path, &target.written));
         Some(names.map(str::to_owned).collect())

@@ -66,6 +66,7 @@ fn render(access: &Access) -> String {
                     format!(" > {}", all.join(" "))
                 }
                 Extent::BelowUnknown(_) => " > ?".to_owned(),
+                Extent::Fitting(pattern) => format!(" / {pattern}"),
             };
             real + &extent
         }

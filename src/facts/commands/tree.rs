@@ -111,6 +111,7 @@ impl Walker<'_> {
             let names = pattern.filter(|_| room > 0);
             match names.and_then(|pattern| self.names(&pattern, state)) {
                 Some(names) if names.len() <= room => {
+                    self.note_pattern(&word, &names, state);
                     out.extend(names.into_iter().map(Word::known));
                 }
                 _ => out.push(word),
@@ -234,7 +235,7 @@ impl Filter {
     }
 }
 
-fn is_pattern(component: &str) -> bool {
+pub(super) fn is_pattern(component: &str) -> bool {
     let mut escaped = false;
     component.chars().any(|c| {
         let was = escaped;
@@ -243,7 +244,7 @@ fn is_pattern(component: &str) -> bool {
     })
 }
 
-fn unescape(text: &str) -> String {
+pub(super) fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

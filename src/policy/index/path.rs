@@ -74,6 +74,10 @@ impl<'a> Target<'a> {
             && target.extent == Extent::Itself;
         Target { target, written, single }
     }
+
+    fn fits_a_pattern(&self) -> bool {
+        matches!(self.target.extent, Extent::Fitting(_))
+    }
 }
 
 impl Paths {
@@ -92,6 +96,9 @@ impl Paths {
 
     /// What loosens must cover every lane, the written one among them.
     fn loosen<V: Visit>(&self, target: &Target<'_>, visitor: &mut V) {
+        if target.fits_a_pattern() {
+            return;
+        }
         let Half { every, .. } = &self.loosen;
         self.entries.visit_all(every, Truth::Yes, visitor);
         let truth = target.single.then_some(Truth::Yes);
@@ -112,14 +119,21 @@ impl Paths {
         if half.is_empty() {
             return;
         }
+        if target.fits_a_pattern() {
+            // Whether two patterns meet, no key tells.
+            half.fixed.iter().for_each(|(_, entry)| visitor.ask(entry, None));
+            return self.entries.visit(&half.unfixed, |_| None, visitor);
+        }
         self.entries.visit_all(&half.every, Truth::Yes, visitor);
         let Target { target, written, single } = target;
         // Of a tree's many lanes, each rule hears of one that it surely names, and of no more.
         let mut seen = match &target.extent {
             Extent::Below(paths) | Extent::Seen(paths) if !paths.is_empty() => vec![false; rules],
-            Extent::Itself | Extent::Below(_) | Extent::Seen(_) | Extent::BelowUnknown(_) => {
-                Vec::new()
-            }
+            Extent::Itself
+            | Extent::Below(_)
+            | Extent::Seen(_)
+            | Extent::BelowUnknown(_)
+            | Extent::Fitting(_) => Vec::new(),
         };
         let mut lane = |cut: &Lane<'_>, path: &AbsPath| {
             self.tighten_lane(cut, path, &mut seen, covers, visitor);
@@ -137,7 +151,7 @@ impl Paths {
         };
         let below: &[AbsPath] = match &target.extent {
             Extent::Below(paths) | Extent::Seen(paths) => paths,
-            Extent::Itself | Extent::BelowUnknown(_) => &[],
+            Extent::Itself | Extent::BelowUnknown(_) | Extent::Fitting(_) => &[],
         };
         let mut other = Lane::empty();
         for path in real.into_iter().chain(&target.hops).chain(below) {

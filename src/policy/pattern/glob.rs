@@ -10,6 +10,7 @@ use super::fold::{folded, is_folded, lower, upper};
 use crate::model::path::AbsPath;
 
 mod cover;
+mod meet;
 
 /// A root that stands for any directory.
 pub(super) const ANYWHERE: &str = "**";

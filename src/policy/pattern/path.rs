@@ -13,6 +13,7 @@ use crate::model::truth::Truth;
 use crate::policy::diagnostic::surely_meant;
 
 mod cover;
+mod fitting;
 
 /// A compiled path pattern, bound to the places its names stand for and to a stance.
 #[derive(Debug, Clone)]
@@ -122,6 +123,10 @@ impl PathPattern {
     /// Whether the target is one that this pattern names.
     pub fn matches(&self, target: &PathTarget) -> Truth {
         match (&self.shape, self.stance) {
+            // What is there now, and the pattern as it is written, decide for `**`.
+            (Shape::Every, Stance::Tighten) if matches!(target.extent, Extent::Fitting(_)) => {
+                Truth::No
+            }
             (Shape::Every, _) => Truth::Yes,
             (Shape::AnyOf(choices), _) if choices.is_empty() => Truth::No,
             (Shape::AnyOf(_), Stance::Loosen) => {
@@ -145,7 +150,9 @@ impl PathPattern {
         &'a self,
         target: &'a PathTarget,
     ) -> impl Iterator<Item = (Lane<'a>, Truth)> + 'a {
+        let of_pattern = matches!(target.extent, Extent::Fitting(_));
         let real = match &target.real {
+            _ if of_pattern => Truth::No,
             Real::At(real) => Truth::from(self.covers(real)),
             Real::Unknown(_) => Truth::Maybe,
         };
@@ -154,7 +161,8 @@ impl PathPattern {
             (Lane::Resolved(&target.real), real),
         ];
         let hops = target.hops.iter().map(|hop| (Lane::Hop(hop), Truth::from(self.covers(hop))));
-        first.into_iter().chain(hops).chain(self.tree(target))
+        let itself = first.into_iter().chain(hops).filter(move |_| !of_pattern);
+        itself.chain(self.tree(target))
     }
 
     /// What lies below the target, if it reaches there: with the path that decided, if one did.
@@ -183,6 +191,7 @@ impl PathPattern {
                 (None, Truth::Yes)
             }
             (Extent::BelowUnknown(_), Stance::Tighten) => (None, self.could_lie_below(target)),
+            (Extent::Fitting(pattern), _) => (None, self.fits(target, pattern)),
         };
         Some((Lane::Tree(decided), truth))
     }

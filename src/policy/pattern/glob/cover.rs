@@ -4,7 +4,7 @@ use super::super::cover::{SOMEWHERE, sequence};
 use super::{Glob, Part, Piece, Shape, folded};
 
 /// One component, or any number of them.
-enum Symbol<'a> {
+pub(super) enum Symbol<'a> {
     AnyDepth,
     Plain(&'a str),
     Wild(&'a [Piece]),
@@ -65,7 +65,7 @@ impl Glob {
         words
     }
 
-    fn symbols(&self, below: bool) -> Vec<Symbol<'_>> {
+    pub(super) fn symbols(&self, below: bool) -> Vec<Symbol<'_>> {
         let mut symbols: Vec<Symbol<'_>> = match &self.shape {
             Shape::Plain(text) => text.split('/').skip(1).map(Symbol::Plain).collect(),
             // `**` alone is the root too.
