@@ -30,6 +30,7 @@ pub struct Call {
 
 const NAMES: &[&str] =
     &["a", "b", ".env", "A", ".ENV", ".env.x", "x.rs", "a.b", "conf", "é", "a.", "x.RS ", "CONF"];
+const PATTERNS: &[&str] = &["*", ".e*", ".en?", "*/*.rs", "[a-k]*", "**", "a", "*.Rs"];
 const ROOTS: &[&str] = &["/work", "", "/home/agent", "/tmp", "/usr/bin"];
 /// 2027-01-01.
 const NOW: Moment = Moment(1_798_761_600_000_000);
@@ -169,7 +170,7 @@ pub fn path(choices: &mut Choices<'_>) -> PathTarget {
     if choices.once_in(3) {
         target.hops = choices.some(1, 2, place);
     }
-    target.extent = match choices.below(4) {
+    target.extent = match choices.below(5) {
         2 => {
             let below = |choices: &mut Choices<'_>| {
                 let names = choices.some(1, 3, |choices| choices.one(NAMES));
@@ -179,6 +180,7 @@ pub fn path(choices: &mut Choices<'_>) -> PathTarget {
             if choices.once_in(2) { Extent::Below(paths) } else { Extent::Seen(paths) }
         }
         3 => Extent::BelowUnknown(doubt()),
+        4 => Extent::Fitting(choices.one(PATTERNS).to_owned()),
         _ => Extent::Itself,
     };
     target
