@@ -1,4 +1,5 @@
-//! A file of rows, cut into its rows without reading them: a command asks for a few of some hundreds.
+//! A file of rows, cut into its rows without reading them: a command asks for a few of some
+//! hundreds.
 //!
 //! A row is every table whose header starts with the same name, one after the other, each header
 //! at the start of its line. A test holds the cut against the whole file as TOML reads it.

@@ -38,7 +38,9 @@ impl Reader {
     }
 
     pub(super) fn path(&mut self, does: Use, value: &Value) {
-        if value.hidden && value.texts.is_empty() {
+        // What is read of a word of the command is suspected there; what is changed may be anything.
+        let untold = value.hidden || does != Use::Read;
+        if untold && value.texts.is_empty() {
             let verb = if does == Use::Read { Verb::Read } else { Verb::Write };
             return self.unknown(verb);
         }
@@ -49,7 +51,7 @@ impl Reader {
             if text.contains("://") {
                 self.tell(Effect::Url(text.clone()));
             } else if text.contains(HOLE) {
-                if value.hidden {
+                if untold {
                     self.unknown(if does == Use::Read { Verb::Read } else { Verb::Write });
                 }
                 return;
@@ -99,9 +101,7 @@ impl Reader {
             match text {
                 Some(text) => words.push(text.clone()),
                 None => {
-                    if value.hidden {
-                        self.unknown(Verb::Write);
-                    }
+                    self.unknown(Verb::Write);
                     let known = paths.iter().filter(|value| value.only().is_some()).cloned();
                     for value in known.collect::<Vec<_>>() {
                         let does = if command == ["rm", "-r"] { Use::Delete } else { Use::Update };
