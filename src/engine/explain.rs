@@ -409,9 +409,9 @@ fn of_condition(condition: &Condition, truth: Truth, facts: &Facts) -> Condition
 
 fn brought(brought: Brought) -> &'static str {
     match brought {
-        Brought::Nothing => "brings no command of its own",
-        Brought::Commands => "brings commands or hooks",
-        Brought::Unseen => "cannot be seen",
+        Brought::Nothing => "nothing that runs",
+        Brought::Commands => "something with commands or hooks",
+        Brought::Unseen => "not seen from here",
     }
 }
 

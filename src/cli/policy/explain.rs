@@ -367,7 +367,8 @@ impl<'a> Screen<'a> {
             (None, Some(found)) => format!("it is {found}"),
             (None, None) => "the call does not say".to_owned(),
         };
-        self.line(11, &format!("when    {} = {test}: {} ({found})", answer.key, answer.truth));
+        let test = if test.is_empty() { String::new() } else { format!(" = {test}") };
+        self.line(11, &format!("when    {}{test}: {} ({found})", answer.key, answer.truth));
     }
 
     /// Labels, limits and budgets, and what the call would leave behind.
