@@ -221,7 +221,7 @@ impl Stage {
 
     /// Reads one token after the program.
     fn read(&mut self, token: &str, anchors: &Anchors, stance: Stance) -> Result<(), PatternError> {
-        let path = |text: &str| PathPattern::parse(text, anchors, stance);
+        let path = |text: &str| operand_path(text, anchors, stance);
         if token == "..." {
             self.words.push(Item::Rest);
         } else if token == "--" {
@@ -320,12 +320,30 @@ fn read_program(
         return Ok(ProgramPattern::Any);
     }
     match path_token(token) {
-        Some(path) => Ok(ProgramPattern::File(PathPattern::parse(&path, anchors, stance)?)),
+        Some(path) => Ok(ProgramPattern::File(operand_path(&path, anchors, stance)?)),
         None if token == "..." => {
             Err(PatternError::new("`...` cannot stand in the program's place")
                 .help("write the program's name first, or `**` for every command"))
         }
         None => Ok(ProgramPattern::Name(TextPattern::parse(token))),
+    }
+}
+
+/// A path of a command. What lies in a workspace below the directory for temporary files is no
+/// temporary file: `rm -r $tmp/**` never means the work itself.
+fn operand_path(
+    text: &str,
+    anchors: &Anchors,
+    stance: Stance,
+) -> Result<PathPattern, PatternError> {
+    let pattern = PathPattern::parse(text, anchors, stance)?;
+    let temporary =
+        text.strip_prefix("$tmp").is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+    match &anchors.workspace {
+        workspace if temporary && workspace.is_within(&anchors.tmp) => {
+            Ok(pattern.but_not(workspace))
+        }
+        _ => Ok(pattern),
     }
 }
 

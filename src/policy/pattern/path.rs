@@ -20,6 +20,8 @@ mod fitting;
 pub struct PathPattern {
     stance: Stance,
     shape: Shape,
+    /// A place that it does not name, whatever it says.
+    except: Option<AbsPath>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,7 +68,7 @@ impl PathPattern {
         check_text(text)?;
         foreign::path(text)?;
         if text == "**" {
-            return Ok(PathPattern { stance, shape: Shape::Every });
+            return Ok(PathPattern { stance, shape: Shape::Every, except: None });
         }
         let mut choices = Vec::new();
         let mut texts = braces::expand(text)?;
@@ -85,13 +87,13 @@ impl PathPattern {
             let below = rest.ends_with('/') || stance == Stance::Tighten;
             for root in roots {
                 if root.is_empty() && matches!(rest, "" | "/") {
-                    return Ok(PathPattern { stance, shape: Shape::Every });
+                    return Ok(PathPattern { stance, shape: Shape::Every, except: None });
                 }
                 let glob = Glob::parse(root, rest, stance == Stance::Tighten)?;
                 choices.push(Choice { fixed: glob.fixed(), glob, below });
             }
         }
-        Ok(PathPattern { stance, shape: Shape::AnyOf(choices) })
+        Ok(PathPattern { stance, shape: Shape::AnyOf(choices), except: None })
     }
 
     /// This path and what lies below it, held back; no character of it is a wildcard.
@@ -99,7 +101,7 @@ impl PathPattern {
     pub fn held(path: &AbsPath) -> PathPattern {
         let glob = Glob::exactly(path, true);
         let choice = Choice { fixed: glob.fixed(), glob, below: true };
-        PathPattern { stance: Stance::Tighten, shape: Shape::AnyOf(vec![choice]) }
+        PathPattern { stance: Stance::Tighten, shape: Shape::AnyOf(vec![choice]), except: None }
     }
 
     /// This very path, held back, and nothing of what lies below it: a link, of which only the
@@ -108,7 +110,7 @@ impl PathPattern {
     pub fn held_alone(path: &AbsPath) -> PathPattern {
         let glob = Glob::exactly(path, true);
         let choice = Choice { fixed: glob.fixed(), glob, below: false };
-        PathPattern { stance: Stance::Tighten, shape: Shape::AnyOf(vec![choice]) }
+        PathPattern { stance: Stance::Tighten, shape: Shape::AnyOf(vec![choice]), except: None }
     }
 
     /// The same without what lies below it.
@@ -117,6 +119,13 @@ impl PathPattern {
         if let Shape::AnyOf(choices) = &mut self.shape {
             choices.iter_mut().for_each(|choice| choice.below = false);
         }
+        self
+    }
+
+    /// The same without what lies in `root`.
+    #[must_use]
+    pub(super) fn but_not(mut self, root: &AbsPath) -> PathPattern {
+        self.except = Some(root.clone());
         self
     }
 
@@ -206,6 +215,9 @@ impl PathPattern {
     /// Whether one lane of a target lies inside.
     pub(crate) fn covers(&self, path: &AbsPath) -> bool {
         let text = path.as_str();
+        if self.except.as_ref().is_some_and(|root| path.is_within(root)) {
+            return false;
+        }
         let mut names = self.choices().iter();
         if names.any(|choice| choice.name(text)) {
             return true;
@@ -227,6 +239,10 @@ impl PathPattern {
     /// The pattern reaches below, and the whole tree lies inside it.
     fn covers_tree(&self, target: &PathTarget) -> bool {
         let Real::At(real) = &target.real else { return false };
+        let holds = |root: &AbsPath| root.is_within(&target.written) || root.is_within(real);
+        if self.except.as_ref().is_some_and(holds) {
+            return false;
+        }
         // Any name below must match, so names that no one would choose must, at either depth.
         let inside = |path: &AbsPath| {
             let mut depths = 1..=TREE_LEVELS;
