@@ -80,8 +80,8 @@ mod tests {
 
     #[test]
     fn a_row_ends_where_another_name_starts() {
-        let text = "# head\n[a]\nalso = [\n  \"b\",\n  \"c\",\n]\n[a.subcommands.x]\nalso = [\"d\"]\n\
-                    [\"e.f\"]\n";
+        let text = "# head\n[a]\nalso = [\n  \"b\",\n  \"c\",\n]\n\
+                    [a.subcommands.x]\nalso = [\"d\"]\n[\"e.f\"]\n";
         let rows = cut(text);
         let names: Vec<_> = rows.iter().map(|row| row.names.as_slice()).collect();
         assert_eq!(names, [&["a", "b", "c"][..], &["e.f"]]);

@@ -38,7 +38,8 @@ impl Reader {
     }
 
     pub(super) fn path(&mut self, does: Use, value: &Value) {
-        // What is read of a word of the command is suspected there; what is changed may be anything.
+        // What is read of a word of the command is suspected there; what is changed may be
+        // anything.
         let untold = value.hidden || does != Use::Read;
         if untold && value.texts.is_empty() {
             let verb = if does == Use::Read { Verb::Read } else { Verb::Write };
