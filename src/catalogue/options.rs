@@ -148,7 +148,8 @@ impl Reader<'_> {
             matches!(slot.kind, Kind::Command | Kind::ShellText | Kind::Subcommand)
         });
         while self.at < self.words.len() {
-            let given = usize::from(self.first_is_given(table, from));
+            // Only a command or a subcommand asks for it on the way.
+            let given = usize::from(positional.is_some() && self.first_is_given(table, from));
             if let Some(position) = positional
                 && places.len() + given >= least(table, position)
                 && self.starts_rest(options_end, table, position)
@@ -195,6 +196,9 @@ impl Reader<'_> {
     }
 
     fn first_is_given(&self, table: &Program, from: usize) -> bool {
+        if table.first_given_by.is_empty() {
+            return false;
+        }
         let items = self.out.items.get(from..).unwrap_or_default();
         items.iter().any(|item| item.is_any(&table.first_given_by))
     }

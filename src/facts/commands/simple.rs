@@ -510,20 +510,18 @@ fn combine(words: &[Value]) -> Vec<Vec<Value>> {
     if count > COMBINATIONS_MAX {
         return vec![words.to_vec()];
     }
-    let mut all: Vec<Vec<Value>> = vec![Vec::new()];
+    let mut all: Vec<Vec<Value>> = vec![Vec::with_capacity(words.len())];
     for word in words {
-        let values = match word {
-            Value::OneOf(texts) => texts.iter().map(Value::known).collect(),
-            other => vec![other.clone()],
+        let Value::OneOf(texts) = word else {
+            all.iter_mut().for_each(|one| one.push(word.clone()));
+            continue;
         };
-        all = all
-            .iter()
-            .flat_map(|head| {
-                values
-                    .iter()
-                    .map(move |value| [head.as_slice(), std::slice::from_ref(value)].concat())
-            })
-            .collect();
+        let with = |head: &Vec<Value>, text: &String| {
+            let mut one = head.clone();
+            one.push(Value::known(text));
+            one
+        };
+        all = all.iter().flat_map(|head| texts.iter().map(|text| with(head, text))).collect();
     }
     all
 }
