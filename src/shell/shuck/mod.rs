@@ -19,8 +19,12 @@ pub(super) struct Shuck;
 impl Frontend for Shuck {
     fn read(&self, text: &str, reading: Reading<'_>) -> Result<Parsed, Doubt> {
         let profile = ShellProfile::native(ShellDialect::Bash);
-        let parser = Parser::with_limits_and_profile(text, reading.depth, FUEL, profile);
-        let parsed = parser.parse();
+        // It cuts some texts inside of a character and panics (a backquote between quotes, before
+        // a letter of several bytes). Nothing of ours is touched meanwhile: what it leaves is lost.
+        let parser = || Parser::with_limits_and_profile(text, reading.depth, FUEL, profile).parse();
+        let Ok(parsed) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(parser)) else {
+            return Err(Doubt::Unparsable("the parser failed on it".to_owned()));
+        };
         if parsed.status != ParseStatus::Clean {
             let why = match (&parsed.terminal_error, parsed.diagnostics.first()) {
                 (Some(error), _) => error.to_string(),
