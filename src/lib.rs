@@ -29,6 +29,7 @@ pub mod gate;
 pub mod plane;
 
 pub mod author;
+pub mod review;
 pub mod service;
 pub mod wiring;
 

@@ -93,6 +93,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "redact", "session", "world",
         ],
     ),
+    // What a record says is hostile until `visible` has it.
+    ("review", &[]),
     // author: settings are written anew as policies are: in one step, with mode and owner.
     // plane: which events of a runtime are registered is the table of the plane that answers them.
     ("wiring", &["author", "limits", "model", "plane"]),
@@ -106,7 +108,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "audit", "author", "doctor", "gate", "limits", "model", "plane", "policy", "redact",
-            "service", "wiring", "world",
+            "review", "service", "wiring", "world",
         ],
     ),
 ];

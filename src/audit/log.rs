@@ -3,10 +3,10 @@
 //! Reading it strictly, each line must be a record that follows the one before it. It is no
 //! `verify`: what lies before the file that one begins with is not looked at.
 
-use super::chain::Chain;
-use super::error::AuditError;
-use super::read::{Entry, Records, Unreadable};
-use super::segment::{Ending, Lines, SegmentName, list};
+use crate::audit::error::AuditError;
+use crate::audit::proof::chain::Chain;
+use crate::audit::read::{Entry, Records, Unreadable};
+use crate::audit::segment::{Ending, Lines, SegmentName, list};
 use std::path::{Path, PathBuf};
 
 /// The files of a directory.
@@ -110,7 +110,7 @@ impl Strict {
 fn next(
     lines: &mut Lines,
     chain: Option<&mut Chain>,
-) -> Result<Option<(super::wire::WireRecord, String)>, (String, bool)> {
+) -> Result<Option<(crate::audit::wire::WireRecord, String)>, (String, bool)> {
     let mut line = Vec::new();
     let ending = match lines.next_into(&mut line) {
         Ok(None) => return Ok(None),

@@ -9,38 +9,20 @@
 //!
 //! A journal never goes on after a failed write or sync, and never appends to a broken chain.
 
-mod chain;
 mod error;
 mod journal;
 mod log;
-mod measure;
 mod options;
-mod owner;
-mod park;
 mod place;
+mod proof;
 mod read;
-mod recover;
 mod segment;
-mod shrink;
-mod storage;
-mod verify;
-mod waiting;
 pub mod wire;
 
-pub use chain::Flaw;
 pub use error::AuditError;
-pub use journal::Journal;
+pub use journal::{Journal, Measured, Waiting, durable_records_per_second};
 pub use log::{Log, Strict};
-pub use measure::{Measured, durable_records_per_second};
 pub use options::{Options, SEGMENT_BYTES_MAX};
 pub use place::{Hash, Head, Receipt, StreamId};
+pub use proof::{BadRecord, Flaw, Gap, Report, SegmentReport, State, verify, verify_newest};
 pub use read::{Entry, Records, Unreadable, records};
-pub use verify::{BadRecord, Gap, Report, SegmentReport, State, verify, verify_newest};
-pub use waiting::Waiting;
-
-#[cfg(test)]
-mod faults;
-#[cfg(test)]
-mod journal_tests;
-#[cfg(test)]
-mod verify_tests;

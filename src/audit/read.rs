@@ -3,9 +3,9 @@
 //! It does not judge the chain; that is `verify`. A torn end is where a record is being written,
 //! and ends the reading; another line that is no record is told and passed over.
 
-use super::error::AuditError;
-use super::segment::{Ending, Lines, SegmentName, list};
-use super::wire::WireRecord;
+use crate::audit::error::AuditError;
+use crate::audit::segment::{Ending, Lines, SegmentName, list};
+use crate::audit::wire::WireRecord;
 use std::path::{Path, PathBuf};
 
 /// One record and where it stands.

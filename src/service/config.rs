@@ -1,5 +1,6 @@
 //! `toolgate.toml`: what the operator says of the sidecar. Nothing of it is policy.
 
+pub mod audit;
 pub mod http;
 
 use super::layers::ORG_DIRECTORY;
@@ -24,7 +25,7 @@ pub struct Config {
     /// `[policy]`
     pub policy: PolicyFiles,
     /// `[audit]`
-    pub audit: Audit,
+    pub audit: audit::Audit,
     /// `[admin]`
     pub admin: Admin,
 }
@@ -93,14 +94,6 @@ pub struct PolicyFiles {
     pub poll_seconds: u32,
     /// Whether a policy that names signers counts although no signature is checked.
     pub unsigned_ok: bool,
-}
-
-/// `[audit]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Audit {
-    /// Where the log is written.
-    pub dir: Option<PathBuf>,
 }
 
 /// `[admin]`: the socket that operators and probes speak to.

@@ -1,11 +1,11 @@
 //! The chain of one stream: whether a line may follow the one before it.
 
-use super::place::{Hash, StreamId};
+use crate::audit::place::{Hash, StreamId};
 use serde::Deserialize;
 use std::borrow::Cow;
 
 /// The version of the record format.
-pub(super) const VERSION: u32 = 1;
+pub(in crate::audit) const VERSION: u32 = 1;
 
 /// What is wrong with a record's place in the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,7 +63,7 @@ struct Link<'a> {
 
 /// Where a stream stands while it is read.
 #[derive(Debug, Clone)]
-pub(super) struct Chain {
+pub(in crate::audit) struct Chain {
     stream: StreamId,
     last: Last,
 }
@@ -81,17 +81,17 @@ enum Last {
 
 impl Chain {
     /// A stream from its first record on.
-    pub(super) fn begin(stream: StreamId) -> Chain {
+    pub(in crate::audit) fn begin(stream: StreamId) -> Chain {
         Chain { stream, last: Last::Nothing }
     }
 
     /// A stream from somewhere in its middle.
-    pub(super) fn resume(stream: StreamId) -> Chain {
+    pub(in crate::audit) fn resume(stream: StreamId) -> Chain {
         Chain { stream, last: Last::Unknown }
     }
 
     /// The newest record, if it could be read.
-    pub(super) fn last(&self) -> Option<(u64, Hash)> {
+    pub(in crate::audit) fn last(&self) -> Option<(u64, Hash)> {
         match self.last {
             Last::Record { seq, hash } => Some((seq, hash)),
             Last::Nothing | Last::Unknown => None,
@@ -99,7 +99,7 @@ impl Chain {
     }
 
     /// Takes the next line; the chain goes on from it whether it fits or not.
-    pub(super) fn take(&mut self, line: &[u8]) -> Result<(), Flaw> {
+    pub(in crate::audit) fn take(&mut self, line: &[u8]) -> Result<(), Flaw> {
         let before = std::mem::replace(&mut self.last, Last::Unknown);
         let text = std::str::from_utf8(line).map_err(|why| Flaw::Unreadable(why.to_string()))?;
         let link: Link<'_> =
@@ -126,7 +126,7 @@ impl Chain {
     }
 
     /// A line came that cannot be read at all.
-    pub(super) fn lose(&mut self) {
+    pub(in crate::audit) fn lose(&mut self) {
         self.last = Last::Unknown;
     }
 }

@@ -4,7 +4,7 @@
 //! log by writing more: accesses are left out mildest first, and each count of what is left out
 //! stays.
 
-use super::wire::{WireCapture, WireRecord, WireRedaction};
+use crate::audit::wire::{WireCapture, WireRecord, WireRedaction};
 use crate::limits::RECORD_BYTES_MAX;
 use crate::redact::{TOO_LONG, digest};
 
@@ -71,7 +71,7 @@ const STEPS: [Keep; 4] = [
 ];
 
 /// The record's JSON without its place and without the outer braces, short enough for one line.
-pub(super) fn to_fit(mut record: WireRecord) -> String {
+pub(in crate::audit) fn to_fit(mut record: WireRecord) -> String {
     for keep in &STEPS {
         shrink(&mut record, keep);
         if let Some(body) = serialise(&record)

@@ -5,14 +5,14 @@
 //! pages, and the file may end in half a line. All waiting and all later records are refused until
 //! the journal is opened anew, which looks at what is really there.
 
-use super::error::AuditError;
-use super::options::Options;
-use super::park::block_until;
-use super::place::{Hash, Head, Receipt, StreamId};
-use super::segment::SegmentName;
-use super::storage::{SegmentFile, Storage};
-use super::waiting::Tally;
-use super::wire::{self, Body};
+use crate::audit::error::AuditError;
+use crate::audit::journal::park::block_until;
+use crate::audit::journal::storage::{SegmentFile, Storage};
+use crate::audit::journal::waiting::Tally;
+use crate::audit::options::Options;
+use crate::audit::place::{Hash, Head, Receipt, StreamId};
+use crate::audit::segment::SegmentName;
+use crate::audit::wire::{self, Body};
 use crate::model::record::Durability;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
@@ -28,29 +28,29 @@ const BUFFER_BYTES_MAX: usize = 1 << 20;
 const PLACE_CHECK: Duration = Duration::from_secs(1);
 
 /// One record on its way to the log.
-pub(super) struct Job {
-    pub(super) body: Body,
-    pub(super) durability: Durability,
-    pub(super) answer: oneshot::Sender<Result<Receipt, AuditError>>,
+pub(in crate::audit) struct Job {
+    pub(in crate::audit) body: Body,
+    pub(in crate::audit) durability: Durability,
+    pub(in crate::audit) answer: oneshot::Sender<Result<Receipt, AuditError>>,
     /// When it was taken.
-    pub(super) accepted: Instant,
+    pub(in crate::audit) accepted: Instant,
     /// Nothing is written after it.
-    pub(super) last: bool,
+    pub(in crate::audit) last: bool,
 }
 
 /// What the owner and the journal's handles both see.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(in crate::audit) struct Shared {
     /// Set once, when the journal failed.
-    pub(super) failure: OnceLock<AuditError>,
+    pub(in crate::audit) failure: OnceLock<AuditError>,
     /// The newest record that was handed to the kernel.
     head: Mutex<Option<Head>>,
     /// What is on its way to the disk.
-    pub(super) waiting: Tally,
+    pub(in crate::audit) waiting: Tally,
 }
 
 impl Shared {
-    pub(super) fn head(&self) -> Option<Head> {
+    pub(in crate::audit) fn head(&self) -> Option<Head> {
         self.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -60,15 +60,15 @@ impl Shared {
 }
 
 /// Where the owner begins.
-pub(super) struct Start {
-    pub(super) dir: PathBuf,
-    pub(super) stream: StreamId,
+pub(in crate::audit) struct Start {
+    pub(in crate::audit) dir: PathBuf,
+    pub(in crate::audit) stream: StreamId,
     /// The newest record of that stream; nothing for a new one.
-    pub(super) last: Option<(u64, Hash)>,
+    pub(in crate::audit) last: Option<(u64, Hash)>,
     /// The file to append to and its length; nothing to begin a new one.
-    pub(super) segment: Option<(SegmentName, u64)>,
+    pub(in crate::audit) segment: Option<(SegmentName, u64)>,
     /// The number of the next new file.
-    pub(super) next_number: u64,
+    pub(in crate::audit) next_number: u64,
 }
 
 /// The file that is written.
@@ -79,7 +79,7 @@ struct Open<F> {
 }
 
 /// The writer.
-pub(super) struct Owner<S: Storage> {
+pub(in crate::audit) struct Owner<S: Storage> {
     storage: S,
     options: Options,
     shared: Arc<Shared>,
@@ -99,7 +99,7 @@ pub(super) struct Owner<S: Storage> {
 
 impl<S: Storage> Owner<S> {
     /// Opens the file to append to, or makes it.
-    pub(super) fn open(
+    pub(in crate::audit) fn open(
         mut storage: S,
         start: Start,
         options: Options,
@@ -141,7 +141,7 @@ impl<S: Storage> Owner<S> {
     }
 
     /// Serves until every handle is gone; what is still waiting then is written first.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+    pub(in crate::audit) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::new();
         loop {
             let received =

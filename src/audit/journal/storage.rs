@@ -1,13 +1,13 @@
 //! The few file operations of the journal, behind a trait so that tests can make each one fail.
 
-use super::error::AuditError;
+use crate::audit::error::AuditError;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where segments are made.
-pub(super) trait Storage: Send + 'static {
+pub(in crate::audit) trait Storage: Send + 'static {
     /// Its files.
     type File: SegmentFile;
 
@@ -19,7 +19,7 @@ pub(super) trait Storage: Send + 'static {
 }
 
 /// One file that is appended to.
-pub(super) trait SegmentFile: Send + 'static {
+pub(in crate::audit) trait SegmentFile: Send + 'static {
     /// Appends some of the bytes and says how many.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
@@ -32,7 +32,7 @@ pub(super) trait SegmentFile: Send + 'static {
 
 /// A directory of the real file system.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(in crate::audit) struct Directory {
     path: PathBuf,
     /// Open for its lock and to make new names durable. The lock is on the directory itself: a
     /// lock file could be removed, and then two writers would both hold one.
@@ -41,14 +41,14 @@ pub(super) struct Directory {
 
 /// A file of the real file system.
 #[derive(Debug)]
-pub(super) struct RealFile {
+pub(in crate::audit) struct RealFile {
     path: PathBuf,
     file: File,
 }
 
 impl Directory {
     /// Makes the directory if need be and locks it against every other writer.
-    pub(super) fn lock(path: &Path) -> Result<Directory, AuditError> {
+    pub(in crate::audit) fn lock(path: &Path) -> Result<Directory, AuditError> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)

@@ -4,11 +4,11 @@
 //! a change to the very last line, unless a head that was kept elsewhere is given; nor a chain that
 //! was written anew from the start by someone who may write the directory.
 
-use super::chain::{Chain, Flaw};
-use super::error::AuditError;
-use super::place::{Hash, Head, StreamId};
-use super::segment::{Ending, Lines, SegmentName, list};
-use super::wire::WireRecord;
+use crate::audit::error::AuditError;
+use crate::audit::place::{Hash, Head, StreamId};
+use crate::audit::proof::chain::{Chain, Flaw};
+use crate::audit::segment::{Ending, Lines, SegmentName, list};
+use crate::audit::wire::WireRecord;
 use std::collections::BTreeMap;
 use std::path::Path;
 

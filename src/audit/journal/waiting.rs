@@ -15,7 +15,7 @@ pub struct Waiting {
 
 /// The count behind it, shared by the owner and the journal's handles.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(in crate::audit) struct Tally {
     accepted: AtomicU64,
     /// Of those, what stands on the disk or was refused.
     done: AtomicU64,
@@ -28,34 +28,34 @@ pub(super) struct Tally {
 
 impl Tally {
     /// A record was taken.
-    pub(super) fn accept(&self) {
+    pub(in crate::audit) fn accept(&self) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The owner took records in hand, the oldest of which was accepted then.
-    pub(super) fn begin(&self, accepted: Instant) {
+    pub(in crate::audit) fn begin(&self, accepted: Instant) {
         self.set_oldest(|oldest| Some(oldest.unwrap_or(accepted)));
     }
 
     /// The kernel has these too.
-    pub(super) fn write(&self, records: usize) {
+    pub(in crate::audit) fn write(&self, records: usize) {
         self.written.fetch_add(u64::try_from(records).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// All that was written is on the disk.
-    pub(super) fn sync(&self) {
+    pub(in crate::audit) fn sync(&self) {
         let written = self.written.swap(0, Ordering::Relaxed);
         self.done.fetch_add(written, Ordering::Relaxed);
         self.set_oldest(|_| None);
     }
 
     /// These will never be written.
-    pub(super) fn refuse(&self, records: usize) {
+    pub(in crate::audit) fn refuse(&self, records: usize) {
         self.done.fetch_add(u64::try_from(records).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// How far the disk is behind.
-    pub(super) fn now(&self) -> Waiting {
+    pub(in crate::audit) fn now(&self) -> Waiting {
         // In this order: what is accepted in between counts as waiting, never as less than none.
         let done = self.done.load(Ordering::Relaxed);
         let accepted = self.accepted.load(Ordering::Relaxed);

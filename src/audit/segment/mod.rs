@@ -3,8 +3,8 @@
 //! `toolgate-<stream>-<number>.jsonl`; the number counts over all streams of the directory, so
 //! that the order of the files never rests on a clock.
 
-use super::error::AuditError;
-use super::place::StreamId;
+use crate::audit::error::AuditError;
+use crate::audit::place::StreamId;
 use crate::limits::RECORD_BYTES_MAX;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 
 /// The name of one file of the log.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SegmentName {
+pub(in crate::audit) struct SegmentName {
     /// Its place among all files of the directory.
-    pub(super) number: u64,
+    pub(in crate::audit) number: u64,
     /// The stream whose records it holds.
-    pub(super) stream: StreamId,
+    pub(in crate::audit) stream: StreamId,
 }
 
 impl SegmentName {
@@ -29,7 +29,7 @@ impl SegmentName {
         (segment.to_string() == name).then_some(segment)
     }
 
-    pub(super) fn path(&self, dir: &Path) -> PathBuf {
+    pub(in crate::audit) fn path(&self, dir: &Path) -> PathBuf {
         dir.join(self.to_string())
     }
 }
@@ -41,7 +41,7 @@ impl std::fmt::Display for SegmentName {
 }
 
 /// The segments of a directory, oldest first.
-pub(super) fn list(dir: &Path) -> Result<Vec<SegmentName>, AuditError> {
+pub(in crate::audit) fn list(dir: &Path) -> Result<Vec<SegmentName>, AuditError> {
     let mut segments = Vec::new();
     let entries = std::fs::read_dir(dir).map_err(AuditError::file("read", dir))?;
     for entry in entries {
@@ -54,15 +54,15 @@ pub(super) fn list(dir: &Path) -> Result<Vec<SegmentName>, AuditError> {
 
 /// Reads the lines of one segment, each within the bound of a record.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(in crate::audit) struct Lines {
     reader: BufReader<File>,
     /// The bytes of the lines given so far, newlines included.
-    pub(super) offset: u64,
+    pub(in crate::audit) offset: u64,
 }
 
 /// How a line ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(in crate::audit) enum Ending {
     /// With a newline.
     Whole,
     /// With the file: cut off, or still being written.
@@ -72,13 +72,13 @@ pub(super) enum Ending {
 }
 
 impl Lines {
-    pub(super) fn open(path: &Path) -> Result<Lines, AuditError> {
+    pub(in crate::audit) fn open(path: &Path) -> Result<Lines, AuditError> {
         let file = File::open(path).map_err(AuditError::file("open", path))?;
         Ok(Lines { reader: BufReader::with_capacity(1 << 16, file), offset: 0 })
     }
 
     /// Puts the next line, without its newline, into `line`; nothing at the end of the file.
-    pub(super) fn next_into(&mut self, line: &mut Vec<u8>) -> io::Result<Option<Ending>> {
+    pub(in crate::audit) fn next_into(&mut self, line: &mut Vec<u8>) -> io::Result<Option<Ending>> {
         line.clear();
         let mut too_long = false;
         let mut read = 0_u64;

@@ -3,18 +3,33 @@
 //! One thread owns the file (`owner`); handles share a bounded queue to it. A full queue makes
 //! callers wait, and then refuse: nothing is ever dropped in silence.
 
-use super::error::AuditError;
-use super::options::Options;
-use super::owner::{Job, Owner, Shared, Start};
-use super::park::block_until;
-use super::place::{Head, Receipt, StreamId};
-use super::recover::{self, Found};
-use super::storage::{Directory, Storage};
-use super::waiting::Waiting;
-use super::wire;
+mod owner;
+mod park;
+mod recover;
+mod storage;
+mod waiting;
+
+mod measure;
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod tests;
+
+pub use measure::{Measured, durable_records_per_second};
+pub use waiting::Waiting;
+
+use crate::audit::error::AuditError;
+use crate::audit::journal::owner::{Job, Owner, Shared, Start};
+use crate::audit::journal::park::block_until;
+use crate::audit::journal::storage::{Directory, Storage};
+use crate::audit::options::Options;
+use crate::audit::place::{Head, Receipt, StreamId};
+use crate::audit::wire;
 use crate::limits::JOURNAL_QUEUE_MAX;
 use crate::model::record::{Durability, Record};
 use crate::redact::Redactor;
+use recover::Found;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -44,7 +59,7 @@ impl Journal {
     }
 
     /// Opens it on the given storage, which holds the directory's lock.
-    pub(super) fn open_with<S: Storage>(
+    pub(in crate::audit) fn open_with<S: Storage>(
         dir: &Path,
         options: Options,
         storage: S,

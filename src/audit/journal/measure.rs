@@ -1,8 +1,8 @@
 //! How many durable records a second this disk takes: for benches, and for `doctor`.
 
-use super::error::AuditError;
-use super::journal::Journal;
-use super::options::Options;
+use crate::audit::error::AuditError;
+use crate::audit::journal::Journal;
+use crate::audit::options::Options;
 use crate::model::record::{Kind, Record};
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
-use super::faults::{Faulty, Plan};
 use super::*;
+use crate::audit::journal::faults::{Faulty, Plan};
+use crate::audit::*;
 use crate::model::record::{Durability, Kind, Record};
 use crate::redact::Redactor;
 use std::collections::BTreeMap;

@@ -7,10 +7,10 @@
 //! Only the newest file is read whole, with its link to the file before; the rest of the log is
 //! `verify`'s, so that opening does not take longer with every year of log.
 
-use super::chain::{Chain, Flaw};
-use super::error::AuditError;
-use super::place::{Hash, StreamId};
-use super::segment::{Ending, Lines, SegmentName, list};
+use crate::audit::error::AuditError;
+use crate::audit::place::{Hash, StreamId};
+use crate::audit::proof::chain::{Chain, Flaw};
+use crate::audit::segment::{Ending, Lines, SegmentName, list};
 use crate::model::json::Json;
 use crate::model::record::{Kind, Record};
 use serde_json::json;
@@ -21,21 +21,21 @@ use std::path::Path;
 
 /// What is there.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(in crate::audit) struct Found {
     /// The newest file with records in it, if there is one.
-    pub(super) newest: Option<Newest>,
+    pub(in crate::audit) newest: Option<Newest>,
     /// Ends of files that are no whole line: the file, and where its last whole line ends.
     torn: Vec<(SegmentName, u64)>,
     /// The number of the next new file.
-    pub(super) next_number: u64,
+    pub(in crate::audit) next_number: u64,
 }
 
 /// The newest file with records in it.
 #[derive(Debug)]
-pub(super) struct Newest {
-    pub(super) segment: SegmentName,
+pub(in crate::audit) struct Newest {
+    pub(in crate::audit) segment: SegmentName,
     /// Its length without a torn end.
-    pub(super) bytes: u64,
+    pub(in crate::audit) bytes: u64,
     /// Its last whole line: number, if it can be read, and hash.
     last_seq: Option<u64>,
     last_hash: Hash,
@@ -45,7 +45,7 @@ pub(super) struct Newest {
 
 impl Newest {
     /// The stream and its head if it can go on.
-    pub(super) fn intact(&self) -> Option<(StreamId, u64, Hash)> {
+    pub(in crate::audit) fn intact(&self) -> Option<(StreamId, u64, Hash)> {
         match (&self.broken, self.last_seq) {
             (None, Some(seq)) => Some((self.segment.stream.clone(), seq, self.last_hash)),
             (Some(_), _) | (None, None) => None,
@@ -54,7 +54,7 @@ impl Newest {
 }
 
 /// Looks at a directory without changing anything.
-pub(super) fn survey(dir: &Path) -> Result<Found, AuditError> {
+pub(in crate::audit) fn survey(dir: &Path) -> Result<Found, AuditError> {
     let segments = list(dir)?;
     let highest = segments.iter().map(|segment| segment.number).max().unwrap_or(0);
     let mut found = Found { newest: None, torn: Vec::new(), next_number: highest + 1 };
@@ -140,12 +140,12 @@ fn read(
 
 impl Found {
     /// Keeps torn ends aside, cuts them off, and says so in records for the log.
-    pub(super) fn cut_torn(&self, dir: &Path) -> Result<Vec<Record>, AuditError> {
+    pub(in crate::audit) fn cut_torn(&self, dir: &Path) -> Result<Vec<Record>, AuditError> {
         self.torn.iter().map(|(segment, whole)| cut(dir, segment, *whole)).collect()
     }
 
     /// The first record of this start: what was found.
-    pub(super) fn opening(&self) -> Record {
+    pub(in crate::audit) fn opening(&self) -> Record {
         let mut record = Record::new(Kind::AuditOpen);
         record.details.push(("toolgate", Json::from(env!("CARGO_PKG_VERSION"))));
         let Some(newest) = &self.newest else { return record };

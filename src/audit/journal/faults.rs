@@ -1,6 +1,6 @@
 //! Storage that fails when a test says so; else it is the real one.
 
-use super::storage::{Directory, RealFile, SegmentFile, Storage};
+use crate::audit::journal::storage::{Directory, RealFile, SegmentFile, Storage};
 use nix::libc;
 use std::io;
 use std::path::Path;
@@ -10,34 +10,34 @@ use std::time::Duration;
 
 /// What is to fail, and what happened.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(in crate::audit) struct Plan {
     /// Bytes that still fit on the disk.
-    pub(super) room: AtomicU64,
+    pub(in crate::audit) room: AtomicU64,
     /// At most so many bytes in one write; every second write is interrupted then.
-    pub(super) write_max: AtomicU64,
+    pub(in crate::audit) write_max: AtomicU64,
     /// Every sync fails.
-    pub(super) sync_fails: AtomicBool,
+    pub(in crate::audit) sync_fails: AtomicBool,
     /// Every sync takes so long.
-    pub(super) sync_ms: AtomicU64,
+    pub(in crate::audit) sync_ms: AtomicU64,
     /// No new file can be made.
-    pub(super) create_fails: AtomicBool,
+    pub(in crate::audit) create_fails: AtomicBool,
     /// How often was synced.
-    pub(super) syncs: AtomicU64,
+    pub(in crate::audit) syncs: AtomicU64,
     writes: AtomicU64,
 }
 
-pub(super) struct Faulty {
+pub(in crate::audit) struct Faulty {
     inner: Directory,
     plan: Arc<Plan>,
 }
 
-pub(super) struct FaultyFile {
+pub(in crate::audit) struct FaultyFile {
     inner: RealFile,
     plan: Arc<Plan>,
 }
 
 impl Plan {
-    pub(super) fn new() -> Arc<Plan> {
+    pub(in crate::audit) fn new() -> Arc<Plan> {
         Arc::new(Plan {
             room: AtomicU64::new(u64::MAX),
             write_max: AtomicU64::new(u64::MAX),
@@ -51,7 +51,7 @@ impl Plan {
 }
 
 impl Faulty {
-    pub(super) fn lock(dir: &Path, plan: &Arc<Plan>) -> Faulty {
+    pub(in crate::audit) fn lock(dir: &Path, plan: &Arc<Plan>) -> Faulty {
         Faulty { inner: Directory::lock(dir).unwrap(), plan: Arc::clone(plan) }
     }
 }

@@ -24,7 +24,7 @@ impl Wake for Unpark {
 }
 
 /// What the future comes to, or nothing if the deadline passed first.
-pub(super) fn block_until<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+pub(in crate::audit) fn block_until<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
     let unpark = Arc::new(Unpark { thread: std::thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&unpark));
     let mut context = Context::from_waker(&waker);

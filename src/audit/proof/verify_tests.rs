@@ -1,4 +1,5 @@
 use super::*;
+use crate::audit::*;
 use crate::model::record::{Kind, Record};
 use crate::redact::Redactor;
 use std::path::PathBuf;

@@ -5,9 +5,10 @@
 //! `RECORD_BYTES_MAX`: what does not fit is counted or replaced by its digest (see `shrink`), and
 //! writing never fails. Texts that nobody redacted before are redacted here.
 
-use super::chain::VERSION;
-use super::place::{Hash, StreamId};
-use super::shrink;
+mod shrink;
+
+use crate::audit::place::{Hash, StreamId};
+use crate::audit::proof::chain::VERSION;
 use crate::limits::LABEL_BYTES_MAX;
 use crate::model::access::{Access, Certainty, Target};
 use crate::model::decision::{Basis, Decision, Fired, Judged, Obligation};
@@ -203,15 +204,15 @@ fn is_zero(count: &usize) -> bool {
 
 /// A record's line without its place: what stands between `stream` and `prev`.
 #[derive(Debug)]
-pub(super) struct Body(String);
+pub(in crate::audit) struct Body(String);
 
 /// The record's line but for its place; done by the caller, so that the owner only joins bytes.
-pub(super) fn body(record: Record, redactor: &Redactor) -> Body {
+pub(in crate::audit) fn body(record: Record, redactor: &Redactor) -> Body {
     Body(shrink::to_fit(WireRecord::of(record, redactor)))
 }
 
 /// Appends the whole line with its newline to `out`; the hash of the line without it.
-pub(super) fn write_line(
+pub(in crate::audit) fn write_line(
     out: &mut Vec<u8>,
     body: &Body,
     (stream, seq, prev): (&StreamId, u64, Hash),
@@ -375,5 +376,4 @@ fn capture(capture: Capture) -> WireCapture {
 }
 
 #[cfg(test)]
-#[path = "wire_tests.rs"]
 mod tests;

@@ -1,0 +1,10 @@
+//! What the log proves: that each record follows the one before it, and who wrote it.
+
+pub(in crate::audit) mod chain;
+pub(in crate::audit) mod verify;
+
+pub use chain::Flaw;
+pub use verify::{BadRecord, Gap, Report, SegmentReport, State, verify, verify_newest};
+
+#[cfg(test)]
+mod verify_tests;
