@@ -157,6 +157,12 @@ pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 /// Records waiting for the journal. Full means the disk is far behind: the gate waits, then
 /// refuses.
 pub const JOURNAL_QUEUE_MAX: usize = 4_096;
+/// How long a record may stand in the log unsigned: a head costs about one kilobyte.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// How long the log may be silent before it signs that it was.
+pub const CHECKPOINT_HEARTBEAT: Duration = Duration::from_secs(60);
+/// How long a key of the log signs: what a stolen key can sign anew is no older than this.
+pub const KEY_ROTATION: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long an answer that need not be durable may stay unsynced.
 pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);
 /// How long the gate waits for a record to be written before it refuses.

@@ -135,13 +135,15 @@ pub enum Kind {
     AuditRecovered,
     /// A signed head of the log.
     AuditCheckpoint,
+    /// A key of the log certified the next one.
+    AuditKey,
     /// Records were deleted by retention.
     AuditRetention,
 }
 
 impl Kind {
     /// All of them, in the order above.
-    pub const ALL: [Kind; 27] = [
+    pub const ALL: [Kind; 28] = [
         Kind::ToolPre,
         Kind::ToolPost,
         Kind::ToolUnknown,
@@ -168,6 +170,7 @@ impl Kind {
         Kind::AuditOpen,
         Kind::AuditRecovered,
         Kind::AuditCheckpoint,
+        Kind::AuditKey,
         Kind::AuditRetention,
     ];
 
@@ -201,6 +204,7 @@ impl Kind {
             Kind::AuditOpen => "audit.open",
             Kind::AuditRecovered => "audit.recovered",
             Kind::AuditCheckpoint => "audit.checkpoint",
+            Kind::AuditKey => "audit.key",
             Kind::AuditRetention => "audit.retention",
         }
     }
