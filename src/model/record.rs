@@ -131,17 +131,19 @@ pub enum Kind {
     ServiceStop,
     /// The journal opened, and what it found.
     AuditOpen,
-    /// A torn end was cut off and kept aside.
+    /// A torn end was cut off and kept aside, or the log went on after it had failed.
     AuditRecovered,
     /// A signed head of the log.
     AuditCheckpoint,
     /// Records were deleted by retention.
     AuditRetention,
+    /// The room on the log's disk changed its stage; `full` is the last word before refusals.
+    AuditSpace,
 }
 
 impl Kind {
     /// All of them, in the order above.
-    pub const ALL: [Kind; 27] = [
+    pub const ALL: [Kind; 28] = [
         Kind::ToolPre,
         Kind::ToolPost,
         Kind::ToolUnknown,
@@ -169,6 +171,7 @@ impl Kind {
         Kind::AuditRecovered,
         Kind::AuditCheckpoint,
         Kind::AuditRetention,
+        Kind::AuditSpace,
     ];
 
     /// The word in the log: the plane, a dot, the event.
@@ -202,6 +205,7 @@ impl Kind {
             Kind::AuditRecovered => "audit.recovered",
             Kind::AuditCheckpoint => "audit.checkpoint",
             Kind::AuditRetention => "audit.retention",
+            Kind::AuditSpace => "audit.space",
         }
     }
 }
