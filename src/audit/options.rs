@@ -1,5 +1,6 @@
 //! How a journal is opened: its bounds, and what a call comes to while nothing can be recorded.
 
+use crate::audit::proof::Signing;
 use crate::limits::{JOURNAL_FLUSH, JOURNAL_TIMEOUT};
 use crate::redact::Redactor;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// Takes secrets out of the texts of a record that nobody redacted before.
     pub redactor: Redactor,
+    /// How the log is signed; nothing leaves it unsigned.
+    pub signing: Option<Signing>,
 }
 
 /// What a call comes to while the log takes no record.
@@ -50,8 +53,8 @@ pub struct SpaceMarks {
 }
 
 impl Options {
-    /// The bounds of the program. The room on the disk is not looked at, nor any held back, unless
-    /// that is asked for.
+    /// The bounds of the program, for a log that nobody signs. The room on the disk is not looked
+    /// at, nor any held back, unless that is asked for.
     #[must_use]
     pub fn new(redactor: Redactor) -> Options {
         Options {
@@ -63,7 +66,14 @@ impl Options {
             space: SpaceMarks { warn: 0, low: 0 },
             reserve_bytes: 0,
             redactor,
+            signing: None,
         }
+    }
+
+    /// The same, for a log that is signed.
+    #[must_use]
+    pub fn signed(self, signing: Signing) -> Options {
+        Options { signing: Some(signing), ..self }
     }
 }
 

@@ -135,6 +135,8 @@ pub enum Kind {
     AuditRecovered,
     /// A signed head of the log.
     AuditCheckpoint,
+    /// A key of the log certified the next one.
+    AuditKey,
     /// Records were deleted by retention.
     AuditRetention,
     /// The room on the log's disk changed its stage; `full` is the last word before refusals.
@@ -170,6 +172,7 @@ impl Kind {
         Kind::AuditOpen,
         Kind::AuditRecovered,
         Kind::AuditCheckpoint,
+        Kind::AuditKey,
         Kind::AuditRetention,
         Kind::AuditSpace,
     ];
@@ -204,6 +207,7 @@ impl Kind {
             Kind::AuditOpen => "audit.open",
             Kind::AuditRecovered => "audit.recovered",
             Kind::AuditCheckpoint => "audit.checkpoint",
+            Kind::AuditKey => "audit.key",
             Kind::AuditRetention => "audit.retention",
             Kind::AuditSpace => "audit.space",
         }
