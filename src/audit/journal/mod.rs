@@ -25,6 +25,7 @@ use crate::audit::journal::park::block_until;
 use crate::audit::journal::storage::{Directory, Storage};
 use crate::audit::options::Options;
 use crate::audit::place::{Head, Receipt, StreamId};
+use crate::audit::segment::{Closed, Form, Sealer};
 use crate::audit::wire;
 use crate::limits::JOURNAL_QUEUE_MAX;
 use crate::model::record::{Durability, Record};
@@ -43,6 +44,8 @@ pub struct Journal {
     /// Taken only when the journal closes.
     queue: Option<mpsc::Sender<Job>>,
     owner: Option<JoinHandle<()>>,
+    /// Ends after the owner, who tells it what is closed.
+    sealer: Option<Sealer>,
     shared: Arc<Shared>,
     timeout: Duration,
     redactor: Redactor,
@@ -69,13 +72,16 @@ impl Journal {
         let opening = found.opening();
         let shared = Arc::new(Shared::default());
         let (timeout, redactor) = (options.timeout, options.redactor.clone());
-        let owner = Owner::open(storage, start(dir, &found), options, Arc::clone(&shared))?;
+        let sealer = options.seal.then(|| Sealer::start(dir)).transpose()?;
+        let start = start(dir, &found, sealer.as_ref().and_then(Sealer::closed));
+        let owner = Owner::open(storage, start, options, Arc::clone(&shared))?;
         let (queue, jobs) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let owner = std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || owner.run(jobs))
             .map_err(|why| AuditError::Thread(Arc::new(why)))?;
-        let journal = Journal { queue: Some(queue), owner: Some(owner), shared, timeout, redactor };
+        let (queue, owner) = (Some(queue), Some(owner));
+        let journal = Journal { queue, owner, sealer, shared, timeout, redactor };
         for record in std::iter::once(opening).chain(recovered) {
             journal.append_blocking(record)?;
         }
@@ -167,6 +173,7 @@ impl Journal {
         {
             self.shared.failure.get_or_init(|| AuditError::Closed);
         }
+        self.sealer = None;
     }
 }
 
@@ -177,7 +184,7 @@ impl Drop for Journal {
 }
 
 /// Goes on in the newest stream if it is whole, else in a new one.
-fn start(dir: &Path, found: &Found) -> Start {
+fn start(dir: &Path, found: &Found, closed: Option<Closed>) -> Start {
     let next_number = found.next_number;
     let dir = dir.to_owned();
     let intact = found.newest.as_ref().and_then(|newest| Some((newest, newest.intact()?)));
@@ -186,9 +193,15 @@ fn start(dir: &Path, found: &Found) -> Start {
             dir,
             stream,
             last: Some((seq, hash)),
-            segment: Some((newest.segment.clone(), newest.bytes)),
+            // One that was sealed is closed, though nothing was written behind it.
+            segment: (newest.segment.form == Form::Plain)
+                .then(|| (newest.segment.clone(), newest.bytes)),
             next_number,
+            closed,
         },
-        None => Start { dir, stream: StreamId::generate(), last: None, segment: None, next_number },
+        None => {
+            let stream = StreamId::generate();
+            Start { dir, stream, last: None, segment: None, next_number, closed }
+        }
     }
 }

@@ -153,7 +153,7 @@ impl Verifier<'_> {
         is_newest: bool,
     ) -> Result<(), AuditError> {
         let path = segment.path(dir);
-        let mut lines = Lines::open(&path)?;
+        let mut lines = Lines::open(dir, segment)?;
         let mut report = SegmentReport {
             file: segment.to_string(),
             stream: segment.stream.clone(),

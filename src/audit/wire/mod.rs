@@ -206,6 +206,13 @@ fn is_zero(count: &usize) -> bool {
 #[derive(Debug)]
 pub(in crate::audit) struct Body(String);
 
+impl Body {
+    /// Whether it tells of the log itself, not of something that happened.
+    pub(in crate::audit) fn is_of_the_log(&self) -> bool {
+        self.0.starts_with(r#""kind":"audit."#)
+    }
+}
+
 /// The record's line but for its place; done by the caller, so that the owner only joins bytes.
 pub(in crate::audit) fn body(record: Record, redactor: &Redactor) -> Body {
     Body(shrink::to_fit(WireRecord::of(record, redactor)))
