@@ -139,6 +139,7 @@ fn read(
             }
             Err(why) if why.kind() == ErrorKind::InvalidData => {
                 damaged = true;
+                line.clear();
                 chain.lose();
                 Err(Flaw::Damaged(why.to_string()))
             }
