@@ -25,13 +25,14 @@ use crate::audit::journal::park::block_until;
 use crate::audit::journal::storage::{Directory, Storage};
 use crate::audit::options::Options;
 use crate::audit::place::{Head, Receipt, StreamId};
-use crate::audit::segment::{Closed, Form, Sealer};
+use crate::audit::proof::sign::Signer;
+use crate::audit::segment::{Form, Sealer};
 use crate::audit::wire;
 use crate::limits::JOURNAL_QUEUE_MAX;
 use crate::model::record::{Durability, Record};
 use crate::redact::Redactor;
 use recover::Found;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -69,11 +70,14 @@ impl Journal {
     ) -> Result<Journal, AuditError> {
         let found = recover::survey(dir)?;
         let recovered = found.cut_torn(dir)?;
-        let opening = found.opening();
+        let mut opening = found.opening();
         let shared = Arc::new(Shared::default());
         let (timeout, redactor) = (options.timeout, options.redactor.clone());
         let sealer = options.seal.then(|| Sealer::start(dir)).transpose()?;
-        let start = start(dir, &found, sealer.as_ref().and_then(Sealer::closed));
+        let start = Start {
+            closed: sealer.as_ref().and_then(Sealer::closed),
+            ..signed(start(dir, &found), &options, &mut opening)?
+        };
         let owner = Owner::open(storage, start, options, Arc::clone(&shared))?;
         let (queue, jobs) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let owner = std::thread::Builder::new()
@@ -184,7 +188,7 @@ impl Drop for Journal {
 }
 
 /// Goes on in the newest stream if it is whole, else in a new one.
-fn start(dir: &Path, found: &Found, closed: Option<Closed>) -> Start {
+fn start(dir: &Path, found: &Found) -> Start {
     let next_number = found.next_number;
     let dir = dir.to_owned();
     let intact = found.newest.as_ref().and_then(|newest| Some((newest, newest.intact()?)));
@@ -197,11 +201,31 @@ fn start(dir: &Path, found: &Found, closed: Option<Closed>) -> Start {
             segment: (newest.segment.form == Form::Plain)
                 .then(|| (newest.segment.clone(), newest.bytes)),
             next_number,
-            closed,
+            closed: None,
+            signer: None,
         },
-        None => {
-            let stream = StreamId::generate();
-            Start { dir, stream, last: None, segment: None, next_number, closed }
-        }
+        None => anew(dir, next_number),
     }
+}
+
+fn anew(dir: PathBuf, next_number: u64) -> Start {
+    let stream = StreamId::generate();
+    Start { dir, stream, last: None, segment: None, next_number, closed: None, signer: None }
+}
+
+/// Finds who signs the log. A stream whose signed heads do not fit it is not gone on with, and
+/// the first record of the next one says so.
+fn signed(start: Start, options: &Options, opening: &mut Record) -> Result<Start, AuditError> {
+    let Some(signing) = &options.signing else { return Ok(start) };
+    let last = start.last.map_or(0, |(seq, _)| seq);
+    let (signer, flaw) = Signer::open(signing, &start.dir, (&start.stream, last))?;
+    let start = match flaw {
+        None => start,
+        Some(flaw) => {
+            let broken = serde_json::json!({ "why": flaw.to_string() });
+            opening.details.push(("broken", broken));
+            anew(start.dir, start.next_number)
+        }
+    };
+    Ok(Start { signer: Some(signer), ..start })
 }

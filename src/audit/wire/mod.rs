@@ -211,6 +211,11 @@ impl Body {
     pub(in crate::audit) fn is_of_the_log(&self) -> bool {
         self.0.starts_with(r#""kind":"audit."#)
     }
+
+    /// That of a record that the log makes of itself: it holds no text of anybody else.
+    pub(in crate::audit) fn of_own(text: String) -> Body {
+        Body(text)
+    }
 }
 
 /// The record's line but for its place; done by the caller, so that the owner only joins bytes.
