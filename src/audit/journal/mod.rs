@@ -26,6 +26,7 @@ use crate::audit::journal::storage::{Directory, Storage};
 use crate::audit::options::Options;
 use crate::audit::place::{Head, Receipt, StreamId};
 use crate::audit::proof::sign::Signer;
+use crate::audit::segment::{Closed, Form, Sealer};
 use crate::audit::wire;
 use crate::limits::JOURNAL_QUEUE_MAX;
 use crate::model::record::{Durability, Record};
@@ -44,6 +45,8 @@ pub struct Journal {
     /// Taken only when the journal closes.
     queue: Option<mpsc::Sender<Job>>,
     owner: Option<JoinHandle<()>>,
+    /// Ends after the owner, who tells it what is closed.
+    sealer: Option<Sealer>,
     shared: Arc<Shared>,
     timeout: Duration,
     redactor: Redactor,
@@ -70,14 +73,17 @@ impl Journal {
         let mut opening = found.opening();
         let shared = Arc::new(Shared::default());
         let (timeout, redactor) = (options.timeout, options.redactor.clone());
-        let start = signed(start(dir, &found), &options, &mut opening)?;
+        let sealer = options.seal.then(|| Sealer::start(dir)).transpose()?;
+        let start = start(dir, &found, sealer.as_ref().and_then(Sealer::closed));
+        let start = signed(start, &options, &mut opening)?;
         let owner = Owner::open(storage, start, options, Arc::clone(&shared))?;
         let (queue, jobs) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let owner = std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || owner.run(jobs))
             .map_err(|why| AuditError::Thread(Arc::new(why)))?;
-        let journal = Journal { queue: Some(queue), owner: Some(owner), shared, timeout, redactor };
+        let (queue, owner) = (Some(queue), Some(owner));
+        let journal = Journal { queue, owner, sealer, shared, timeout, redactor };
         for record in std::iter::once(opening).chain(recovered) {
             journal.append_blocking(record)?;
         }
@@ -169,6 +175,7 @@ impl Journal {
         {
             self.shared.failure.get_or_init(|| AuditError::Closed);
         }
+        self.sealer = None;
     }
 }
 
@@ -179,7 +186,7 @@ impl Drop for Journal {
 }
 
 /// Goes on in the newest stream if it is whole, else in a new one.
-fn start(dir: &Path, found: &Found) -> Start {
+fn start(dir: &Path, found: &Found, closed: Option<Closed>) -> Start {
     let next_number = found.next_number;
     let dir = dir.to_owned();
     let intact = found.newest.as_ref().and_then(|newest| Some((newest, newest.intact()?)));
@@ -188,17 +195,20 @@ fn start(dir: &Path, found: &Found) -> Start {
             dir,
             stream,
             last: Some((seq, hash)),
-            segment: Some((newest.segment.clone(), newest.bytes)),
+            // One that was sealed is closed, though nothing was written behind it.
+            segment: (newest.segment.form == Form::Plain)
+                .then(|| (newest.segment.clone(), newest.bytes)),
             next_number,
+            closed,
             signer: None,
         },
-        None => anew(dir, next_number),
+        None => anew(dir, next_number, closed),
     }
 }
 
-fn anew(dir: PathBuf, next_number: u64) -> Start {
+fn anew(dir: PathBuf, next_number: u64, closed: Option<Closed>) -> Start {
     let stream = StreamId::generate();
-    Start { dir, stream, last: None, segment: None, next_number, signer: None }
+    Start { dir, stream, last: None, segment: None, next_number, closed, signer: None }
 }
 
 /// Finds who signs the log. A stream whose signed heads do not fit it is not gone on with, and
@@ -212,7 +222,7 @@ fn signed(start: Start, options: &Options, opening: &mut Record) -> Result<Start
         Some(flaw) => {
             let broken = serde_json::json!({ "why": flaw.to_string() });
             opening.details.push(("broken", broken));
-            anew(start.dir, start.next_number)
+            anew(start.dir, start.next_number, start.closed)
         }
     };
     Ok(Start { signer: Some(signer), ..start })

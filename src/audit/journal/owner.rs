@@ -12,7 +12,7 @@ use crate::audit::journal::waiting::Tally;
 use crate::audit::options::Options;
 use crate::audit::place::{Hash, Head, Receipt, StreamId};
 use crate::audit::proof::sign::{Due, Signer};
-use crate::audit::segment::SegmentName;
+use crate::audit::segment::{Closed, SegmentName};
 use crate::audit::wire::{self, Body};
 use crate::model::record::Durability;
 use std::io::{self, ErrorKind};
@@ -73,6 +73,8 @@ pub(in crate::audit) struct Start {
     pub(in crate::audit) next_number: u64,
     /// Who signs it.
     pub(in crate::audit) signer: Option<Signer>,
+    /// Who is to know which files are closed.
+    pub(in crate::audit) closed: Option<Closed>,
 }
 
 /// The file that is written.
@@ -80,6 +82,8 @@ struct Open<F> {
     file: F,
     path: PathBuf,
     bytes: u64,
+    /// Since when there is more in it than the log's own records.
+    worked: Option<Instant>,
 }
 
 /// The writer.
@@ -92,6 +96,7 @@ pub(in crate::audit) struct Owner<S: Storage> {
     seq: u64,
     hash: Hash,
     next_number: u64,
+    closed: Option<Closed>,
     open: Open<S::File>,
     buffer: Vec<u8>,
     /// Since when something written is not synced.
@@ -110,21 +115,25 @@ impl<S: Storage> Owner<S> {
         options: Options,
         shared: Arc<Shared>,
     ) -> Result<Owner<S>, AuditError> {
-        let Start { dir, stream, last, segment, mut next_number, signer } = start;
+        let Start { dir, stream, last, segment, mut next_number, closed, signer } = start;
+        let number = segment.as_ref().map_or(next_number, |(name, _)| name.number);
         let open = match segment {
             Some((name, bytes)) => {
                 let path = name.path(&dir);
                 let file = storage
                     .reopen(&name.to_string())
                     .map_err(AuditError::file("open the audit file", &path))?;
-                Open { file, path, bytes }
+                Open { file, path, bytes, worked: None }
             }
             None => {
-                let name = SegmentName { number: next_number, stream: stream.clone() };
+                let name = SegmentName::plain(next_number, stream.clone());
                 next_number += 1;
                 create(&mut storage, &dir, &name)?
             }
         };
+        if let Some(closed) = &closed {
+            closed.below(number);
+        }
         let (seq, hash) = last.unwrap_or((0, Hash::ZERO));
         let buffer = Vec::new();
         let checked = Instant::now();
@@ -137,6 +146,7 @@ impl<S: Storage> Owner<S> {
             seq,
             hash,
             next_number,
+            closed,
             open,
             buffer,
             unsynced: None,
@@ -258,10 +268,16 @@ impl<S: Storage> Owner<S> {
         let mut receipts = Vec::with_capacity(jobs.len());
         for job in jobs {
             let gathered = u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
-            if self.open.bytes.saturating_add(gathered) >= self.options.segment_bytes {
+            let age = self.open.worked.map_or(Duration::ZERO, |since| since.elapsed());
+            if self.open.bytes.saturating_add(gathered) >= self.options.segment_bytes
+                || age >= self.options.segment_age
+            {
                 self.sign_the_rest()?;
                 self.flush()?;
                 self.rotate()?;
+            }
+            if self.open.worked.is_none() && !job.body.is_of_the_log() {
+                self.open.worked = Some(Instant::now());
             }
             let line = self.put(&job.body, jiff::Timestamp::now());
             if let (Some(signer), Some(line)) = (&mut self.signer, self.buffer.get(line)) {
@@ -365,8 +381,11 @@ impl<S: Storage> Owner<S> {
     /// when the one before it is not.
     fn rotate(&mut self) -> Result<(), AuditError> {
         self.sync()?;
-        let name = SegmentName { number: self.next_number, stream: self.stream.clone() };
+        let name = SegmentName::plain(self.next_number, self.stream.clone());
         self.open = create(&mut self.storage, &self.dir, &name)?;
+        if let Some(closed) = &self.closed {
+            closed.below(self.next_number);
+        }
         self.next_number += 1;
         Ok(())
     }
@@ -389,7 +408,7 @@ fn create<S: Storage>(
     let file = storage
         .create(&name.to_string())
         .map_err(AuditError::file("make the audit file", &path))?;
-    Ok(Open { file, path, bytes: 0 })
+    Ok(Open { file, path, bytes: 0, worked: None })
 }
 
 fn refuse(answer: oneshot::Sender<Result<Receipt, AuditError>>, why: &AuditError) {
