@@ -20,6 +20,6 @@ pub use report::{BadRecord, Gap, Progress, Report, SegmentReport, SignedBy, Stat
 pub use verify::{Elsewhere, Outside, verify, verify_newest, verify_with};
 
 #[cfg(test)]
-mod verify_tests;
-#[cfg(test)]
 mod signed_tests;
+#[cfg(test)]
+mod verify_tests;
