@@ -26,7 +26,7 @@ use crate::audit::journal::storage::{Directory, Storage};
 use crate::audit::options::Options;
 use crate::audit::place::{Head, Receipt, StreamId};
 use crate::audit::proof::sign::Signer;
-use crate::audit::segment::{Form, Sealer};
+use crate::audit::segment::{Closed, Form, Sealer};
 use crate::audit::wire;
 use crate::limits::JOURNAL_QUEUE_MAX;
 use crate::model::record::{Durability, Record};
@@ -74,10 +74,8 @@ impl Journal {
         let shared = Arc::new(Shared::default());
         let (timeout, redactor) = (options.timeout, options.redactor.clone());
         let sealer = options.seal.then(|| Sealer::start(dir)).transpose()?;
-        let start = Start {
-            closed: sealer.as_ref().and_then(Sealer::closed),
-            ..signed(start(dir, &found), &options, &mut opening)?
-        };
+        let start = start(dir, &found, sealer.as_ref().and_then(Sealer::closed));
+        let start = signed(start, &options, &mut opening)?;
         let owner = Owner::open(storage, start, options, Arc::clone(&shared))?;
         let (queue, jobs) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let owner = std::thread::Builder::new()
@@ -188,7 +186,7 @@ impl Drop for Journal {
 }
 
 /// Goes on in the newest stream if it is whole, else in a new one.
-fn start(dir: &Path, found: &Found) -> Start {
+fn start(dir: &Path, found: &Found, closed: Option<Closed>) -> Start {
     let next_number = found.next_number;
     let dir = dir.to_owned();
     let intact = found.newest.as_ref().and_then(|newest| Some((newest, newest.intact()?)));
@@ -201,16 +199,16 @@ fn start(dir: &Path, found: &Found) -> Start {
             segment: (newest.segment.form == Form::Plain)
                 .then(|| (newest.segment.clone(), newest.bytes)),
             next_number,
-            closed: None,
+            closed,
             signer: None,
         },
-        None => anew(dir, next_number),
+        None => anew(dir, next_number, closed),
     }
 }
 
-fn anew(dir: PathBuf, next_number: u64) -> Start {
+fn anew(dir: PathBuf, next_number: u64, closed: Option<Closed>) -> Start {
     let stream = StreamId::generate();
-    Start { dir, stream, last: None, segment: None, next_number, closed: None, signer: None }
+    Start { dir, stream, last: None, segment: None, next_number, closed, signer: None }
 }
 
 /// Finds who signs the log. A stream whose signed heads do not fit it is not gone on with, and
@@ -224,7 +222,7 @@ fn signed(start: Start, options: &Options, opening: &mut Record) -> Result<Start
         Some(flaw) => {
             let broken = serde_json::json!({ "why": flaw.to_string() });
             opening.details.push(("broken", broken));
-            anew(start.dir, start.next_number)
+            anew(start.dir, start.next_number, start.closed)
         }
     };
     Ok(Start { signer: Some(signer), ..start })

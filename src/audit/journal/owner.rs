@@ -71,10 +71,10 @@ pub(in crate::audit) struct Start {
     pub(in crate::audit) segment: Option<(SegmentName, u64)>,
     /// The number of the next new file.
     pub(in crate::audit) next_number: u64,
-    /// Who is to know which files are closed.
-    pub(in crate::audit) closed: Option<Closed>,
     /// Who signs it.
     pub(in crate::audit) signer: Option<Signer>,
+    /// Who is to know which files are closed.
+    pub(in crate::audit) closed: Option<Closed>,
 }
 
 /// The file that is written.

@@ -164,10 +164,7 @@ impl Work<'_> {
     }
 
     /// Writes the sealed file under its temporary name, all of it to the disk.
-    fn write(
-        &self,
-        go_on: &mut dyn FnMut(Step) -> bool,
-    ) -> io::Result<Result<Content, Sealed>> {
+    fn write(&self, go_on: &mut dyn FnMut(Step) -> bool) -> io::Result<Result<Content, Sealed>> {
         let mut lines = Lines::open(self.dir, self.segment).map_err(io::Error::other)?;
         let mut writer = Writer::new(create(&self.sealed_temporary)?)?;
         let mut digest = Sha256::new();
@@ -208,7 +205,10 @@ impl Work<'_> {
             file.consume(count);
         }
         if bytes != content.bytes || digest.finalize().as_slice() != content.digest {
-            return Err(io::Error::new(ErrorKind::InvalidData, "what was sealed reads differently"));
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "what was sealed reads differently",
+            ));
         }
         Ok(())
     }

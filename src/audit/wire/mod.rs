@@ -207,14 +207,14 @@ fn is_zero(count: &usize) -> bool {
 pub(in crate::audit) struct Body(String);
 
 impl Body {
-    /// Whether it tells of the log itself, not of something that happened.
-    pub(in crate::audit) fn is_of_the_log(&self) -> bool {
-        self.0.starts_with(r#""kind":"audit."#)
-    }
-
     /// That of a record that the log makes of itself: it holds no text of anybody else.
     pub(in crate::audit) fn of_own(text: String) -> Body {
         Body(text)
+    }
+
+    /// Whether it tells of the log itself, not of something that happened.
+    pub(in crate::audit) fn is_of_the_log(&self) -> bool {
+        self.0.starts_with(r#""kind":"audit."#)
     }
 }
 
