@@ -132,8 +132,9 @@ fn a_crash_at_any_step_of_sealing_loses_nothing() {
         // The next start.
         let journal =
             Journal::open(dir.path(), Options { seal: true, ..options(1_000_000) }).unwrap();
-        wait_for(|| list(dir.path()).unwrap()[0].form == Form::Sealed
-            && !segment.path(dir.path()).exists());
+        wait_for(|| {
+            list(dir.path()).unwrap()[0].form == Form::Sealed && !segment.path(dir.path()).exists()
+        });
         journal.close().unwrap();
         let after = lines(dir.path());
         assert_eq!(after[..before.len()], before, "stopped after {stop_after}");
