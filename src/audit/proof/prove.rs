@@ -142,7 +142,7 @@ pub fn prove_consistency(
     let from = beginning(dir, &files, first.size.saturating_add(1))?;
     let (mut known, mut newest) = (Known::default(), None);
     for file in files.get(from..).unwrap_or_default() {
-        each(dir, file, &mut |passing| {
+        let _ = each(dir, file, &mut |passing| {
             if let Some(signed) = passing.head().transpose()? {
                 if passing.seq <= first.size.saturating_add(1) {
                     known = signed.known;
