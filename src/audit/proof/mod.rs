@@ -1,5 +1,6 @@
 //! What the log proves: that each record follows the one before it, and who wrote it.
 
+pub mod bundle;
 pub(in crate::audit) mod chain;
 pub mod checkpoint;
 mod epochs;
@@ -9,6 +10,7 @@ mod link;
 pub mod merkle;
 pub mod note;
 mod pass;
+pub mod prove;
 mod report;
 mod resume;
 pub(in crate::audit) mod sign;
