@@ -35,6 +35,8 @@ pub(super) struct Pen<S: Storage> {
     /// How much of them the kernel was given.
     pub(super) given: usize,
     pub(super) next_number: u64,
+    /// The file that has the tail already, and has not its name yet.
+    pub(super) prepared: Option<SegmentName>,
     stream: StreamId,
     seq: u64,
     hash: Hash,
@@ -69,7 +71,8 @@ impl<S: Storage> Pen<S> {
         };
         let (seq, hash) = last.unwrap_or((0, Hash::ZERO));
         let (tail, given) = (Vec::new(), 0);
-        Ok(Pen { storage, dir, open, tail, given, next_number, stream, seq, hash })
+        let prepared = None;
+        Ok(Pen { storage, dir, open, tail, given, next_number, prepared, stream, seq, hash })
     }
 
     /// Makes the line of a record, which follows the one before it from now on.
@@ -157,7 +160,7 @@ impl<S: Storage> Pen<S> {
 }
 
 /// A new file with a durable name; if that fails, without one.
-pub(super) fn create<S: Storage>(
+fn create<S: Storage>(
     storage: &S,
     dir: &Path,
     name: SegmentName,

@@ -79,7 +79,7 @@ pub(in crate::audit) fn survey(dir: &Path) -> Result<Found, AuditError> {
 }
 
 /// The last line of the newest file of this stream before this one; nothing without such a file.
-fn last_line_before(
+pub(super) fn last_line_before(
     dir: &Path,
     segment: &SegmentName,
     older: &[SegmentName],

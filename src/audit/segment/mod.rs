@@ -21,7 +21,7 @@ pub(in crate::audit) struct SegmentName {
 
 impl SegmentName {
     /// Reads a file's name; nothing if it is no segment.
-    fn parse(name: &str) -> Option<SegmentName> {
+    pub(in crate::audit) fn parse(name: &str) -> Option<SegmentName> {
         let middle = name.strip_prefix("toolgate-")?.strip_suffix(".jsonl")?;
         let (stream, number) = middle.rsplit_once('-')?;
         let segment =
