@@ -15,6 +15,7 @@ use crate::audit::journal::storage::Storage;
 use crate::audit::journal::trouble::Trouble;
 use crate::audit::options::Options;
 use crate::audit::place::{Proof, Receipt};
+use crate::audit::proof::sign::Signer;
 use crate::audit::wire::{self, Body};
 use crate::limits::{JOURNAL_SPACE_CHECK, JOURNAL_UNSYNCED_BYTES_MAX};
 use crate::model::record::{Durability, Record};
@@ -99,11 +100,16 @@ impl<S: Storage> Owner<S> {
         }
         if self.trouble.is_some() {
             self.try_again();
-        } else if self.unsynced.is_some()
-            && let Err(why) = self.sync()
-        {
+        } else if let Err(why) = self.close() {
             self.fail(why);
         }
+    }
+
+    /// Signs and syncs what is not yet.
+    fn close(&mut self) -> Result<(), AuditError> {
+        self.pen.sign_the_rest();
+        self.settle()?;
+        if self.unsynced.is_some() { self.sync() } else { Ok(()) }
     }
 
     /// When there is something to do although no record came.
@@ -112,7 +118,8 @@ impl<S: Storage> Owner<S> {
             return trouble.next;
         }
         let check = self.checked + PLACE_CHECK;
-        self.unsynced.map_or(check, |since| check.min(since + self.options.flush))
+        let due = self.pen.signer.as_ref().map_or(check, |signer| check.min(signer.deadline()));
+        self.unsynced.map_or(due, |since| due.min(since + self.options.flush))
     }
 
     /// Does what time asks for: the next try, the late sync, the looks around.
@@ -130,6 +137,13 @@ impl<S: Storage> Owner<S> {
     }
 
     fn keep_up_with_time(&mut self) -> Result<(), AuditError> {
+        if let Some(due) = self.pen.signer.as_ref().and_then(Signer::due) {
+            let now = self.pen.sign(due);
+            self.settle()?;
+            if now {
+                self.sync()?;
+            }
+        }
         if self.unsynced.is_some_and(|since| since.elapsed() >= self.options.flush) {
             self.sync()?;
         }
@@ -237,6 +251,8 @@ impl<S: Storage> Owner<S> {
     }
 
     fn rotate(&mut self) -> Result<(), AuditError> {
+        self.pen.sign_the_rest();
+        self.settle()?;
         self.sync()?;
         self.pen.rotate().map(|_| ())
     }

@@ -7,9 +7,11 @@
 use crate::audit::error::AuditError;
 use crate::audit::journal::storage::{Place, SegmentFile, Storage};
 use crate::audit::place::{Hash, Head, Receipt, StreamId};
+use crate::audit::proof::sign::{Due, Signer};
 use crate::audit::segment::SegmentName;
 use crate::audit::wire::{self, Body};
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ pub(in crate::audit) struct Start {
     pub(in crate::audit) segment: Option<(SegmentName, u64)>,
     /// The number of the next new file.
     pub(in crate::audit) next_number: u64,
+    /// Who signs it.
+    pub(in crate::audit) signer: Option<Signer>,
 }
 
 /// The one writer of the log's lines.
@@ -40,6 +44,7 @@ pub(super) struct Pen<S: Storage> {
     stream: StreamId,
     seq: u64,
     hash: Hash,
+    pub(super) signer: Option<Signer>,
 }
 
 /// The file that is written.
@@ -54,7 +59,7 @@ pub(super) struct Open<F> {
 impl<S: Storage> Pen<S> {
     /// Opens the file to append to, or makes it.
     pub(super) fn new(storage: S, start: Start) -> Result<Pen<S>, AuditError> {
-        let Start { dir, stream, last, segment, mut next_number } = start;
+        let Start { dir, stream, last, segment, mut next_number, signer } = start;
         let open = match segment {
             Some((name, synced)) => {
                 let path = name.path(&dir);
@@ -72,16 +77,56 @@ impl<S: Storage> Pen<S> {
         let (seq, hash) = last.unwrap_or((0, Hash::ZERO));
         let (tail, given) = (Vec::new(), 0);
         let prepared = None;
-        Ok(Pen { storage, dir, open, tail, given, next_number, prepared, stream, seq, hash })
+        Ok(Pen {
+            storage,
+            dir,
+            open,
+            tail,
+            given,
+            next_number,
+            prepared,
+            stream,
+            seq,
+            hash,
+            signer,
+        })
     }
 
     /// Makes the line of a record, which follows the one before it from now on.
     pub(super) fn add(&mut self, body: &Body, late: Option<Duration>) -> Receipt {
+        let line = self.put(body, late, jiff::Timestamp::now());
+        if let (Some(signer), Some(line)) = (&mut self.signer, self.tail.get(line)) {
+            signer.took(line);
+        }
+        Receipt::new(self.head())
+    }
+
+    /// Adds a signed head of every line so far; whether the disk must have it at once.
+    pub(super) fn sign(&mut self, due: Due) -> bool {
+        let Some(signer) = &mut self.signer else { return false };
+        let (body, now) = signer.sign(due, &self.stream);
+        let line = self.put(&body, None, now);
+        if let (Some(signer), Some(line)) = (&mut self.signer, self.tail.get(line)) {
+            signer.took_own(line);
+        }
+        // A key that hands over is destroyed only when its certificate cannot be lost.
+        due == Due::Key
+    }
+
+    /// No file is left, nor the log closed, with records in it that are not signed.
+    pub(super) fn sign_the_rest(&mut self) {
+        if self.signer.as_ref().is_some_and(Signer::is_behind) {
+            self.sign(Due::Head);
+        }
+    }
+
+    /// Gathers one more line; where it stands in the tail, without its newline.
+    fn put(&mut self, body: &Body, late: Option<Duration>, now: jiff::Timestamp) -> Range<usize> {
+        let start = self.tail.len();
         let place = (&self.stream, self.seq + 1, self.hash);
-        let now = jiff::Timestamp::now();
         self.hash = wire::write_line(&mut self.tail, body, late, place, now);
         self.seq += 1;
-        Receipt::new(self.head())
+        start..self.tail.len().saturating_sub(1)
     }
 
     /// The newest line.
@@ -120,6 +165,7 @@ impl<S: Storage> Pen<S> {
         self.open.synced = self.bytes();
         self.tail.drain(..self.given.min(self.tail.len()));
         self.given = 0;
+        self.signer.iter_mut().for_each(Signer::synced);
         Ok(())
     }
 

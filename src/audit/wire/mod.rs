@@ -212,6 +212,11 @@ fn is_zero(count: &usize) -> bool {
 pub(in crate::audit) struct Body(String);
 
 impl Body {
+    /// That of a record that the log makes of itself: it holds no text of anybody else.
+    pub(in crate::audit) fn of_own(text: String) -> Body {
+        Body(text)
+    }
+
     /// How long it is, in bytes.
     pub(in crate::audit) fn len(&self) -> usize {
         self.0.len()
