@@ -45,6 +45,8 @@ pub(super) struct Pen<S: Storage> {
     seq: u64,
     hash: Hash,
     pub(super) signer: Option<Signer>,
+    /// When the newest signed head was made.
+    pub(super) signed_at: Option<jiff::Timestamp>,
 }
 
 /// The file that is written.
@@ -76,7 +78,7 @@ impl<S: Storage> Pen<S> {
         };
         let (seq, hash) = last.unwrap_or((0, Hash::ZERO));
         let (tail, given) = (Vec::new(), 0);
-        let prepared = None;
+        let (prepared, signed_at) = (None, None);
         Ok(Pen {
             storage,
             dir,
@@ -89,6 +91,7 @@ impl<S: Storage> Pen<S> {
             seq,
             hash,
             signer,
+            signed_at,
         })
     }
 
@@ -105,6 +108,7 @@ impl<S: Storage> Pen<S> {
     pub(super) fn sign(&mut self, due: Due) -> bool {
         let Some(signer) = &mut self.signer else { return false };
         let (body, now) = signer.sign(due, &self.stream);
+        self.signed_at = Some(now);
         let line = self.put(&body, None, now);
         if let (Some(signer), Some(line)) = (&mut self.signer, self.tail.get(line)) {
             signer.took_own(line);

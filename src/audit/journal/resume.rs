@@ -14,6 +14,7 @@ use crate::audit::journal::pen::{Open, Pen};
 use crate::audit::journal::recover::{free_name, keep_aside};
 use crate::audit::journal::storage::{Place, SegmentFile, Storage};
 use crate::audit::place::Hash;
+use crate::audit::proof::sign::Signer;
 use crate::limits::RECORD_BYTES_MAX;
 use crate::model::json::Json;
 use sha2::{Digest, Sha256};
@@ -97,7 +98,9 @@ impl<S: Storage> Pen<S> {
         self.given = 0;
         self.next_number += 1;
         self.prepared = None;
-        self.check_place()
+        self.check_place()?;
+        self.signer.iter_mut().for_each(Signer::synced);
+        Ok(())
     }
 
     /// What was written to a file that lost its name is still in it, as long as it is open.
