@@ -195,6 +195,8 @@ pub const JOURNAL_KEPT_BYTES_MAX: usize = 8 << 20;
 /// Room that is held back for the last records before a full disk: those of a whole queue of
 /// refusals, many times over.
 pub const JOURNAL_RESERVE_BYTES: u64 = 16 << 20;
+/// How long `health` warns of a failure of the log that is over.
+pub const LOG_FAILURE_TOLD_SECONDS: i64 = 3_600;
 /// How often the room on the log's disk is looked at.
 pub const JOURNAL_SPACE_CHECK: Duration = Duration::from_secs(5);
 
