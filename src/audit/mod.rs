@@ -10,11 +10,13 @@
 //! A journal never goes on after a failed write or sync, and never appends to a broken chain.
 
 mod error;
+mod index;
 mod journal;
 mod log;
 mod options;
 mod place;
 mod proof;
+pub mod query;
 mod read;
 mod segment;
 pub mod wire;
