@@ -38,7 +38,7 @@ pub fn rule(time: i64, id: &str, effect: &str) -> WireRule {
     let line = text.lines().position(says).map_or(0, |line| line + 1);
     WireRule {
         id: id.to_owned(),
-        file: "/etc/toolgate/team.toml".to_owned(),
+        file: "team.toml".to_owned(),
         line,
         effect: effect.to_owned(),
         matched: "yes".to_owned(),
