@@ -12,3 +12,12 @@ pub mod policies;
 pub mod session;
 pub mod stats;
 pub mod visible;
+
+use crate::audit::wire::WireRecord;
+
+/// What a record is about, in one line: its input's most telling text, else what it would do, else
+/// what its details say.
+#[must_use]
+pub fn subject(record: &WireRecord) -> String {
+    session::about(record)
+}

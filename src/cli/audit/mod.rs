@@ -1,6 +1,7 @@
 //! `toolgate audit`: for the person who reads the log. One file for each command; here is what
 //! several of them share: where the log is, how it is read, and a record as one line.
 
+mod pick;
 mod query;
 mod show;
 mod tail;
@@ -14,6 +15,7 @@ use crate::audit::{Entry, records};
 use crate::cli::out::{self, complain, say};
 use crate::model::json::Json;
 use crate::model::record::Kind;
+use crate::review::policies::KeptPolicies;
 use std::cell::Cell;
 use std::path::PathBuf;
 
@@ -24,7 +26,7 @@ pub(super) enum Command {
     /// Records that fit a filter
     Query(query::Arguments),
     /// One decision whole, by its call id, tool use id or sequence number
-    Show(show::Arguments),
+    Show(Box<show::Arguments>),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
 }
@@ -137,5 +139,18 @@ pub(super) fn paint_of(effect: &str) -> Paint {
         "deny" => Paint::Deny,
         "defer" => Paint::Defer,
         _ => Paint::Dim,
+    }
+}
+
+/// The texts of policies that the log of a directory kept.
+fn kept(_directory: &std::path::Path) -> KeptPolicies<NoTexts> {
+    KeptPolicies::of(NoTexts)
+}
+
+struct NoTexts;
+
+impl crate::review::policies::Texts for NoTexts {
+    fn text(&self, _: &str) -> Option<String> {
+        None
     }
 }
