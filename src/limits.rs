@@ -306,3 +306,5 @@ pub const STATS_TOP_MAX: usize = 1_000;
 pub const STATS_SLOW_ROWS: usize = 20;
 /// Calls that are shown as evidence for one candidate of a rule.
 pub const STATS_EVIDENCE_ROWS: usize = 3;
+/// Denials, findings and sessions that a report holds; its tables show fewer.
+pub const REPORT_ROWS_MAX: usize = 200;

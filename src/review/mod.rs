@@ -8,7 +8,9 @@
 pub mod decision;
 pub mod findings;
 pub mod moment;
+pub mod page;
 pub mod policies;
+pub mod report;
 pub mod session;
 pub mod stats;
 pub mod visible;

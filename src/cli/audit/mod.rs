@@ -3,7 +3,12 @@
 
 mod pick;
 mod query;
+mod report;
+mod session;
+mod sessions;
 mod show;
+mod stats;
+mod table;
 mod tail;
 mod verify;
 
@@ -27,6 +32,14 @@ pub(super) enum Command {
     Query(query::Arguments),
     /// One decision whole, by its call id, tool use id or sequence number
     Show(Box<show::Arguments>),
+    /// One session as it went: calls, waits, subagents, files, hosts, cost
+    Session(session::Arguments),
+    /// The sessions of the log
+    Sessions(sessions::Arguments),
+    /// Decisions counted by tool, rule, host and who asked; rules that never fired; what is slow
+    Stats(stats::Arguments),
+    /// One page that holds all it needs, with charts
+    Report(report::Arguments),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
 }
@@ -51,6 +64,10 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Tail(arguments) => tail::run(arguments),
         Command::Query(arguments) => query::run(arguments),
         Command::Show(arguments) => show::run(arguments),
+        Command::Session(arguments) => session::run(arguments),
+        Command::Sessions(arguments) => sessions::run(arguments),
+        Command::Stats(arguments) => stats::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
     };
     match done {
@@ -73,7 +90,16 @@ impl Directory {
         &self,
         whole: &'a Cell<Outcome>,
     ) -> Result<impl Iterator<Item = Entry> + 'a, String> {
-        let records = records(&self.path()?).map_err(|error| error.to_string())?;
+        self.entries_holding("", whole)
+    }
+
+    /// Those whose line holds a text: finding it costs far less than reading a record.
+    fn entries_holding<'a>(
+        &self,
+        text: &'static str,
+        whole: &'a Cell<Outcome>,
+    ) -> Result<impl Iterator<Item = Entry> + 'a, String> {
+        let records = records(&self.path()?).map_err(|error| error.to_string())?.holding(text);
         Ok(records.filter_map(|entry| {
             let told = entry.inspect_err(|bad| {
                 complain!("warning: {}", plain(&bad.to_string()));
@@ -153,4 +179,14 @@ impl crate::review::policies::Texts for NoTexts {
     fn text(&self, _: &str) -> Option<String> {
         None
     }
+}
+
+/// Writes a file whole or not at all: half a report must not look like one.
+fn write_file(path: &std::path::Path, bytes: &[u8]) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot write `{}`: {error}", path.display());
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    std::fs::write(&beside, bytes).map_err(failed)?;
+    std::fs::rename(&beside, path).map_err(failed)
 }

@@ -4,6 +4,7 @@ use super::Directory;
 use crate::audit::Entry;
 use crate::cli::Outcome;
 use crate::review::moment;
+use crate::review::policies::Policies;
 use std::cell::Cell;
 
 #[derive(clap::Args)]
@@ -37,6 +38,15 @@ impl Pick {
             }
         }
         Ok(())
+    }
+
+    /// Every policy that came into force, before the stretch too.
+    pub(super) fn policies(&self, whole: &Cell<Outcome>) -> Result<Policies, String> {
+        let mut policies = Policies::default();
+        for entry in self.directory.entries_holding("\"policy.load\"", whole)? {
+            policies.take(&entry.record);
+        }
+        Ok(policies)
     }
 
     /// The stretch in words, as it was asked for.

@@ -73,7 +73,7 @@ fn view(
 ) -> Result<DecisionView, String> {
     let directory = arguments.directory.path()?;
     let mut policies = Policies::default();
-    for entry in arguments.directory.entries(whole)? {
+    for entry in arguments.directory.entries_holding("\"policy.load\"", whole)? {
         policies.take(&entry.record);
     }
     let kept = super::kept(&directory);

@@ -103,7 +103,6 @@ pub struct Counting {
     denied_hosts: Table,
     asked: rules::Asked,
     slow: slow::Slow,
-    loads: Policies,
     findings: BTreeMap<String, u64>,
     lost: u64,
     unknown: u64,
@@ -119,7 +118,6 @@ impl Counting {
         }
         self.last.clone_from(&record.ts);
         self.lost += findings::losses(record);
-        self.loads.take(record);
         if let Some(row) = findings::of(record) {
             *self.findings.entry(row.code).or_default() += 1;
         }
@@ -175,14 +173,15 @@ impl Counting {
         }
     }
 
-    /// What it comes to; `kept` tells which rules the policies had.
+    /// What it comes to. `policies` are those of the whole log, since one that was in force may have
+    /// come before the stretch; `kept` tells which rules they had.
     #[must_use]
-    pub fn finish(self, kept: &dyn Kept) -> Stats {
+    pub fn finish(self, policies: &Policies, kept: &dyn Kept) -> Stats {
         let (bucket_s, over_time) = buckets(&self.minutes);
         let (slow_decisions, slow_calls, deciding) = self.slow.finish();
         let (always_approved, waiting) = self.asked.approved();
         Stats {
-            never_fired: self.asked.never_fired(&self.loads, kept),
+            never_fired: self.asked.never_fired(policies, kept),
             always_approved,
             deciding,
             slow_decisions,

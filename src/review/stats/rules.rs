@@ -6,7 +6,7 @@ use crate::limits::{STATS_EVIDENCE_ROWS, STATS_KEYS_MAX, STATS_PENDING_MAX};
 use crate::model::json::Json;
 use crate::model::record::Kind;
 use crate::review::findings::at;
-use crate::review::policies::{Kept, Policies};
+use crate::review::policies::{Kept, Policies, PolicyLoad};
 use crate::review::session::about;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -63,6 +63,8 @@ pub struct Evidence {
 /// Collects both.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
+    /// Policies that something was decided under, by digest.
+    in_force: BTreeSet<String>,
     /// Rules that fired: of which policy's digest, and which.
     fired: BTreeSet<(String, String)>,
     /// Questions under way.
@@ -95,6 +97,12 @@ impl Asked {
     }
 
     pub(super) fn take(&mut self, record: &WireRecord) {
+        if let Some(policy) = &record.policy
+            && !self.in_force.contains(&policy.sha256)
+            && self.in_force.len() < STATS_KEYS_MAX
+        {
+            self.in_force.insert(policy.sha256.clone());
+        }
         let Some(call) = &record.call else { return };
         if record.kind == Kind::ToolPre.as_str() {
             let Some(decision) = record.decision.as_ref().filter(|one| one.effect == "ask") else {
@@ -156,7 +164,8 @@ impl Asked {
     /// The rules of each policy that was in force, without those that fired under it.
     pub(super) fn never_fired(&self, loads: &Policies, kept: &dyn Kept) -> Vec<NeverFired> {
         let mut rows = Vec::new();
-        for load in loads.distinct() {
+        let in_force = |load: &&PolicyLoad| self.in_force.contains(&load.sha256);
+        for load in loads.distinct().into_iter().filter(in_force) {
             for rule in kept.rules(load).unwrap_or_default() {
                 if !self.fired.contains(&(load.sha256.clone(), rule.id.clone())) {
                     rows.push(NeverFired {
