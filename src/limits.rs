@@ -167,6 +167,26 @@ pub const KEY_ROTATION: Duration = Duration::from_secs(24 * 60 * 60);
 pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);
 /// How long the gate waits for a record to be written before it refuses.
 pub const JOURNAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// A shorter deadline for a record would refuse calls on a sound disk.
+pub const JOURNAL_DEADLINE_MIN: Duration = Duration::from_millis(50);
+/// A longer one would outlast the hooks that wait for the answer.
+pub const JOURNAL_DEADLINE_MAX: Duration = Duration::from_secs(20);
+/// Bytes of the log that may be written and not synced: they stay in memory, to be written again
+/// if the disk fails.
+pub const JOURNAL_UNSYNCED_BYTES_MAX: usize = 8 << 20;
+/// How soon a log that failed is tried again; each further try waits twice as long.
+pub const JOURNAL_RETRY_MIN: Duration = Duration::from_millis(100);
+/// ... and no longer than this: a disk that was mended is noticed within it.
+pub const JOURNAL_RETRY_MAX: Duration = Duration::from_secs(5);
+/// Records kept in memory while the log takes none and the operator lets calls go on.
+pub const JOURNAL_KEPT_RECORDS_MAX: usize = 4_096;
+/// ... and their bytes.
+pub const JOURNAL_KEPT_BYTES_MAX: usize = 8 << 20;
+/// Room that is held back for the last records before a full disk: those of a whole queue of
+/// refusals, many times over.
+pub const JOURNAL_RESERVE_BYTES: u64 = 16 << 20;
+/// How often the room on the log's disk is looked at.
+pub const JOURNAL_SPACE_CHECK: Duration = Duration::from_secs(5);
 
 /// Where the sidecar listens and the client looks, unless told otherwise.
 pub const HOOK_SOCKET: &str = "/run/toolgate/hook.sock";
@@ -308,3 +328,33 @@ pub const STATS_SLOW_ROWS: usize = 20;
 pub const STATS_EVIDENCE_ROWS: usize = 3;
 /// Denials, findings and sessions that a report holds; its tables show fewer.
 pub const REPORT_ROWS_MAX: usize = 200;
+/// Records that the review pages count and filter, the newest ones: some sixty bytes each, and only
+/// while somebody looks. What is older is for `toolgate audit query`.
+pub const REVIEW_ROWS_MAX: usize = 2_000_000;
+/// How long nobody must have looked at the review pages before what they count is given up.
+pub const REVIEW_IDLE: Duration = Duration::from_secs(10 * 60);
+/// Connections of the review pages at once; a browser keeps half a dozen. A further one waits.
+pub const REVIEW_CONNECTIONS_MAX: usize = 64;
+/// How long a browser may take to send the head of a request, or to send another.
+pub const REVIEW_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The head of a request to the review pages, in bytes: a filter in an address, and cookies.
+pub const REVIEW_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// How long one connection of the review pages may last; a live view opens another.
+pub const REVIEW_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// Pages that are made at once, each on a thread of its own: deciding has the others.
+pub const REVIEW_PAGES_MAX: usize = 2;
+/// How long a page may wait for its turn and be made.
+pub const REVIEW_PAGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Live views at once.
+pub const REVIEW_LIVE_MAX: usize = 16;
+/// How often the log is looked at while somebody looks live.
+pub const REVIEW_POLL: Duration = Duration::from_millis(500);
+/// How often a live view hears that nothing happened, so that both ends know that they are there.
+pub const REVIEW_HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often the whole log is verified while somebody looks: it reads every byte.
+pub const REVIEW_VERIFY: Duration = Duration::from_secs(10 * 60);
+/// How long records are read one by one for a page whose filter looks into their text; then the
+/// page shows what it has and says how far it came.
+pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(120);
+/// Records of one session that its page shows.
+pub const REVIEW_SESSION_ROWS_MAX: usize = 1_000;
