@@ -225,6 +225,15 @@ const PAGES: &[Page] = &[
                not run",
     },
     Page {
+        command: "audit export",
+        examples: &[
+            ("for a spreadsheet", "toolgate audit export --format csv -o log.csv"),
+            ("for SQL", "toolgate audit export --format sqlite -o log.db --since 7d"),
+            ("for a SIEM", "toolgate audit export --format ocsf"),
+        ],
+        exit: READS,
+    },
+    Page {
         command: "audit verify",
         examples: &[("is the log what was written?", "toolgate audit verify")],
         exit: "0 it is, 1 it is BROKEN, 2 could not run",

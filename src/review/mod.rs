@@ -6,6 +6,7 @@
 //! which is hostile: whoever shows them passes them through [`visible`] first.
 
 pub mod decision;
+pub mod export;
 pub mod findings;
 pub mod moment;
 pub mod page;

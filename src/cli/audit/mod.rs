@@ -1,6 +1,7 @@
 //! `toolgate audit`: for the person who reads the log. One file for each command; here is what
 //! several of them share: where the log is, how it is read, and a record as one line.
 
+mod export;
 mod pick;
 mod query;
 mod report;
@@ -22,7 +23,9 @@ use crate::model::json::Json;
 use crate::model::record::Kind;
 use crate::review::policies::KeptPolicies;
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -40,6 +43,8 @@ pub(super) enum Command {
     Stats(stats::Arguments),
     /// One page that holds all it needs, with charts
     Report(report::Arguments),
+    /// The log for other tools: as JSON lines, CSV, an SQLite database, or OCSF events
+    Export(export::Arguments),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
 }
@@ -68,6 +73,7 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Sessions(arguments) => sessions::run(arguments),
         Command::Stats(arguments) => stats::run(arguments),
         Command::Report(arguments) => report::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
     };
     match done {
@@ -169,7 +175,7 @@ pub(super) fn paint_of(effect: &str) -> Paint {
 }
 
 /// The texts of policies that the log of a directory kept.
-fn kept(_directory: &std::path::Path) -> KeptPolicies<NoTexts> {
+fn kept(_directory: &Path) -> KeptPolicies<NoTexts> {
     KeptPolicies::of(NoTexts)
 }
 
@@ -182,11 +188,30 @@ impl crate::review::policies::Texts for NoTexts {
 }
 
 /// Writes a file whole or not at all: half a report must not look like one.
-fn write_file(path: &std::path::Path, bytes: &[u8]) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("cannot write `{}`: {error}", path.display());
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    std::fs::write(&beside, bytes).map_err(failed)?;
-    std::fs::rename(&beside, path).map_err(failed)
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let beside = beside(path);
+    create(&beside)?.write_all(bytes).map_err(|error| cannot_write(&beside, &error))?;
+    put_in_place(&beside, path)
+}
+
+/// Where a file is written until it is whole.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
+}
+
+/// A new file that nobody else may read: it tells what agents did.
+fn create(path: &Path) -> Result<std::fs::File, String> {
+    let mut options = std::fs::OpenOptions::new();
+    options.mode(0o600).write(true).create(true).truncate(true);
+    options.open(path).map_err(|error| cannot_write(path, &error))
+}
+
+fn put_in_place(beside: &Path, path: &Path) -> Result<(), String> {
+    std::fs::rename(beside, path).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot write `{}`: {error}", path.display())
 }

@@ -5,6 +5,7 @@ use crate::audit::Entry;
 use crate::cli::Outcome;
 use crate::review::moment;
 use crate::review::policies::Policies;
+use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::Cell;
 
 #[derive(clap::Args)]
@@ -28,7 +29,11 @@ impl Pick {
     ) -> Result<(), String> {
         let since = self.since.as_deref().map(when).transpose()?;
         let until = self.until.as_deref().map(when).transpose()?;
-        for entry in self.directory.entries(whole)? {
+        let progress = progress();
+        for (read, entry) in self.directory.entries(whole)?.enumerate() {
+            if read % PROGRESS_EVERY == 0 {
+                progress.set_position(u64::try_from(read).unwrap_or(u64::MAX));
+            }
             // Times of one width sort as texts.
             let ts = entry.record.ts.as_str();
             let fits = since.as_deref().is_none_or(|since| ts >= since)
@@ -37,6 +42,7 @@ impl Pick {
                 take(&entry);
             }
         }
+        progress.finish_and_clear();
         Ok(())
     }
 
@@ -57,6 +63,18 @@ impl Pick {
             (None, Some(until)) => format!("until {until}"),
             (Some(since), Some(until)) => format!("since {since}, until {until}"),
         }
+    }
+}
+
+/// Records between two looks at the progress.
+const PROGRESS_EVERY: usize = 4_096;
+
+/// How far the reading has come, on standard error, if that is a terminal.
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    match ProgressStyle::with_template("{spinner} {human_pos} records read") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
     }
 }
 
