@@ -119,7 +119,9 @@ impl Reporting {
             if self.denials.len() >= REPORT_ROWS_MAX {
                 self.denials.pop_front();
             }
-            let rules = decision.rules.iter().filter(|rule| !rule.shadow && rule.effect == "deny");
+            // Where nobody was there to be asked, the rule that would have.
+            let made = decision.attended.as_deref().unwrap_or("deny");
+            let rules = decision.rules.iter().filter(|rule| !rule.shadow && rule.effect == made);
             self.denials.push_back(Denial {
                 stream: record.stream.clone(),
                 seq: record.seq,

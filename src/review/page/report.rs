@@ -203,7 +203,10 @@ impl IntegrityPart {
                 state => state.to_owned(),
             },
             meaning: integrity.meaning(),
-            told: format!("{} records in {files} files were checked.", grouped(integrity.records)),
+            told: match files {
+                1 => format!("{} records in one file were checked.", grouped(integrity.records)),
+                _ => format!("{} records in {files} files were checked.", grouped(integrity.records)),
+            },
             head: integrity.head.as_deref().map(plain).unwrap_or_default(),
             flaws: integrity.flaws.iter().map(|flaw| plain(flaw)).collect(),
             segments: integrity

@@ -261,9 +261,10 @@ pub fn grouped(count: u64) -> String {
 fn nice(most: u64) -> u64 {
     let mut step = 1_u64;
     loop {
-        for factor in [4, 8, 12, 20, 40] {
+        for factor in [4, 5, 6, 8, 12, 20, 32] {
             let end = step.saturating_mul(factor);
-            if end >= most {
+            // Its quarters are whole numbers.
+            if end >= most && end % 4 == 0 {
                 return end;
             }
         }
@@ -286,7 +287,7 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        for (most, end) in [(0, 4), (4, 4), (5, 8), (13, 20), (41, 80), (399, 400), (4_001, 8_000)]
+        for (most, end) in [(0, 4), (4, 4), (5, 8), (13, 20), (41, 60), (399, 400), (4_001, 5_000)]
         {
             assert_eq!(nice(most), end);
         }

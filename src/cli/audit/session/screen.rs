@@ -92,11 +92,10 @@ impl Screen<'_> {
         let thread = self.timeline.threads.get(item.thread);
         let depth = thread.map_or(0, |thread| thread.depth).min(4);
         let name = format!("{}{}", "› ".repeat(depth), plain(&item.name));
-        let what = if item.effect == "deny" { &item.reason } else { &item.about };
         let time = clock(item.at_ms);
         let effect =
             paint(&format!("{:<5}", plain(&item.effect)), paint_of(&item.effect), self.colour);
-        let text = fitted(&plain(what), about);
+        let text = fitted(&plain(&item.about), about);
         let line = format!(
             "{time:>9} {effect} {} {text} {}{:>10}",
             fitted(&name, 16),
@@ -110,13 +109,17 @@ impl Screen<'_> {
     /// What a row has no place for: waits, ends, findings, each in a line of its own.
     fn more(&mut self, item: &Item) {
         let mut lines = Vec::new();
+        if item.effect == "deny" {
+            let by = match item.rules.is_empty() {
+                true => String::new(),
+                false => format!(" ({})", item.rules.join(", ")),
+            };
+            lines.push(format!("{}{by}", item.reason));
+        }
         lines.extend(item.waited.as_ref().map(waited));
         lines.extend(end(item).map(str::to_owned));
         if !item.findings.is_empty() {
             lines.push(format!("found: {}", item.findings.join(", ")));
-        }
-        if item.effect == "deny" && !item.rules.is_empty() {
-            lines.push(format!("by {}", item.rules.join(", ")));
         }
         for line in lines {
             self.line(&format!("{:16}{}", "", plain(&line)));
