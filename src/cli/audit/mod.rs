@@ -2,7 +2,9 @@
 //! several of them share: where the log is, how it is read, and a record as one line.
 
 mod export;
+mod key;
 mod pick;
+mod prove;
 mod query;
 mod report;
 mod session;
@@ -12,6 +14,7 @@ mod stats;
 mod table;
 mod tail;
 mod verify;
+mod verify_proof;
 
 use super::serve::audit_directory;
 use super::show::{Paint, colour, cut, paint, plain};
@@ -47,6 +50,12 @@ pub(super) enum Command {
     Export(export::Arguments),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
+    /// A proof that a record stands in the log, for anyone to check without it
+    Prove(prove::Arguments),
+    /// Whether such a proof holds, and what it proves
+    VerifyProof(verify_proof::Arguments),
+    /// The key of the log to keep elsewhere
+    Key(key::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -75,6 +84,9 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Report(arguments) => report::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
+        Command::Prove(arguments) => prove::run(arguments),
+        Command::VerifyProof(arguments) => verify_proof::run(arguments),
+        Command::Key(arguments) => key::run(arguments),
     };
     match done {
         Ok(outcome) => outcome,

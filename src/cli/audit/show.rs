@@ -3,7 +3,10 @@
 mod screen;
 
 use super::Directory;
-use crate::audit::Entry;
+use crate::audit::StreamId;
+use crate::audit::proof::bundle::Bundle;
+use crate::audit::proof::checkpoint::Checkpoint;
+use crate::audit::proof::prove::{NoProof, prove};
 use crate::audit::wire::WireRecord;
 use crate::author::explain::{Explainer, Written};
 use crate::cli::Outcome;
@@ -78,8 +81,7 @@ fn view(
     }
     let kept = super::kept(&directory);
     let asker = Asking::of(arguments, &policies, &kept)?;
-    let prover = Placed(&found.main, &directory);
-    let found = found.clone();
+    let prover = Log(&directory);
     Ok(DecisionView::of(
         found,
         &Sources { policies: &policies, kept: &kept, asker: &asker, prover: &prover },
@@ -144,15 +146,42 @@ impl Asker for Asking<'_> {
     }
 }
 
-/// The record whose place is proved, and the log it stands in.
-struct Placed<'a>(&'a Entry, &'a Path);
+/// Proves places in the log of a directory, and checks each proof as anyone else would.
+struct Log<'a>(&'a Path);
 
-impl Prover for Placed<'_> {
-    fn prove(&self, _stream: &str, _seq: u64) -> ProofView {
+impl Prover for Log<'_> {
+    fn prove(&self, stream: &str, seq: u64) -> ProofView {
+        let not = |state: &str, told: String| {
+            let state = state.to_owned();
+            ProofView { state, told, ..ProofView::default() }
+        };
+        let Some(id) = StreamId::parse(stream) else {
+            return not("BROKEN", "its stream has no name that a stream can have".to_owned());
+        };
+        let bundle = match prove(self.0, &id, seq) {
+            Ok(proof) => Bundle::Inclusion(proof),
+            Err(NoProof::NotSigned(..)) => {
+                return not("UNSEALED", "no signed head covers it yet".to_owned());
+            }
+            Err(why @ NoProof::Broken(_)) => return not("BROKEN", why.to_string()),
+            Err(why) => return not("UNSEALED", why.to_string()),
+        };
+        let checked = bundle.check(None);
+        let Bundle::Inclusion(proof) = bundle else { return ProofView::default() };
+        let (state, told) = match checked {
+            Ok(proven) => {
+                let Checkpoint { size, time, .. } = &proven.head;
+                let told = format!("in the first {size} records, by the head signed at {time}");
+                ("SEALED", told)
+            }
+            Err(why) => ("BROKEN", why.to_string()),
+        };
         ProofView {
-            state: "UNSEALED".to_owned(),
-            told: "no signed head covers it".to_owned(),
-            ..ProofView::default()
+            state: state.to_owned(),
+            told,
+            note: Some(proof.head),
+            size: Some(proof.size),
+            path: proof.path,
         }
     }
 }

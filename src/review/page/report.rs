@@ -205,7 +205,9 @@ impl IntegrityPart {
             meaning: integrity.meaning(),
             told: match files {
                 1 => format!("{} records in one file were checked.", grouped(integrity.records)),
-                _ => format!("{} records in {files} files were checked.", grouped(integrity.records)),
+                _ => {
+                    format!("{} records in {files} files were checked.", grouped(integrity.records))
+                }
             },
             head: integrity.head.as_deref().map(plain).unwrap_or_default(),
             flaws: integrity.flaws.iter().map(|flaw| plain(flaw)).collect(),
