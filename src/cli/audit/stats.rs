@@ -50,6 +50,10 @@ pub(super) enum Part {
     NeverFired,
     /// Questions that are always answered yes
     Approved,
+    /// All questions: who asked, what was answered, how long that took
+    Approvals,
+    /// Secrets that were taken out, and where they stood
+    Secrets,
     /// Decisions and calls that took longest
     Slow,
     /// Findings, losses, calls without a known end

@@ -40,6 +40,12 @@ pub(super) fn whole(
     if wanted(Part::Approved) {
         screen.approved(stats);
     }
+    if wanted(Part::Approvals) {
+        screen.approvals(stats);
+    }
+    if wanted(Part::Secrets) {
+        screen.secrets(stats);
+    }
     if wanted(Part::Slow) {
         screen.slow(stats);
     }
@@ -136,6 +142,10 @@ impl Screen {
     }
 
     fn never_fired(&mut self, stats: &Stats) {
+        for policy in &stats.not_kept {
+            self.title("rules that never fired");
+            self.line(&format!("not known of {policy}"));
+        }
         for (shadow, title) in [(false, "rules that never fired"), (true, "... of those in shadow")]
         {
             let rules: Vec<_> =
@@ -174,6 +184,42 @@ impl Screen {
         let rows: Vec<_> = stats.always_approved.iter().take(self.top).map(row).collect();
         let head = ["rule", "tool", "yes", "waited in all", "record", "one of them"];
         self.table(&head, &rows, stats.always_approved.len());
+    }
+
+    fn approvals(&mut self, stats: &Stats) {
+        if stats.approvals.is_empty() {
+            return;
+        }
+        self.title("questions and their answers");
+        let row = |one: &crate::review::stats::Approvals| {
+            let open = one.asked.saturating_sub(one.yes + one.no);
+            let [yes, no, open] = [one.yes, one.no, open].map(|count| count.to_string());
+            let waited = match (one.yes + one.no, one.waited_ms) {
+                (0, _) => String::new(),
+                (answers, ms) => span(ms / answers),
+            };
+            let (who, rule, tool) = (one.principal.clone(), one.rule.clone(), one.tool.clone());
+            vec![who, rule, tool, yes, no, open, waited, span(one.longest_ms), one.by.clone()]
+        };
+        let rows: Vec<_> = stats.approvals.iter().take(self.top).map(row).collect();
+        let head =
+            ["who asked", "rule", "tool", "yes", "no", "open", "waited", "longest", "answered by"];
+        self.table(&head, &rows, stats.approvals.len());
+    }
+
+    fn secrets(&mut self, stats: &Stats) {
+        if stats.secrets.is_empty() {
+            return;
+        }
+        self.title("secrets that were taken out, with the newest of each");
+        let row = |one: &crate::review::stats::Secrets| {
+            let place = format!("{}{}", one.of, one.pointer);
+            let (count, seq) = (one.count.to_string(), one.seq.to_string());
+            vec![one.detector.clone(), one.tool.clone(), count, seq, place, one.session.clone()]
+        };
+        let rows: Vec<_> = stats.secrets.iter().take(self.top).map(row).collect();
+        let head = ["detector", "tool", "count", "record", "where", "session"];
+        self.table(&head, &rows, stats.secrets.len());
     }
 
     fn slow(&mut self, stats: &Stats) {
