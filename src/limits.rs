@@ -338,6 +338,8 @@ pub const STATS_TOP_MAX: usize = 1_000;
 pub const STATS_SLOW_ROWS: usize = 20;
 /// Calls that are shown as evidence for one candidate of a rule.
 pub const STATS_EVIDENCE_ROWS: usize = 3;
+/// Denials, findings and sessions that a report holds; its tables show fewer.
+pub const REPORT_ROWS_MAX: usize = 200;
 /// Records that the review pages count and filter, the newest ones: some sixty bytes each, and only
 /// while somebody looks. What is older is for `toolgate audit query`.
 pub const REVIEW_ROWS_MAX: usize = 2_000_000;
