@@ -34,7 +34,7 @@ impl Live {
 
     /// How many listen.
     pub(super) fn viewers(&self) -> usize {
-        self.viewers.load(Ordering::Relaxed)
+        self.viewers.load(Ordering::SeqCst)
     }
 
     fn tell(&self, text: &str) {
@@ -51,8 +51,8 @@ impl Live {
 /// A stream of events, or that there are too many already.
 pub(super) fn events(web: &Arc<Web>) -> Response<Body> {
     let viewers = Arc::clone(&web.live.viewers);
-    if viewers.fetch_add(1, Ordering::Relaxed) >= REVIEW_LIVE_MAX {
-        viewers.fetch_sub(1, Ordering::Relaxed);
+    if viewers.fetch_add(1, Ordering::SeqCst) >= REVIEW_LIVE_MAX {
+        viewers.fetch_sub(1, Ordering::SeqCst);
         let mut full = Response::new(Body::from("Too many look live already.\n"));
         *full.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         return full;
@@ -60,7 +60,7 @@ pub(super) fn events(web: &Arc<Web>) -> Response<Body> {
     let (sender, receiver) = channel(4);
     let _ = sender.try_send(Bytes::from_static(b"retry: 3000\n\n"));
     web.live.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
-    if !web.live.is_polled.swap(true, Ordering::AcqRel) {
+    if !web.live.is_polled.swap(true, Ordering::SeqCst) {
         tokio::spawn(poll(Arc::clone(web)));
     }
     let mut response = Response::new(Body::new(Events { receiver, viewers }));
@@ -72,7 +72,7 @@ pub(super) fn events(web: &Arc<Web>) -> Response<Body> {
 /// Looks at the log as long as somebody listens.
 async fn poll(web: Arc<Web>) {
     let (mut told, mut last) = (0, Instant::now());
-    while web.live.viewers() > 0 {
+    loop {
         let read = Arc::clone(&web);
         let version = tokio::task::spawn_blocking(move || {
             let _ = read.board.refresh();
@@ -88,12 +88,15 @@ async fn poll(web: Arc<Web>) {
             last = Instant::now();
         }
         tokio::time::sleep(REVIEW_POLL).await;
+        if web.live.viewers() == 0 {
+            web.live.is_polled.store(false, Ordering::SeqCst);
+            // Somebody may have come in between, and found it still polled.
+            if web.live.viewers() == 0 || web.live.is_polled.swap(true, Ordering::SeqCst) {
+                return;
+            }
+        }
     }
-    web.live.is_polled.store(false, Ordering::Release);
-    // Somebody may have come in between, and found it still polled.
-    if web.live.viewers() > 0 && !web.live.is_polled.swap(true, Ordering::AcqRel) {
-        tokio::spawn(Box::pin(poll(web)) as Pin<Box<dyn Future<Output = ()> + Send>>);
-    }
+    web.live.is_polled.store(false, Ordering::SeqCst);
 }
 
 /// The body of a live view.
@@ -116,6 +119,6 @@ impl hyper::body::Body for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.viewers.fetch_sub(1, Ordering::Relaxed);
+        self.viewers.fetch_sub(1, Ordering::SeqCst);
     }
 }

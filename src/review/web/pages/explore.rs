@@ -151,17 +151,15 @@ fn page(
     (before, after): (Option<Place>, Option<Place>),
     search: Option<&Regex>,
 ) -> OnePage {
-    let backwards = newest(read, test, before);
-    let mut found: Vec<(Place, Row)>;
-    let (mut is_more, mut searched_to) = (false, None);
-    match after {
+    let (found, is_more, searched_to) = match after {
         Some(after) => {
-            let rows = oldest_behind(read, test, after);
-            (found, is_more, searched_to) = take(asked, rows, search);
+            let (mut found, is_more, searched) =
+                take(asked, oldest_behind(read, test, after), search);
             found.reverse();
+            (found, is_more, searched)
         }
-        None => (found, is_more, searched_to) = take(asked, backwards, search),
-    }
+        None => take(asked, newest(read, test, before), search),
+    };
     let first = found.first().map(|(at, _)| *at);
     let last = found.last().map(|(at, _)| *at);
     let has_newer = match (after, first) {

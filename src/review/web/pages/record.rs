@@ -1,0 +1,8 @@
+//! One record whole.
+
+use super::{Asked, words};
+use axum::http::StatusCode;
+
+pub(super) fn make(_asked: &Asked<'_>) -> (StatusCode, String) {
+    super::rendered(StatusCode::OK, &words("Record", "Soon."))
+}
