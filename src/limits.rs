@@ -296,6 +296,16 @@ pub const DOCTOR_HUNG_TIMEOUT: Duration = Duration::from_secs(120);
 /// How often something that the doctor started is looked at.
 pub const DOCTOR_POLL: Duration = Duration::from_millis(20);
 
+/// Distinct names that one table of the review counts; an agent chooses most of them.
+pub const STATS_KEYS_MAX: usize = 100_000;
+/// Calls under way at once that the review joins with their ends.
+pub const STATS_PENDING_MAX: usize = 200_000;
+/// Rows that one table of the review shows; the rest is one row.
+pub const STATS_TOP_MAX: usize = 1_000;
+/// Slowest calls that are shown.
+pub const STATS_SLOW_ROWS: usize = 20;
+/// Calls that are shown as evidence for one candidate of a rule.
+pub const STATS_EVIDENCE_ROWS: usize = 3;
 /// Records that the review pages count and filter, the newest ones: some sixty bytes each, and only
 /// while somebody looks. What is older is for `toolgate audit query`.
 pub const REVIEW_ROWS_MAX: usize = 2_000_000;

@@ -42,6 +42,14 @@ pub enum AuditError {
     /// The journal is closed.
     #[error("the audit log is closed")]
     Closed,
+    /// The key that signs the log cannot be used.
+    #[error("the log's key `{}` cannot be used: {why}", path.display())]
+    Key {
+        /// Where it is.
+        path: PathBuf,
+        /// Why not, and what to do.
+        why: String,
+    },
     /// The writer's thread could not be started.
     #[error("the audit writer cannot be started: {0}")]
     Thread(Arc<io::Error>),

@@ -14,7 +14,7 @@ mod journal;
 mod log;
 mod options;
 mod place;
-mod proof;
+pub mod proof;
 mod read;
 mod segment;
 pub mod wire;

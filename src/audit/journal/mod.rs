@@ -25,12 +25,13 @@ use crate::audit::journal::park::block_until;
 use crate::audit::journal::storage::{Directory, Storage};
 use crate::audit::options::Options;
 use crate::audit::place::{Head, Receipt, StreamId};
+use crate::audit::proof::sign::Signer;
 use crate::audit::wire;
 use crate::limits::JOURNAL_QUEUE_MAX;
 use crate::model::record::{Durability, Record};
 use crate::redact::Redactor;
 use recover::Found;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -66,10 +67,11 @@ impl Journal {
     ) -> Result<Journal, AuditError> {
         let found = recover::survey(dir)?;
         let recovered = found.cut_torn(dir)?;
-        let opening = found.opening();
+        let mut opening = found.opening();
         let shared = Arc::new(Shared::default());
         let (timeout, redactor) = (options.timeout, options.redactor.clone());
-        let owner = Owner::open(storage, start(dir, &found), options, Arc::clone(&shared))?;
+        let start = signed(start(dir, &found), &options, &mut opening)?;
+        let owner = Owner::open(storage, start, options, Arc::clone(&shared))?;
         let (queue, jobs) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let owner = std::thread::Builder::new()
             .name("audit".to_owned())
@@ -188,7 +190,30 @@ fn start(dir: &Path, found: &Found) -> Start {
             last: Some((seq, hash)),
             segment: Some((newest.segment.clone(), newest.bytes)),
             next_number,
+            signer: None,
         },
-        None => Start { dir, stream: StreamId::generate(), last: None, segment: None, next_number },
+        None => anew(dir, next_number),
     }
+}
+
+fn anew(dir: PathBuf, next_number: u64) -> Start {
+    let stream = StreamId::generate();
+    Start { dir, stream, last: None, segment: None, next_number, signer: None }
+}
+
+/// Finds who signs the log. A stream whose signed heads do not fit it is not gone on with, and
+/// the first record of the next one says so.
+fn signed(start: Start, options: &Options, opening: &mut Record) -> Result<Start, AuditError> {
+    let Some(signing) = &options.signing else { return Ok(start) };
+    let last = start.last.map_or(0, |(seq, _)| seq);
+    let (signer, flaw) = Signer::open(signing, &start.dir, (&start.stream, last))?;
+    let start = match flaw {
+        None => start,
+        Some(flaw) => {
+            let broken = serde_json::json!({ "why": flaw.to_string() });
+            opening.details.push(("broken", broken));
+            anew(start.dir, start.next_number)
+        }
+    };
+    Ok(Start { signer: Some(signer), ..start })
 }

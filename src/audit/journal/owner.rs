@@ -11,10 +11,12 @@ use crate::audit::journal::storage::{SegmentFile, Storage};
 use crate::audit::journal::waiting::Tally;
 use crate::audit::options::Options;
 use crate::audit::place::{Hash, Head, Receipt, StreamId};
+use crate::audit::proof::sign::{Due, Signer};
 use crate::audit::segment::SegmentName;
 use crate::audit::wire::{self, Body};
 use crate::model::record::Durability;
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -69,6 +71,8 @@ pub(in crate::audit) struct Start {
     pub(in crate::audit) segment: Option<(SegmentName, u64)>,
     /// The number of the next new file.
     pub(in crate::audit) next_number: u64,
+    /// Who signs it.
+    pub(in crate::audit) signer: Option<Signer>,
 }
 
 /// The file that is written.
@@ -95,6 +99,7 @@ pub(in crate::audit) struct Owner<S: Storage> {
     checked: Instant,
     /// The last record was written.
     ended: bool,
+    signer: Option<Signer>,
 }
 
 impl<S: Storage> Owner<S> {
@@ -105,7 +110,7 @@ impl<S: Storage> Owner<S> {
         options: Options,
         shared: Arc<Shared>,
     ) -> Result<Owner<S>, AuditError> {
-        let Start { dir, stream, last, segment, mut next_number } = start;
+        let Start { dir, stream, last, segment, mut next_number, signer } = start;
         let open = match segment {
             Some((name, bytes)) => {
                 let path = name.path(&dir);
@@ -137,6 +142,7 @@ impl<S: Storage> Owner<S> {
             unsynced: None,
             checked,
             ended: false,
+            signer,
         })
     }
 
@@ -152,6 +158,10 @@ impl<S: Storage> Owner<S> {
             self.commit(std::mem::take(&mut jobs));
             self.keep_up();
         }
+        if self.shared.failure.get().is_none() {
+            let result = self.sign_the_rest();
+            self.note(result);
+        }
         if self.unsynced.is_some() {
             let result = self.sync();
             self.note(result);
@@ -161,7 +171,8 @@ impl<S: Storage> Owner<S> {
     /// When there is something to do although no record came.
     fn deadline(&self) -> Instant {
         let check = self.checked + PLACE_CHECK;
-        self.unsynced.map_or(check, |since| check.min(since + self.options.flush))
+        let due = self.signer.as_ref().map_or(check, |signer| check.min(signer.deadline()));
+        self.unsynced.map_or(due, |since| due.min(since + self.options.flush))
     }
 
     /// Does what time asks for: the late sync, the look for the file.
@@ -171,6 +182,10 @@ impl<S: Storage> Owner<S> {
             self.unsynced = None;
             self.checked = Instant::now();
             return;
+        }
+        if let Some(due) = self.signer.as_ref().and_then(Signer::due) {
+            let result = self.sign(due);
+            self.note(result);
         }
         if self.unsynced.is_some_and(|since| since.elapsed() >= self.options.flush) {
             let result = self.sync();
@@ -244,13 +259,14 @@ impl<S: Storage> Owner<S> {
         for job in jobs {
             let gathered = u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
             if self.open.bytes.saturating_add(gathered) >= self.options.segment_bytes {
+                self.sign_the_rest()?;
                 self.flush()?;
                 self.rotate()?;
             }
-            let place = (&self.stream, self.seq + 1, self.hash);
-            let now = jiff::Timestamp::now();
-            self.hash = wire::write_line(&mut self.buffer, &job.body, place, now);
-            self.seq += 1;
+            let line = self.put(&job.body, jiff::Timestamp::now());
+            if let (Some(signer), Some(line)) = (&mut self.signer, self.buffer.get(line)) {
+                signer.took(line);
+            }
             receipts.push(Receipt::new(self.head()));
             if self.buffer.len() >= BUFFER_BYTES_MAX {
                 self.flush()?;
@@ -260,6 +276,36 @@ impl<S: Storage> Owner<S> {
         self.shared.waiting.write(jobs.len());
         self.shared.set_head(Some(self.head()));
         Ok(receipts)
+    }
+
+    /// Gathers one more line; where it stands in the buffer.
+    fn put(&mut self, body: &Body, now: jiff::Timestamp) -> Range<usize> {
+        let start = self.buffer.len();
+        let place = (&self.stream, self.seq + 1, self.hash);
+        self.hash = wire::write_line(&mut self.buffer, body, place, now);
+        self.seq += 1;
+        start..self.buffer.len().saturating_sub(1)
+    }
+
+    /// Writes a signed head of all that was written. A certificate of a key waits for the disk.
+    fn sign(&mut self, due: Due) -> Result<(), AuditError> {
+        let Some(signer) = &mut self.signer else { return Ok(()) };
+        let (body, now) = signer.sign(due, &self.stream);
+        let line = self.put(&body, now);
+        if let (Some(signer), Some(line)) = (&mut self.signer, self.buffer.get(line)) {
+            signer.took_own(line);
+        }
+        self.flush()?;
+        self.shared.set_head(Some(self.head()));
+        if due == Due::Key { self.sync() } else { Ok(()) }
+    }
+
+    /// No file is left, nor the log closed, with records in it that are not signed.
+    fn sign_the_rest(&mut self) -> Result<(), AuditError> {
+        match self.signer.as_ref().is_some_and(Signer::is_behind) {
+            true => self.sign(Due::Head),
+            false => Ok(()),
+        }
     }
 
     fn head(&self) -> Head {
@@ -296,7 +342,9 @@ impl<S: Storage> Owner<S> {
         self.open.file.sync().map_err(AuditError::file("sync", &self.open.path))?;
         self.unsynced = None;
         self.shared.waiting.sync();
-        self.check_place()
+        self.check_place()?;
+        self.signer.iter_mut().for_each(Signer::synced);
+        Ok(())
     }
 
     fn check_place(&mut self) -> Result<(), AuditError> {

@@ -206,6 +206,13 @@ fn is_zero(count: &usize) -> bool {
 #[derive(Debug)]
 pub(in crate::audit) struct Body(String);
 
+impl Body {
+    /// That of a record that the log makes of itself: it holds no text of anybody else.
+    pub(in crate::audit) fn of_own(text: String) -> Body {
+        Body(text)
+    }
+}
+
 /// The record's line but for its place; done by the caller, so that the owner only joins bytes.
 pub(in crate::audit) fn body(record: Record, redactor: &Redactor) -> Body {
     Body(shrink::to_fit(WireRecord::of(record, redactor)))
