@@ -4,12 +4,16 @@ use super::admin;
 use super::config::ConfigError;
 use super::config::review::Review;
 use super::layers::Places;
+use crate::audit::wire::WireRecord;
+use crate::author::explain::{Explainer, Written};
 use crate::author::show::Shown;
 use crate::gate::Gate;
 use crate::policy::builtin::Protected;
 use crate::policy::compile;
 use crate::redact::Redactor;
+use crate::review::decision::{Again, ask};
 use crate::review::web::{self, Grid, GridLayer, GridRow, Sidecar, Standing, Web};
+use crate::world::World;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -79,6 +83,7 @@ pub(super) struct Told {
     pub(super) places: Places,
     pub(super) redactor: Redactor,
     pub(super) dir: PathBuf,
+    pub(super) world: Arc<dyn World>,
 }
 
 impl Sidecar for Told {
@@ -130,8 +135,25 @@ impl Sidecar for Told {
             notices,
         })
     }
+
+    fn ask_again(&self, record: &WireRecord) -> Again {
+        let bound = self.gate.in_force();
+        // What stands in its rules is told from the files, as far as they are still those.
+        let written = self.places.sources().map_or_else(
+            |_| Vec::new(),
+            |sources| compile(&sources, &bound.anchors, &Protected::default()).written,
+        );
+        let explainer = Explainer {
+            bound: &bound,
+            written: Written::of(&written),
+            world: self.world.as_ref(),
+            redactor: &self.redactor,
+        };
+        ask(record, &explainer)
+    }
 }
 
+/// The layers of a policy.
 fn layers(shown: &Shown<'_>) -> Vec<GridLayer> {
     let layer = |layer: &crate::policy::rule::Layer| {
         let files = shown.files().filter(|(kind, ..)| *kind == layer.kind);

@@ -215,6 +215,7 @@ fn listen(
     let hook = &config.hook;
     let rights = Rights { mode: hook.mode()?, owner: hook.owner, group: hook.group };
     let bounds = hook.bounds()?;
+    let seen = Arc::clone(&world);
     let door = Arc::new(Door::new(Arc::clone(&gate), world));
     // First: it alone has a token that may be wrong, and leaves nothing behind then.
     let http = http::listen(&config.http, &door)?;
@@ -253,7 +254,7 @@ fn listen(
     if let Some(review) = review {
         let (places, redactor, dir) = shown;
         let (gate, admin) = (Arc::clone(&gate), Arc::clone(&admin));
-        let told = Told { gate, admin, places, redactor, dir: dir.clone() };
+        let told = Told { gate, admin, places, redactor, dir: dir.clone(), world: seen };
         telling.push(tokio::spawn(review.serve(&dir, told)?));
     }
     Ok(Running { gate, server, admin, http, review_link, reloads, notify, tasks, telling, socket, admin_socket })

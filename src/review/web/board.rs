@@ -41,7 +41,7 @@ pub(super) struct Part {
 }
 
 /// Lines that are read before the lock is taken for them.
-const BATCH: usize = 16_384;
+const BATCH: usize = 4_096;
 
 impl State {
     fn new() -> State {

@@ -281,11 +281,14 @@ pub(super) fn newest<'a>(
 pub(super) fn oldest_behind<'a>(
     state: &'a State,
     test: &'a Test,
-    behind: Place,
+    behind: Option<Place>,
 ) -> impl Iterator<Item = (&'a Part, usize)> + 'a {
-    let files = state.files.iter().filter(move |part| part.file.number >= behind.file);
-    files.flat_map(move |part| {
-        let begin = if part.file.number == behind.file { behind.row + 1 } else { 0 };
+    let is_behind = move |part: &&Part| behind.is_none_or(|at| part.file.number >= at.file);
+    state.files.iter().filter(is_behind).flat_map(move |part| {
+        let begin = match behind {
+            Some(at) if at.file == part.file.number => at.row.saturating_add(1),
+            _ => 0,
+        };
         let rows = (begin..part.rows.len()).filter(|row| test.fits(&part.rows, *row));
         rows.map(move |row| (part, row))
     })

@@ -23,6 +23,12 @@ impl Shown {
         Shown(plain(&kept))
     }
 
+    /// The same with its lines kept, for a place that shows lines.
+    pub(super) fn lines(text: &str) -> Shown {
+        let lines: Vec<String> = text.split('\n').map(|line| plain(&line.replace('\t', "    "))).collect();
+        Shown(lines.join("\n"))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -154,7 +154,7 @@ fn page(
     let (found, is_more, searched_to) = match after {
         Some(after) => {
             let (mut found, is_more, searched) =
-                take(asked, oldest_behind(read, test, after), search);
+                take(asked, oldest_behind(read, test, Some(after)), search);
             found.reverse();
             (found, is_more, searched)
         }
@@ -164,7 +164,7 @@ fn page(
     let last = found.last().map(|(at, _)| *at);
     let has_newer = match (after, first) {
         (Some(_), _) => is_more,
-        (None, Some(first)) => before.is_some() && oldest_behind(read, test, first).next().is_some(),
+        (None, Some(first)) => before.is_some() && oldest_behind(read, test, Some(first)).next().is_some(),
         (None, None) => false,
     };
     let has_older = if after.is_some() { last.is_some() } else { is_more };
