@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(key.verify(&note), Ok(()));
         let changed = GO_NOTE.replace("answer", "Answer");
         assert_eq!(key.verify(&Note::parse(&changed).unwrap()), Err(NoteError::Forged));
-        let signed = key().sign("a\n".to_owned());
+        let signed = self::key().sign("a\n".to_owned());
         assert_eq!(key.verify(&signed), Err(NoteError::Unsigned));
     }
 
