@@ -56,11 +56,10 @@ impl Mark {
             "defer" => ("allow", "◌"),
             "ask" => ("ask", "◆"),
             "deny" => ("deny", "■"),
-            "" => ("other", "·"),
+            "" => ("other", ""),
             _ => ("deny", "?"),
         };
-        let word = if effect.is_empty() { "–" } else { effect };
-        Mark { word: Shown::cut(word, 24), class, shape }
+        Mark { word: Shown::cut(effect, 24), class, shape }
     }
 }
 

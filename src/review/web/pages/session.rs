@@ -74,8 +74,10 @@ struct Touched {
 
 /// Files and hosts that are listed.
 const TOUCHED: usize = 40;
-/// A longer silence is drawn as this, in milliseconds.
-const SILENCE: u64 = 20_000;
+/// A longer silence is drawn as something between these, in milliseconds.
+const SILENCE_MIN: u64 = 100;
+/// See [`SILENCE_MIN`].
+const SILENCE_MAX: u64 = 20_000;
 
 pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
     let id = asked.parameter("id").unwrap_or_default();
@@ -241,7 +243,7 @@ fn step(item: &Item, timeline: &Timeline, scale: &Scale) -> Step {
 fn bars(item: &Item, scale: &Scale) -> Vec<Bar> {
     let bar = |class, from: u64, to: u64| {
         let (x, end) = (scale.at(from), scale.at(to));
-        let width = (end - x).max(2.5);
+        let width = (end - x).max(4.0);
         Bar { class, x: exact(x.min(WIDTH - width)), width: exact(width) }
     };
     let class = match item.effect.as_str() {
@@ -294,23 +296,46 @@ struct Scale {
 }
 
 impl Scale {
+    /// All of it takes part in which something ran or was waited for; time between is shortened so
+    /// that it has some half of the room.
     fn of(timeline: &Timeline) -> Scale {
         let mut times: Vec<u64> = vec![0];
+        let mut busy: Vec<(u64, u64)> = Vec::new();
         for item in &timeline.items {
             times.push(item.at_ms);
-            times.extend(item.end_ms);
+            if let Some(end) = item.end_ms {
+                times.push(end);
+                busy.push((item.at_ms, end));
+            }
             times.extend(item.waited.as_ref().map(|waited| waited.asked_ms));
+            let answered = item.waited.as_ref().and_then(|one| Some(one.asked_ms + one.ms?));
+            times.extend(answered);
         }
         times.sort_unstable();
         times.dedup();
+        busy.sort_unstable();
+        let (mut reached, mut next, mut active, mut idle) = (0, 0, 0, 0_u64);
+        let mut gaps: Vec<(u64, bool)> = Vec::with_capacity(times.len());
+        for pair in times.windows(2) {
+            let (&[from, to], true) = (pair, pair.len() == 2) else { continue };
+            while let Some((begin, end)) = busy.get(next).filter(|(begin, _)| *begin <= from) {
+                reached = reached.max(*end).max(*begin);
+                next += 1;
+            }
+            let is_busy = reached >= to;
+            active += if is_busy { to - from } else { 0 };
+            idle += u64::from(!is_busy);
+            gaps.push((to, is_busy));
+        }
+        let silence = (active / idle.max(1)).clamp(SILENCE_MIN, SILENCE_MAX);
         let (mut drawn, mut before, mut is_shortened) = (0, 0, false);
-        let mut points = Vec::with_capacity(times.len());
-        for at in times {
-            let gap = at - before;
-            is_shortened |= gap > SILENCE;
-            drawn += gap.min(SILENCE);
-            before = at;
-            points.push((at, drawn));
+        let mut points = vec![(0, 0)];
+        for (to, is_busy) in gaps {
+            let gap = to - before;
+            is_shortened |= !is_busy && gap > silence;
+            drawn += if is_busy { gap } else { gap.min(silence) };
+            before = to;
+            points.push((to, drawn));
         }
         Scale { points, is_shortened }
     }
