@@ -123,7 +123,8 @@ class Page:
     """One tab, and all that was said and asked for in it."""
 
     def __init__(self, url):
-        self.socket, self.number, self.loaded = Socket(url), 0, 0
+        self.socket, self.number = Socket(url), 0
+        self.loader, self.loaded = None, False
         self.requests, self.messages, self.replaced = [], [], {}
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.ask(f"{domain}.enable")
@@ -146,8 +147,10 @@ class Page:
 
     def heard(self, message):
         method, told = message.get("method"), message.get("params", {})
-        if method == "Page.loadEventFired":
-            self.loaded += 1
+        if method == "Page.frameNavigated" and "parentId" not in told["frame"]:
+            self.loader, self.loaded = told["frame"]["loaderId"], False
+        elif method == "Page.loadEventFired":
+            self.loaded = True
         elif method == "Network.requestWillBeSent":
             self.requests.append(told["request"]["url"])
         elif method == "Runtime.exceptionThrown":
@@ -192,10 +195,9 @@ class Page:
             self.listen(0.05)
 
     def goto(self, url):
-        before = self.loaded
-        self.ask("Page.navigate", url=url)
+        loader = self.ask("Page.navigate", url=url).get("loaderId", self.loader)
         deadline = time.time() + PATIENCE_S
-        while self.loaded == before:
+        while not (self.loaded and self.loader == loader):
             assert time.time() < deadline, f"never loaded: {url}"
             self.listen(0.02)
 

@@ -59,6 +59,8 @@ pub(super) fn events(web: &Arc<Web>) -> Response<Body> {
     }
     let (sender, receiver) = channel(4);
     let _ = sender.try_send(Bytes::from_static(b"retry: 3000\n\n"));
+    // Something may have come between the page and this.
+    let _ = sender.try_send(Bytes::from(told(web.board.read().version)));
     web.live.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
     if !web.live.is_polled.swap(true, Ordering::SeqCst) {
         tokio::spawn(poll(Arc::clone(web)));
@@ -69,20 +71,24 @@ pub(super) fn events(web: &Arc<Web>) -> Response<Body> {
     response
 }
 
+/// That the log is in this state now.
+fn told(version: u64) -> String {
+    format!("event: records\ndata: {version}\n\n")
+}
+
 /// Looks at the log as long as somebody listens.
 async fn poll(web: Arc<Web>) {
-    let (mut told, mut last) = (0, Instant::now());
+    let (mut seen, mut last) = (0, Instant::now());
     loop {
         let read = Arc::clone(&web);
         let version = tokio::task::spawn_blocking(move || {
             let _ = read.board.refresh();
-            let state = read.board.read();
-            (state.version, state.len())
+            read.board.read().version
         });
-        let Ok((version, records)) = version.await else { break };
-        if version != told {
-            web.live.tell(&format!("event: records\ndata: {records}\n\n"));
-            (told, last) = (version, Instant::now());
+        let Ok(version) = version.await else { break };
+        if version != seen {
+            web.live.tell(&told(version));
+            (seen, last) = (version, Instant::now());
         } else if last.elapsed() > REVIEW_HEARTBEAT {
             web.live.tell(": nothing new\n\n");
             last = Instant::now();

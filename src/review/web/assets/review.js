@@ -120,6 +120,7 @@ async function refresh() {
     if (!answer.ok) return;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     const before = known();
+    document.getElementById("main").dataset.seen = next.getElementById("main").dataset.seen;
     for (const old of document.querySelectorAll("[data-live]")) {
       const fresh = next.querySelector(`[data-live="${old.dataset.live}"]`);
       if (!fresh || fresh.innerHTML === old.innerHTML) continue;
@@ -141,13 +142,10 @@ async function refresh() {
 const past = new URLSearchParams(location.search);
 if (pulse && document.querySelector("[data-live]") && !past.has("before") && !past.has("after")) {
   const events = new EventSource("/events");
-  let first = true;
   events.addEventListener("open", () => { pulse.hidden = false; });
   events.addEventListener("error", () => { pulse.hidden = true; });
-  events.addEventListener("records", () => {
-    // The first only says where we are, and the page has just been made.
-    if (first) { first = false; return; }
-    refresh();
+  events.addEventListener("records", (event) => {
+    if (event.data !== document.getElementById("main").dataset.seen) refresh();
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && missed) refresh(); });
 }
