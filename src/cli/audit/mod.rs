@@ -1,10 +1,13 @@
 //! `toolgate audit`: for the person who reads the log. One file for each command; here is what
 //! several of them share: where the log is, how it is read, and a record as one line.
 
+mod key;
+mod prove;
 mod query;
 mod show;
 mod tail;
 mod verify;
+mod verify_proof;
 
 use super::serve::audit_directory;
 use super::show::{Paint, colour, cut, paint, plain};
@@ -27,6 +30,12 @@ pub(super) enum Command {
     Show(show::Arguments),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
+    /// A proof that a record stands in the log, for anyone to check without it
+    Prove(prove::Arguments),
+    /// Whether such a proof holds, and what it proves
+    VerifyProof(verify_proof::Arguments),
+    /// The key of the log to keep elsewhere
+    Key(key::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -50,6 +59,9 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Query(arguments) => query::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
+        Command::Prove(arguments) => prove::run(arguments),
+        Command::VerifyProof(arguments) => verify_proof::run(arguments),
+        Command::Key(arguments) => key::run(arguments),
     };
     match done {
         Ok(outcome) => outcome,
