@@ -11,6 +11,7 @@
 //! a new file. A journal never appends to a broken chain.
 
 mod error;
+mod files;
 mod journal;
 mod log;
 mod options;
@@ -21,15 +22,13 @@ mod segment;
 pub mod wire;
 
 pub use error::AuditError;
+pub use files::{Files, LogFile};
 pub use journal::{
     Counts, Journal, Measured, Space, Stage, Standing, Waiting, durable_records_per_second,
 };
 pub use log::{Log, Strict};
 pub use options::{OnFailure, Options, SEGMENT_BYTES_MAX, SpaceMarks};
 pub use place::{Hash, Head, Proof, Receipt, StreamId, Waiver};
-pub use proof::{BadRecord, Flaw, Gap, Report, SegmentReport, State, verify, verify_newest};
-pub use options::{Options, SEGMENT_BYTES_MAX};
-pub use place::{Hash, Head, Receipt, StreamId};
 pub use proof::{
     BadRecord, Elsewhere, Flaw, Gap, Outside, Progress, Report, SegmentReport, SignedBy, State,
     verify, verify_newest, verify_with,

@@ -191,7 +191,7 @@ fn take<'a>(
     let began = Instant::now();
     let mut found = Vec::new();
     for (part, row) in rows {
-        let place = Place { file: part.file.number, row };
+        let place = Place { file: part.number, row };
         if found.len() == ROWS {
             return (found, true, None);
         }

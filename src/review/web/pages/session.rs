@@ -147,7 +147,7 @@ fn records(
         if found.len() == REVIEW_SESSION_ROWS_MAX {
             return (found, last);
         }
-        last = Some(Place { file: part.file.number, row });
+        last = Some(Place { file: part.number, row });
         let offset = part.rows.offset.get(row).copied().unwrap_or_default();
         let line = record(asked.web, &part.file, offset);
         found.extend(line.map(|(record, _)| record).filter(|r| r.session.as_deref() == Some(id)));

@@ -1,12 +1,12 @@
 //! Records as a table: one row each, with what is read from its line.
 
+use crate::audit::LogFile;
 use crate::audit::wire::WireRecord;
 use crate::review::findings;
 use crate::review::session::about;
 use crate::review::web::Web;
 use crate::review::web::board::Part;
 use crate::review::web::link::encoded;
-use crate::review::web::source::LogFile;
 use crate::review::web::view::{Link, Mark, Shown, clock, day, length, stamp};
 use askama::Template;
 
@@ -53,12 +53,12 @@ impl Moment {
 
 /// Where a record is found by its file and place there.
 pub(super) fn address(file: &LogFile, offset: u64) -> String {
-    format!("/record?at={}.{offset}", file.number)
+    format!("/record?at={}.{offset}", file.number())
 }
 
 /// The record of a row, if its line can still be read.
 pub(super) fn record(web: &Web, file: &LogFile, offset: u64) -> Option<(WireRecord, String)> {
-    let line = web.board.source.line(file, offset).ok()?;
+    let line = web.board.files.line(file, offset).ok()?;
     let text = String::from_utf8(line).ok()?;
     Some((serde_json::from_str(&text).ok()?, text))
 }

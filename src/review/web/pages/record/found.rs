@@ -66,12 +66,12 @@ fn wanted(asked: &Asked<'_>, read: &Read) -> Option<(Entry, At)> {
 }
 
 fn entry(web: &Web, read: &Read, (file, offset): At) -> Option<(Entry, At)> {
-    let part = read.files.iter().find(|part| part.file.number == file)?;
+    let part = read.files.iter().find(|part| part.number == file)?;
     // Only where a line begins: anything else could be made to look like a record.
     let row = part.rows.offset.binary_search(&offset).ok()?;
     let (record, text) = record(web, &part.file, offset)?;
     let line = u64::try_from(row).unwrap_or_default() + 1;
-    let file_name = part.file.name.clone();
+    let file_name = part.file.name();
     Some((Entry { record, text, file: file_name, line }, (file, offset)))
 }
 
@@ -84,7 +84,7 @@ fn of_call(web: &Web, read: &Read, call: &str) -> Vec<(Entry, At)> {
         for (row, _) in rows.take(SIBLINGS) {
             let Some(offset) = part.rows.offset.get(row).copied() else { continue };
             found.extend(
-                entry(web, read, (part.file.number, offset))
+                entry(web, read, (part.number, offset))
                     .filter(|(entry, _)| entry.record.call.as_deref() == Some(call)),
             );
         }
@@ -98,7 +98,7 @@ fn by_number(web: &Web, read: &Read, seq: u64, stream: Option<&str>) -> Option<(
     for part in read.files.iter().rev() {
         let at = |row: usize| {
             let offset = part.rows.offset.get(row).copied()?;
-            entry(web, read, (part.file.number, offset))
+            entry(web, read, (part.number, offset))
         };
         let Some((first, _)) = at(0) else { continue };
         if stream.is_some_and(|stream| first.record.stream != stream) || first.record.seq > seq {
