@@ -159,6 +159,11 @@ pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 pub const JOURNAL_QUEUE_MAX: usize = 4_096;
 /// How long an answer that need not be durable may stay unsynced.
 pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);
+/// One text that is kept beside the log, in bytes: as long as an event can be.
+pub const BLOB_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// All texts that are kept beside the log, in bytes, unless the operator says otherwise. Met, no
+/// more are kept until some are erased; records go on, with the digest.
+pub const BLOBS_BYTES_MAX: u64 = 1 << 30;
 /// How long the gate waits for a record to be written before it refuses.
 pub const JOURNAL_TIMEOUT: Duration = Duration::from_secs(5);
 

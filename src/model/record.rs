@@ -49,6 +49,17 @@ pub struct Capture {
     pub bytes: usize,
     /// What was taken out: the place as a JSON pointer, and the detector's id.
     pub redactions: Vec<Redaction>,
+    /// Redacted texts that were left out and are to be kept beside the log.
+    pub texts: Vec<LeftOut>,
+}
+
+/// A text that is too long for its record, to be kept beside the log under its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Where it stood, as the redaction that names it says.
+    pub pointer: String,
+    /// Without its secrets.
+    pub text: String,
 }
 
 /// How much of a call's arguments and output the log keeps.
@@ -62,13 +73,26 @@ pub enum CaptureLevel {
     Digest,
 }
 
-/// One secret that was taken out of a value.
+/// One secret that was taken out of a value, or a text that was left out of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redaction {
     /// Where, as a JSON pointer (RFC 6901).
     pub pointer: String,
     /// Which detector found it.
     pub detector: String,
+    /// The commitment to the secret, if there is one.
+    pub hmac: Option<String>,
+    /// The SHA-256 under which a text that was left out is kept beside the log, once it is.
+    pub blob: Option<String>,
+}
+
+impl Redaction {
+    /// What a detector took out of a place, with nothing said of what it was.
+    #[must_use]
+    pub fn new(pointer: &str, detector: &str) -> Redaction {
+        let (pointer, detector) = (pointer.to_owned(), detector.to_owned());
+        Redaction { pointer, detector, hmac: None, blob: None }
+    }
 }
 
 /// How firmly a record must stand before its answer goes out.
@@ -137,11 +161,13 @@ pub enum Kind {
     AuditCheckpoint,
     /// Records were deleted by retention.
     AuditRetention,
+    /// Texts that were kept beside the log were erased.
+    AuditErased,
 }
 
 impl Kind {
     /// All of them, in the order above.
-    pub const ALL: [Kind; 27] = [
+    pub const ALL: [Kind; 28] = [
         Kind::ToolPre,
         Kind::ToolPost,
         Kind::ToolUnknown,
@@ -169,6 +195,7 @@ impl Kind {
         Kind::AuditRecovered,
         Kind::AuditCheckpoint,
         Kind::AuditRetention,
+        Kind::AuditErased,
     ];
 
     /// The word in the log: the plane, a dot, the event.
@@ -202,6 +229,7 @@ impl Kind {
             Kind::AuditRecovered => "audit.recovered",
             Kind::AuditCheckpoint => "audit.checkpoint",
             Kind::AuditRetention => "audit.retention",
+            Kind::AuditErased => "audit.erased",
         }
     }
 }
