@@ -157,6 +157,12 @@ pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 /// Records waiting for the journal. Full means the disk is far behind: the gate waits, then
 /// refuses.
 pub const JOURNAL_QUEUE_MAX: usize = 4_096;
+/// How long a record may stand in the log unsigned: a head costs about one kilobyte.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// How long the log may be silent before it signs that it was.
+pub const CHECKPOINT_HEARTBEAT: Duration = Duration::from_secs(60);
+/// How long a key of the log signs: what a stolen key can sign anew is no older than this.
+pub const KEY_ROTATION: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long an answer that need not be durable may stay unsynced.
 pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);
 /// One text that is kept beside the log, in bytes: as long as an event can be.
@@ -294,3 +300,44 @@ pub const DOCTOR_TURN_TIMEOUT: Duration = Duration::from_secs(90);
 pub const DOCTOR_HUNG_TIMEOUT: Duration = Duration::from_secs(120);
 /// How often something that the doctor started is looked at.
 pub const DOCTOR_POLL: Duration = Duration::from_millis(20);
+
+/// Distinct names that one table of the review counts; an agent chooses most of them.
+pub const STATS_KEYS_MAX: usize = 100_000;
+/// Calls under way at once that the review joins with their ends.
+pub const STATS_PENDING_MAX: usize = 200_000;
+/// Rows that one table of the review shows; the rest is one row.
+pub const STATS_TOP_MAX: usize = 1_000;
+/// Slowest calls that are shown.
+pub const STATS_SLOW_ROWS: usize = 20;
+/// Calls that are shown as evidence for one candidate of a rule.
+pub const STATS_EVIDENCE_ROWS: usize = 3;
+/// Records that the review pages count and filter, the newest ones: some sixty bytes each, and only
+/// while somebody looks. What is older is for `toolgate audit query`.
+pub const REVIEW_ROWS_MAX: usize = 2_000_000;
+/// How long nobody must have looked at the review pages before what they count is given up.
+pub const REVIEW_IDLE: Duration = Duration::from_secs(10 * 60);
+/// Connections of the review pages at once; a browser keeps half a dozen. A further one waits.
+pub const REVIEW_CONNECTIONS_MAX: usize = 64;
+/// How long a browser may take to send the head of a request, or to send another.
+pub const REVIEW_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The head of a request to the review pages, in bytes: a filter in an address, and cookies.
+pub const REVIEW_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// How long one connection of the review pages may last; a live view opens another.
+pub const REVIEW_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// Pages that are made at once, each on a thread of its own: deciding has the others.
+pub const REVIEW_PAGES_MAX: usize = 2;
+/// How long a page may wait for its turn and be made.
+pub const REVIEW_PAGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Live views at once.
+pub const REVIEW_LIVE_MAX: usize = 16;
+/// How often the log is looked at while somebody looks live.
+pub const REVIEW_POLL: Duration = Duration::from_millis(500);
+/// How often a live view hears that nothing happened, so that both ends know that they are there.
+pub const REVIEW_HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often the whole log is verified while somebody looks: it reads every byte.
+pub const REVIEW_VERIFY: Duration = Duration::from_secs(10 * 60);
+/// How long records are read one by one for a page whose filter looks into their text; then the
+/// page shows what it has and says how far it came.
+pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(120);
+/// Records of one session that its page shows.
+pub const REVIEW_SESSION_ROWS_MAX: usize = 1_000;

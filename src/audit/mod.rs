@@ -25,4 +25,5 @@ pub use log::{Log, Strict};
 pub use options::{Options, SEGMENT_BYTES_MAX};
 pub use place::{Hash, Head, Receipt, StreamId};
 pub use proof::{BadRecord, Flaw, Gap, Report, SegmentReport, State, verify, verify_newest};
+pub use proof::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};

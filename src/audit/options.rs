@@ -1,5 +1,6 @@
 //! How a journal works; the bounds come from `limits`.
 
+use crate::audit::proof::Signing;
 use crate::limits::{JOURNAL_FLUSH, JOURNAL_TIMEOUT};
 use crate::redact::Redactor;
 use std::time::Duration;
@@ -18,10 +19,12 @@ pub struct Options {
     pub timeout: Duration,
     /// Takes secrets out of the texts of a record that nobody redacted before.
     pub redactor: Redactor,
+    /// How the log is signed; nothing leaves it unsigned.
+    pub signing: Option<Signing>,
 }
 
 impl Options {
-    /// The bounds of the program.
+    /// The bounds of the program, for a log that nobody signs.
     #[must_use]
     pub fn new(redactor: Redactor) -> Options {
         Options {
@@ -29,6 +32,13 @@ impl Options {
             flush: JOURNAL_FLUSH,
             timeout: JOURNAL_TIMEOUT,
             redactor,
+            signing: None,
         }
+    }
+
+    /// The same, for a log that is signed.
+    #[must_use]
+    pub fn signed(self, signing: Signing) -> Options {
+        Options { signing: Some(signing), ..self }
     }
 }

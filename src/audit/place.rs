@@ -106,6 +106,18 @@ impl Hash {
         Hash(Sha256::digest(bytes).into())
     }
 
+    /// A hash that was made elsewhere.
+    #[must_use]
+    pub(super) fn from_bytes(bytes: [u8; 32]) -> Hash {
+        Hash(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Reads 64 lower-case hexadecimal digits; nothing for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Hash> {

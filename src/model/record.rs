@@ -159,6 +159,8 @@ pub enum Kind {
     AuditRecovered,
     /// A signed head of the log.
     AuditCheckpoint,
+    /// A key of the log certified the next one.
+    AuditKey,
     /// Records were deleted by retention.
     AuditRetention,
     /// Texts that were kept beside the log were erased.
@@ -194,6 +196,7 @@ impl Kind {
         Kind::AuditOpen,
         Kind::AuditRecovered,
         Kind::AuditCheckpoint,
+        Kind::AuditKey,
         Kind::AuditRetention,
         Kind::AuditErased,
     ];
@@ -228,6 +231,7 @@ impl Kind {
             Kind::AuditOpen => "audit.open",
             Kind::AuditRecovered => "audit.recovered",
             Kind::AuditCheckpoint => "audit.checkpoint",
+            Kind::AuditKey => "audit.key",
             Kind::AuditRetention => "audit.retention",
             Kind::AuditErased => "audit.erased",
         }

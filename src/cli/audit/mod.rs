@@ -1,0 +1,141 @@
+//! `toolgate audit`: for the person who reads the log. One file for each command; here is what
+//! several of them share: where the log is, how it is read, and a record as one line.
+
+mod query;
+mod show;
+mod tail;
+mod verify;
+
+use super::serve::audit_directory;
+use super::show::{Paint, colour, cut, paint, plain};
+use super::{Outcome, failed};
+use crate::audit::wire::WireRecord;
+use crate::audit::{Entry, records};
+use crate::cli::out::{self, complain, say};
+use crate::model::json::Json;
+use crate::model::record::Kind;
+use std::cell::Cell;
+use std::path::PathBuf;
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// The newest decisions and findings
+    Tail(tail::Arguments),
+    /// Records that fit a filter
+    Query(query::Arguments),
+    /// One decision whole, by its call id, tool use id or sequence number
+    Show(show::Arguments),
+    /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
+    Verify(verify::Arguments),
+}
+
+#[derive(clap::Args)]
+pub(super) struct Directory {
+    /// Where the log is [default: /var/lib/toolgate/audit for root, else toolgate/audit in
+    /// $XDG_STATE_HOME or ~/.local/state]
+    #[arg(long, value_name = "DIR")]
+    audit: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Format {
+    /// How to print
+    #[arg(long, default_value = "table", value_parser = ["table", "jsonl"])]
+    format: String,
+}
+
+pub(super) fn run(command: &Command) -> Outcome {
+    let done = match command {
+        Command::Tail(arguments) => tail::run(arguments),
+        Command::Query(arguments) => query::run(arguments),
+        Command::Show(arguments) => show::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
+    };
+    match done {
+        Ok(outcome) => outcome,
+        Err(why) => failed(&why),
+    }
+}
+
+impl Directory {
+    fn path(&self) -> Result<PathBuf, String> {
+        let path = audit_directory(self.audit.as_deref()).map_err(|error| error.to_string())?;
+        if path.is_dir() {
+            return Ok(path);
+        }
+        Err(format!("there is no log at `{}`; say where it is with --audit DIR", path.display()))
+    }
+
+    /// Every record that can be read; one that cannot is told on stderr, and in `whole`.
+    fn entries<'a>(
+        &self,
+        whole: &'a Cell<Outcome>,
+    ) -> Result<impl Iterator<Item = Entry> + 'a, String> {
+        let records = records(&self.path()?).map_err(|error| error.to_string())?;
+        Ok(records.filter_map(|entry| {
+            let told = entry.inspect_err(|bad| {
+                complain!("warning: {}", plain(&bad.to_string()));
+                whole.set(Outcome::Findings);
+            });
+            told.ok()
+        }))
+    }
+}
+
+fn print<'a>(entries: impl Iterator<Item = &'a Entry>, format: &Format) {
+    let colour = colour();
+    for entry in entries {
+        let line = match format.format.as_str() {
+            "jsonl" => entry.text.clone(),
+            _ => row(&entry.record, colour),
+        };
+        say!("{line}");
+        if out::is_closed() {
+            break;
+        }
+    }
+}
+
+/// One record as a line: its number, when, what was decided, of what, and why.
+fn row(record: &WireRecord, colour: bool) -> String {
+    let time = record.ts.get(11..19).unwrap_or(&record.ts);
+    let date = record.ts.get(..10).unwrap_or_default();
+    let session = record.session.as_deref().unwrap_or("-");
+    let is_finding = record.kind == Kind::Finding.as_str();
+    let tool = record.tool.as_deref().filter(|_| !is_finding).unwrap_or(&record.kind);
+    let (effect, reason) = match &record.decision {
+        Some(decision) => (decision.effect.as_str(), decision.reason.clone()),
+        None => ("", told(record)),
+    };
+    let effect = paint(&format!("{effect:<5}"), paint_of(effect), colour);
+    format!(
+        "{:>6}  {date} {time}  {effect}  {:<16}  {:<10}  {}",
+        record.seq,
+        plain(&cut(tool, 16)),
+        plain(&cut(session, 10)),
+        plain(&cut(&reason, 110)),
+    )
+}
+
+/// What a record without a decision tells, in the order in which a person asks.
+fn told(record: &WireRecord) -> String {
+    const TELLING: [&str; 8] =
+        ["code", "event", "cause", "change", "label", "policy", "why", "what"];
+    let text = |value: &Json| match value {
+        Json::Array(items) => items.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(", "),
+        value => value.as_str().unwrap_or_default().to_owned(),
+    };
+    let told = TELLING.iter().filter_map(|name| record.details.get(*name)).map(text);
+    told.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ")
+}
+
+/// The colour of a decision.
+pub(super) fn paint_of(effect: &str) -> Paint {
+    match effect {
+        "allow" => Paint::Allow,
+        "ask" => Paint::Ask,
+        "deny" => Paint::Deny,
+        "defer" => Paint::Defer,
+        _ => Paint::Dim,
+    }
+}

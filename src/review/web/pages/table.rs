@@ -1,0 +1,135 @@
+//! Records as a table: one row each, with what is read from its line.
+
+use crate::audit::wire::WireRecord;
+use crate::review::web::Web;
+use crate::review::web::board::Part;
+use crate::review::web::link::encoded;
+use crate::review::web::source::LogFile;
+use crate::review::web::view::{Link, Mark, Shown, clock, day, length, stamp};
+use askama::Template;
+
+/// Some records.
+#[derive(Template)]
+#[template(path = "table.html", config = "src/review/web/askama.toml")]
+pub(super) struct Table {
+    pub(super) rows: Vec<Row>,
+    pub(super) caption: &'static str,
+    pub(super) empty: &'static str,
+    /// Without the columns that a narrow place has no room for.
+    pub(super) is_short: bool,
+}
+
+// The template escapes whatever it writes in.
+impl askama::filters::HtmlSafe for Table {}
+
+/// One of them.
+pub(super) struct Row {
+    pub(super) href: String,
+    pub(super) at: Moment,
+    pub(super) mark: Mark,
+    pub(super) kind: Shown,
+    pub(super) tool: Shown,
+    pub(super) what: Shown,
+    pub(super) why: Shown,
+    pub(super) rule: Option<Link>,
+    pub(super) session: Option<Link>,
+    pub(super) took: String,
+}
+
+/// When, as it is written and as it is meant.
+pub(super) struct Moment {
+    pub(super) day: String,
+    pub(super) clock: String,
+    pub(super) stamp: String,
+}
+
+impl Moment {
+    pub(super) fn of(micros: i64) -> Moment {
+        Moment { day: day(micros), clock: clock(micros), stamp: stamp(micros) }
+    }
+}
+
+/// Where a record is found by its file and place there.
+pub(super) fn address(file: &LogFile, offset: u64) -> String {
+    format!("/record?at={}.{offset}", file.number)
+}
+
+/// The record of a row, if its line can still be read.
+pub(super) fn record(web: &Web, file: &LogFile, offset: u64) -> Option<(WireRecord, String)> {
+    let line = web.board.source.line(file, offset).ok()?;
+    let text = String::from_utf8(line).ok()?;
+    Some((serde_json::from_str(&text).ok()?, text))
+}
+
+/// When a record was written, in microseconds.
+pub(super) fn written(record: &WireRecord) -> i64 {
+    record.ts.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_microsecond)
+}
+
+impl Row {
+    /// A row of the columns, with the rest from its line.
+    pub(super) fn read(web: &Web, (part, row): (&Part, usize)) -> Option<Row> {
+        let offset = *part.rows.offset.get(row)?;
+        let (record, _) = record(web, &part.file, offset)?;
+        Some(Row::of(&record, address(&part.file, offset)))
+    }
+
+    pub(super) fn of(record: &WireRecord, href: String) -> Row {
+        let decision = record.decision.as_ref();
+        let effect = decision.map_or("", |decision| decision.effect.as_str());
+        let rule = decision.and_then(|decision| decision.rules.first());
+        let rule = rule.map(|rule| {
+            Link::to(format!("/explore?rule={}", encoded(&rule.id)), &short(&rule.id, 40))
+        });
+        let session = record.session.as_ref().filter(|session| !session.is_empty());
+        let session = session.map(|session| {
+            Link::to(format!("/session?id={}", encoded(session)), &short(session, 14))
+        });
+        let why = decision.map_or("", |decision| decision.reason.as_str());
+        Row {
+            href,
+            at: Moment::of(written(record)),
+            mark: Mark::of(effect),
+            kind: Shown::cut(&record.kind, 24),
+            tool: Shown::cut(record.tool.as_deref().unwrap_or_default(), 40),
+            what: what(record),
+            why: Shown::cut(why, 200),
+            rule,
+            session,
+            took: record.decided_us.map(length).unwrap_or_default(),
+        }
+    }
+}
+
+/// No longer than this, with a sign that there is more.
+pub(super) fn short(text: &str, chars: usize) -> String {
+    let mut kept: String = text.chars().take(chars).collect();
+    if kept.len() < text.len() {
+        kept.push('…');
+    }
+    kept
+}
+
+/// What a record is about, in one line.
+pub(super) fn what(record: &WireRecord) -> Shown {
+    const CHARS: usize = 160;
+    let effect = record.decision.as_ref().map(|decision| decision.effect.as_str());
+    let decisive = record.accesses.iter().find(|access| Some(access.verdict.as_str()) == effect);
+    if let Some(access) = decisive.or(record.accesses.first()) {
+        return Shown::cut(&format!("{} {}", access.verb, access.target), CHARS);
+    }
+    let said = ["what", "why", "policy", "event", "version", "note", "message"];
+    let said = said.iter().find_map(|name| record.details.get(*name));
+    let code = record.details.get("code").and_then(|code| code.as_str());
+    let text = match said {
+        Some(value) => match value.as_str() {
+            Some(text) => text.to_owned(),
+            None => value.to_string(),
+        },
+        None => String::new(),
+    };
+    match code {
+        Some(code) => Shown::cut(&format!("{code} {text}"), CHARS),
+        None => Shown::cut(&text, CHARS),
+    }
+}
