@@ -59,7 +59,7 @@ fn read(path: &Path) -> io::Result<CommitmentKey> {
 /// Writes a new key whole before it has its name; a link does not replace one that is there.
 fn make(keys: &Path, path: &Path) -> io::Result<()> {
     let mut key = [0_u8; COMMITMENT_KEY_BYTES];
-    getrandom::fill(&mut key)?;
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
     let unfinished = keys.join(format!(".{FILE}-{}", uuid::Uuid::now_v7()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     let made = file

@@ -39,6 +39,19 @@ pub enum AuditError {
     /// It took too long.
     #[error("the record was not written within {} s; is the disk too slow or full?", .0.as_secs())]
     Timeout(Duration),
+    /// A sink that must have every record does not take them.
+    #[error(
+        "the sink `{name}` has not taken the log's records within {} ms: {why}",
+        deadline.as_millis()
+    )]
+    Sink {
+        /// Its name.
+        name: String,
+        /// How long it may take.
+        deadline: Duration,
+        /// What is known of the reason.
+        why: Arc<str>,
+    },
     /// The journal is closed.
     #[error("the audit log is closed")]
     Closed,

@@ -9,6 +9,9 @@
 //!
 //! A journal never goes on after a failed write or sync, and never appends to a broken chain.
 
+mod beside;
+mod blob;
+mod commitment;
 mod error;
 mod journal;
 mod log;
@@ -17,10 +20,17 @@ mod place;
 mod proof;
 mod read;
 mod segment;
+pub mod sink;
 pub mod wire;
 
+pub use beside::Beside;
+pub use blob::{
+    BlobBounds, BlobError, BlobReport, Blobs, Chosen, EraseError, Erased, Kept, NAMES_ERASED_MAX,
+    SelectError, Selection, blob_report, erase, select,
+};
+pub use commitment::{commitment_key, commitment_key_file, commitment_key_or_new};
 pub use error::AuditError;
-pub use journal::{Journal, Measured, Waiting, durable_records_per_second};
+pub use journal::{Committed, Journal, Measured, Waiting, durable_records_per_second};
 pub use log::{Log, Strict};
 pub use options::{Options, SEGMENT_BYTES_MAX};
 pub use place::{Hash, Head, Receipt, StreamId};

@@ -169,7 +169,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order above.
-    pub const ALL: [Kind; 28] = [
+    pub const ALL: [Kind; 29] = [
         Kind::ToolPre,
         Kind::ToolPost,
         Kind::ToolUnknown,

@@ -11,9 +11,11 @@
 
 mod erase;
 mod select;
+mod settle;
 
-pub use erase::{Erased, NAMES_ERASED_MAX, erase};
-pub use select::{BlobReport, Chosen, Selection, blob_report, select};
+pub use erase::{EraseError, Erased, NAMES_ERASED_MAX, erase};
+pub use select::{BlobReport, Chosen, SelectError, Selection, blob_report, select};
+pub(in crate::audit) use settle::settle;
 
 use crate::audit::place::Hash;
 use crate::limits::{BLOB_BYTES_MAX, BLOBS_BYTES_MAX, POLICY_BYTES_MAX};
@@ -149,7 +151,8 @@ impl Blobs {
 
     fn keep_salted(&self, text: &str) -> Result<Hash, BlobError> {
         let mut salt = [0_u8; SALT_BYTES];
-        getrandom::fill(&mut salt).map_err(|why| failed("salt", &self.place())(why.into()))?;
+        getrandom::fill(&mut salt)
+            .map_err(|why| failed("salt a text for", &self.place())(io::Error::other(why)))?;
         let mut content = MAGIC.as_bytes().to_vec();
         salt.iter().for_each(|byte| content.extend_from_slice(format!("{byte:02x}").as_bytes()));
         content.push(b'\n');

@@ -3,6 +3,7 @@
 //! One thread owns the file (`owner`); handles share a bounded queue to it. A full queue makes
 //! callers wait, and then refuse: nothing is ever dropped in silence.
 
+mod committed;
 mod owner;
 mod park;
 mod recover;
@@ -16,6 +17,7 @@ mod faults;
 #[cfg(test)]
 mod tests;
 
+pub use committed::Committed;
 pub use measure::{Measured, durable_records_per_second};
 pub use waiting::Waiting;
 
@@ -140,6 +142,12 @@ impl Journal {
     #[must_use]
     pub fn head(&self) -> Option<Head> {
         self.shared.head()
+    }
+
+    /// The newest record that is on the disk, to follow.
+    #[must_use]
+    pub fn committed(&self) -> Arc<Committed> {
+        Arc::clone(&self.shared.committed)
     }
 
     /// What was taken and is not on the disk yet. After a failure it stays what it was.

@@ -6,6 +6,7 @@
 //! the journal is opened anew, which looks at what is really there.
 
 use crate::audit::error::AuditError;
+use crate::audit::journal::committed::Committed;
 use crate::audit::journal::park::block_until;
 use crate::audit::journal::storage::{SegmentFile, Storage};
 use crate::audit::journal::waiting::Tally;
@@ -47,6 +48,8 @@ pub(in crate::audit) struct Shared {
     head: Mutex<Option<Head>>,
     /// What is on its way to the disk.
     pub(in crate::audit) waiting: Tally,
+    /// The newest record that is on the disk.
+    pub(in crate::audit) committed: Arc<Committed>,
 }
 
 impl Shared {
@@ -296,7 +299,9 @@ impl<S: Storage> Owner<S> {
         self.open.file.sync().map_err(AuditError::file("sync", &self.open.path))?;
         self.unsynced = None;
         self.shared.waiting.sync();
-        self.check_place()
+        self.check_place()?;
+        self.shared.committed.set(self.head());
+        Ok(())
     }
 
     fn check_place(&mut self) -> Result<(), AuditError> {
