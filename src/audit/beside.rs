@@ -3,7 +3,7 @@
 
 use crate::audit::blob::{self, Blobs};
 use crate::audit::error::AuditError;
-use crate::audit::sink::Sinks;
+use crate::audit::sink::{Publisher, Sinks};
 use crate::limits::BLOB_TIMEOUT;
 use crate::model::record::Record;
 use std::sync::Arc;
@@ -16,15 +16,21 @@ pub struct Beside {
     pub blobs: Option<Arc<Blobs>>,
     /// Where records go besides the file.
     pub sinks: Option<Arc<Sinks>>,
+    /// Sends signed heads away.
+    pub publisher: Option<Arc<Publisher>>,
     /// Texts that could not be kept.
     not_kept: AtomicU64,
 }
 
 impl Beside {
-    /// These texts and these sinks.
+    /// All of it.
     #[must_use]
-    pub fn new(blobs: Option<Arc<Blobs>>, sinks: Option<Arc<Sinks>>) -> Beside {
-        Beside { blobs, sinks, not_kept: AtomicU64::new(0) }
+    pub fn new(
+        blobs: Option<Arc<Blobs>>,
+        sinks: Option<Arc<Sinks>>,
+        publisher: Option<Arc<Publisher>>,
+    ) -> Beside {
+        Beside { blobs, sinks, publisher, not_kept: AtomicU64::new(0) }
     }
 
     /// The record, its long texts kept and named as far as that could be done.

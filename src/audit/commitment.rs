@@ -6,9 +6,9 @@
 
 use crate::audit::error::AuditError;
 use crate::redact::{COMMITMENT_KEY_BYTES, CommitmentKey};
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Its name in the directory of keys.
@@ -45,8 +45,7 @@ pub fn commitment_key_or_new(keys: &Path) -> Result<CommitmentKey, AuditError> {
 }
 
 fn read(path: &Path) -> io::Result<CommitmentKey> {
-    let mut file =
-        OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path)?;
+    let mut file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path)?;
     if file.metadata()?.mode() & 0o077 != 0 {
         return Err(io::Error::other("others may read it; use `chmod 600`, and make a new one"));
     }
@@ -58,6 +57,7 @@ fn read(path: &Path) -> io::Result<CommitmentKey> {
 
 /// Writes a new key whole before it has its name; a link does not replace one that is there.
 fn make(keys: &Path, path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(keys)?;
     let mut key = [0_u8; COMMITMENT_KEY_BYTES];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
     let unfinished = keys.join(format!(".{FILE}-{}", uuid::Uuid::now_v7()));

@@ -7,7 +7,8 @@
 //! head that was kept elsewhere; and who may write the directory can write the chain anew, so it
 //! belongs to another user than the agent's.
 //!
-//! A journal never goes on after a failed write or sync, and never appends to a broken chain.
+//! Nothing written since the last good sync is trusted after a failed one: it is written again, to
+//! a new file. A journal never appends to a broken chain.
 
 mod beside;
 mod blob;
@@ -17,7 +18,7 @@ mod journal;
 mod log;
 mod options;
 mod place;
-mod proof;
+pub mod proof;
 mod read;
 mod segment;
 pub mod sink;
@@ -26,14 +27,17 @@ pub mod wire;
 pub use beside::Beside;
 pub use blob::{
     BlobBounds, BlobError, BlobReport, Blobs, Chosen, EraseError, Erased, Kept, NAMES_ERASED_MAX,
-    SelectError, Selection, blob_report, erase, select,
+    SelectError, Selection, blob_error, blob_report, erase, select,
 };
 pub use commitment::{commitment_key, commitment_key_file, commitment_key_or_new};
 pub use error::AuditError;
-pub use journal::{Committed, Journal, Measured, Waiting, durable_records_per_second};
+pub use journal::{
+    Committed, Counts, Journal, Measured, Space, Stage, Standing, Waiting,
+    durable_records_per_second,
+};
 pub use log::{Log, Strict};
-pub use options::{Options, SEGMENT_BYTES_MAX};
-pub use place::{Hash, Head, Receipt, StreamId};
+pub use options::{OnFailure, Options, SEGMENT_BYTES_MAX, SpaceMarks};
+pub use place::{Hash, Head, Proof, Receipt, StreamId, Waiver};
 pub use proof::{BadRecord, Flaw, Gap, Report, SegmentReport, State, verify, verify_newest};
 pub use proof::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};

@@ -69,6 +69,16 @@ pub(super) fn complete(
     (record, decision, held)
 }
 
+/// The record of a call that is refused after all, and so changes nothing of its session.
+pub(super) fn refused(record: Record, refusal: &Decision) -> Record {
+    Record {
+        decision: Some(Box::new(refusal.clone())),
+        state: None,
+        durability: Durability::Synced,
+        ..record
+    }
+}
+
 /// An output as it went to the model, or should have.
 fn shown(output: &Json, decision: &Decision, redactor: &Redactor) -> Capture {
     let capture = |value: &Json| redactor.capture(value, decision.capture);

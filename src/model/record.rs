@@ -155,7 +155,7 @@ pub enum Kind {
     ServiceStop,
     /// The journal opened, and what it found.
     AuditOpen,
-    /// A torn end was cut off and kept aside.
+    /// A torn end was cut off and kept aside, or the log went on after it had failed.
     AuditRecovered,
     /// A signed head of the log.
     AuditCheckpoint,
@@ -165,11 +165,13 @@ pub enum Kind {
     AuditRetention,
     /// Texts that were kept beside the log were erased.
     AuditErased,
+    /// The room on the log's disk changed its stage; `full` is the last word before refusals.
+    AuditSpace,
 }
 
 impl Kind {
     /// All of them, in the order above.
-    pub const ALL: [Kind; 29] = [
+    pub const ALL: [Kind; 30] = [
         Kind::ToolPre,
         Kind::ToolPost,
         Kind::ToolUnknown,
@@ -199,6 +201,7 @@ impl Kind {
         Kind::AuditKey,
         Kind::AuditRetention,
         Kind::AuditErased,
+        Kind::AuditSpace,
     ];
 
     /// The word in the log: the plane, a dot, the event.
@@ -234,6 +237,7 @@ impl Kind {
             Kind::AuditKey => "audit.key",
             Kind::AuditRetention => "audit.retention",
             Kind::AuditErased => "audit.erased",
+            Kind::AuditSpace => "audit.space",
         }
     }
 }

@@ -72,7 +72,8 @@ mod tests {
         // Made by Python's hmac: HMAC-SHA256(b"\7"*32, b"toolgate secret\0hunter2"), 16 bytes.
         assert_eq!(one, "k1:b5af711c95e48c42b7857b677c4362d0");
         let other = CommitmentKey::new([8; COMMITMENT_KEY_BYTES]);
-        for different in [key.commit("hunter3"), key.commit_text("hunter2"), other.commit("hunter2")]
+        for different in
+            [key.commit("hunter3"), key.commit_text("hunter2"), other.commit("hunter2")]
         {
             assert_ne!(one, different);
             assert_eq!(different.len(), one.len());

@@ -17,6 +17,7 @@ pub use erase::{EraseError, Erased, NAMES_ERASED_MAX, erase};
 pub use select::{BlobReport, Chosen, SelectError, Selection, blob_report, select};
 pub(in crate::audit) use settle::settle;
 
+use crate::audit::error::AuditError;
 use crate::audit::place::Hash;
 use crate::limits::{BLOB_BYTES_MAX, BLOBS_BYTES_MAX, POLICY_BYTES_MAX};
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -80,6 +81,17 @@ pub enum BlobError {
         /// What it answered.
         why: io::Error,
     },
+}
+
+/// What it is where only the log's own errors are told.
+#[must_use]
+pub fn blob_error(error: BlobError) -> AuditError {
+    match error {
+        BlobError::File { doing, path, why } => AuditError::file(doing, &path)(why),
+        other => AuditError::file("keep texts beside the log in", Path::new("blobs"))(
+            io::Error::other(other.to_string()),
+        ),
+    }
 }
 
 /// The texts beside one log.

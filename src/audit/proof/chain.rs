@@ -42,6 +42,15 @@ pub enum Flaw {
     /// The stream before it does not end where it ended.
     #[error("the stream `{0}` before it ends in another record than when this one began")]
     StreamEnd(String),
+    /// It says that it is a signed head of the log, and is none.
+    #[error("this is no signed head of the log, though it says so")]
+    NoHead,
+    /// The records before it are not those that its head signs.
+    #[error("the records before this head, from number {0} on, are not those that were signed")]
+    Root(u64),
+    /// A key signed that no key before it certified, or one that had handed over.
+    #[error("the log is signed by a key that nothing certifies here")]
+    KeyUnknown,
     /// The outside head names a record that is not there.
     #[error("record {0}, which the outside head names, is missing; the log was cut off")]
     HeadMissing(u64),

@@ -39,7 +39,7 @@ pub struct Signing {
     pub every: Duration,
     /// How long there may be no new head although no record comes.
     pub heartbeat: Duration,
-    /// How long a key signs before the next one does; zero for as long as the process lives.
+    /// How long a key signs before the next one does; zero for ever.
     pub rotate: Duration,
     /// Whoever publishes the heads.
     pub heads: Option<Heads>,

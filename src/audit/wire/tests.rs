@@ -22,7 +22,7 @@ fn line(record: Record) -> String {
     let stream = StreamId::parse(STREAM).unwrap();
     let now = "2026-01-02T03:04:05.000006789Z".parse().unwrap();
     let mut out = Vec::new();
-    let hash = write_line(&mut out, &body(record, redactor()), (&stream, 7, Hash::ZERO), now);
+    let hash = write_line(&mut out, &body(record, redactor()), None, (&stream, 7, Hash::ZERO), now);
     let line = String::from_utf8(out).unwrap();
     let text = line.strip_suffix('\n').unwrap();
     assert_eq!(hash, Hash::of(text.as_bytes()));
@@ -298,7 +298,8 @@ fn a_record_on_which_redacting_panics_says_what_was_decided_and_nothing_else() {
 #[test]
 fn what_names_a_kept_text_is_never_cut_off() {
     let long = "\u{1}".repeat(100_000);
-    let named = |n: usize| Redaction { blob: Some(format!("{n:064}")), ..Redaction::new(&long, &long) };
+    let named =
+        |n: usize| Redaction { blob: Some(format!("{n:064}")), ..Redaction::new(&long, &long) };
     let mut redactions = vec![Redaction::new(&long, &long); 300];
     redactions.extend((0..crate::redact::TEXTS_KEPT_MAX).map(named));
     let value = json!((0..5_000).map(|n| format!("{n}{}", "x".repeat(50))).collect::<Vec<_>>());

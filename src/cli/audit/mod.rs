@@ -1,6 +1,8 @@
 //! `toolgate audit`: for the person who reads the log. One file for each command; here is what
 //! several of them share: where the log is, how it is read, and a record as one line.
 
+mod erase;
+mod hash;
 mod query;
 mod show;
 mod tail;
@@ -25,6 +27,10 @@ pub(super) enum Command {
     Query(query::Arguments),
     /// One decision whole, by its call id, tool use id or sequence number
     Show(show::Arguments),
+    /// What the log says in a secret's place, for a value; and with --find the records of it
+    Hash(hash::Arguments),
+    /// Erase texts that are kept beside the log; what the log says of them stays
+    Erase(erase::Arguments),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
 }
@@ -49,6 +55,8 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Tail(arguments) => tail::run(arguments),
         Command::Query(arguments) => query::run(arguments),
         Command::Show(arguments) => show::run(arguments),
+        Command::Hash(arguments) => hash::run(arguments),
+        Command::Erase(arguments) => erase::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
     };
     match done {
