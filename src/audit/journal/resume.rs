@@ -153,6 +153,7 @@ impl<S: Storage> Pen<S> {
         let written = self.flush().and_then(|()| self.sync());
         let Err(why) = written else {
             self.next_number += 1;
+            self.tell_closed();
             return Ok(());
         };
         let failed = std::mem::replace(&mut self.open, before);
