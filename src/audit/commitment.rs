@@ -5,6 +5,7 @@
 //! where the signing key is.
 
 use crate::audit::error::AuditError;
+use crate::audit::place::Hash;
 use crate::redact::{COMMITMENT_KEY_BYTES, CommitmentKey};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// Its name in the directory of keys.
 const FILE: &str = "commitment.key";
+/// What it begins with; 64 hexadecimal digits follow.
+const FORM: &str = "toolgate commitment key 1\n";
 
 /// Where the key of a log is: beside its signing key.
 #[must_use]
@@ -49,10 +52,11 @@ fn read(path: &Path) -> io::Result<CommitmentKey> {
     if file.metadata()?.mode() & 0o077 != 0 {
         return Err(io::Error::other("others may read it; use `chmod 600`, and make a new one"));
     }
-    let mut bytes = Vec::new();
-    (&mut file).take(1024).read_to_end(&mut bytes)?;
-    let key = <[u8; COMMITMENT_KEY_BYTES]>::try_from(bytes.as_slice());
-    key.map(CommitmentKey::new).map_err(|_| io::Error::other("it is no key"))
+    let mut text = String::new();
+    (&mut file).take(1024).read_to_string(&mut text)?;
+    let hex = text.strip_prefix(FORM).map(str::trim_end);
+    let key = hex.and_then(Hash::parse).ok_or_else(|| io::Error::other("it is no key"))?;
+    Ok(CommitmentKey::new(*key.as_bytes()))
 }
 
 /// Writes a new key whole before it has its name; a link does not replace one that is there.
@@ -60,10 +64,11 @@ fn make(keys: &Path, path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(keys)?;
     let mut key = [0_u8; COMMITMENT_KEY_BYTES];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
+    let text = format!("{FORM}{}\n", Hash::from_bytes(key));
     let unfinished = keys.join(format!(".{FILE}-{}", uuid::Uuid::now_v7()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     let made = file
-        .write_all(&key)
+        .write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .and_then(|()| std::fs::hard_link(&unfinished, path));
     std::fs::remove_file(&unfinished)?;

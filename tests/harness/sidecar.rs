@@ -28,6 +28,12 @@ impl Sidecar {
 
     /// The same with more lines under `[hook]`, and by a command of the caller's.
     pub fn start_with(policy: &str, hook: &str, command: &mut Command) -> Sidecar {
+        Sidecar::start_logging(policy, (hook, ""), command)
+    }
+
+    /// The same with more lines under `[audit]`, too.
+    pub fn start_logging(policy: &str, lines: (&str, &str), command: &mut Command) -> Sidecar {
+        let (hook, audit) = lines;
         // Short, because a socket's path may have 108 bytes.
         let scratch = tempfile::Builder::new().prefix("s").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
         let scratch = scratch.unwrap();
@@ -35,7 +41,7 @@ impl Sidecar {
         let config = format!(
             "[hook]\nsocket = \"{at}/run/s\"\nworld = \"same\"\nhome = \"{at}/home\"\n{hook}\n\
              [policy]\nfiles = [\"{at}/policy.toml\"]\nworkspace = \"{at}/work\"\n\
-             [audit]\ndir = \"{at}/audit\"\n"
+             [audit]\ndir = \"{at}/audit\"\n{audit}\n"
         );
         std::fs::write(scratch.path().join("policy.toml"), policy).unwrap();
         std::fs::write(scratch.path().join("toolgate.toml"), config).unwrap();
@@ -113,10 +119,11 @@ fn verify(audit: &Path) {
     assert!(output.status.success() && told.contains("UNSEALED: whole"), "{told}");
 }
 
-/// The files of a directory, in order.
+/// The files of a directory but for keys, in order.
 pub fn files_below(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();
+    let is_key = |path: &Path| path.extension().is_some_and(|end| end == "key");
+    let mut files: Vec<_> = entries.filter(|path| path.is_file() && !is_key(path)).collect();
     files.sort();
     files
 }

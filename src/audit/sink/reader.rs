@@ -151,5 +151,5 @@ pub(super) fn first_seq(dir: &Path, segment: &SegmentName) -> Option<u64> {
 }
 
 fn open(dir: &Path, segment: &SegmentName) -> Result<Lines, AuditError> {
-    Lines::open(&segment.path(dir))
+    Lines::open(dir, segment)
 }
