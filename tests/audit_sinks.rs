@@ -28,6 +28,8 @@ version = "1"
 default = "deny"
 [read]
 allow = ["**"]
+[call]
+allow = ["**"]
 "#;
 
 /// The rsyslog of the operator's guide: every record whole, a line each.
