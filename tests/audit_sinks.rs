@@ -139,7 +139,9 @@ fn arrives(sidecar: &Sidecar, rsyslog: &Rsyslog) {
     until("every record arrives", || {
         (rsyslog.records().len() >= lines(sidecar).len()).then_some(())
     });
-    assert_eq!(rsyslog.records(), lines(sidecar));
+    let (got, expected) = (rsyslog.records(), lines(sidecar));
+    let differs = got.iter().zip(&expected).find(|(one, other)| one != other);
+    assert!(got.len() == expected.len() && differs.is_none(), "{differs:?}");
 }
 
 #[test]

@@ -183,8 +183,42 @@ const PAGES: &[Page] = &[
     },
     Page {
         command: "audit verify",
-        examples: &[("is the log what was written?", "toolgate audit verify")],
-        exit: "0 it is, 1 it is BROKEN, 2 could not run",
+        examples: &[
+            ("is the log what was written?", "toolgate audit verify"),
+            ("... by the key that was kept elsewhere", "toolgate audit verify --key log.pub"),
+            ("... and nothing was cut off since", "toolgate audit verify --head head.note"),
+        ],
+        exit: "0 SEALED or UNSEALED, 1 BROKEN, or nothing there, 2 could not run",
+    },
+    Page {
+        command: "audit prove",
+        examples: &[
+            ("one decision, for somebody else", "toolgate audit prove 7 >proof.json"),
+            (
+                "the log goes on from a head",
+                "toolgate audit prove --from head.note >consistency.json",
+            ),
+        ],
+        exit: "0 printed, 1 there is no proof, 2 could not run",
+    },
+    Page {
+        command: "audit verify-proof",
+        examples: &[
+            ("what does it prove?", "toolgate audit verify-proof proof.json"),
+            (
+                "... by the key that was kept",
+                "toolgate audit verify-proof proof.json --key log.pub",
+            ),
+        ],
+        exit: "0 it holds, 1 it does not, 2 could not run",
+    },
+    Page {
+        command: "audit key",
+        examples: &[
+            ("keep this elsewhere", "toolgate audit key >log.pub"),
+            ("every key there was", "toolgate audit key --all"),
+        ],
+        exit: "0 printed, 1 nothing is signed yet, 2 could not run",
     },
     Page {
         command: "completions",

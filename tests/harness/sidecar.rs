@@ -119,11 +119,14 @@ fn verify(audit: &Path) {
     assert!(output.status.success() && told.contains("UNSEALED: whole"), "{told}");
 }
 
-/// The files of a directory but for keys, in order.
+/// The files of a directory, in order, but for keys and what is only held back.
 pub fn files_below(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let is_key = |path: &Path| path.extension().is_some_and(|end| end == "key");
-    let mut files: Vec<_> = entries.filter(|path| path.is_file() && !is_key(path)).collect();
+    let is_one = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        path.is_file() && name != "reserve" && !name.ends_with(".key")
+    };
+    let mut files: Vec<_> = entries.filter(is_one).collect();
     files.sort();
     files
 }

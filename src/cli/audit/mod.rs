@@ -3,10 +3,13 @@
 
 mod erase;
 mod hash;
+mod key;
+mod prove;
 mod query;
 mod show;
 mod tail;
 mod verify;
+mod verify_proof;
 
 use super::serve::audit_directory;
 use super::show::{Paint, colour, cut, paint, plain};
@@ -33,6 +36,12 @@ pub(super) enum Command {
     Erase(erase::Arguments),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
+    /// A proof that a record stands in the log, for anyone to check without it
+    Prove(prove::Arguments),
+    /// Whether such a proof holds, and what it proves
+    VerifyProof(verify_proof::Arguments),
+    /// The key of the log to keep elsewhere
+    Key(key::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -58,6 +67,9 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Hash(arguments) => hash::run(arguments),
         Command::Erase(arguments) => erase::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
+        Command::Prove(arguments) => prove::run(arguments),
+        Command::VerifyProof(arguments) => verify_proof::run(arguments),
+        Command::Key(arguments) => key::run(arguments),
     };
     match done {
         Ok(outcome) => outcome,
