@@ -1,9 +1,9 @@
 //! `[audit]`: where the log is, how firmly it is kept, and what happens when it cannot be written.
 
 use super::ConfigError;
-use crate::audit::{OnFailure, Options, SpaceMarks};
+use crate::audit::{BlobBounds, OnFailure, Options, SpaceMarks};
 use crate::limits::{JOURNAL_DEADLINE_MAX, JOURNAL_DEADLINE_MIN, JOURNAL_RESERVE_BYTES};
-use crate::redact::Redactor;
+use crate::redact::{CommitmentKey, KeepTexts, Keeping, Redactor};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +24,17 @@ pub struct Audit {
     pub space_warn: Option<String>,
     /// Free room of which the second warning is given, as `"10%"`.
     pub space_low: Option<String>,
+    /// Whether texts that are too long for a record are kept beside the log: of all calls, of
+    /// none, or, if nothing is said, of those whose rule says `capture = "full"`.
+    pub blobs: Option<bool>,
+    /// One such text, in bytes.
+    pub blob_bytes_max: Option<u64>,
+    /// All of them, in bytes.
+    pub blobs_bytes_max: Option<u64>,
+    /// `[[audit.sink]]`: where records go besides.
+    pub sink: Vec<super::sinks::Sink>,
+    /// `[[audit.head]]`: where signed heads go.
+    pub head: Vec<super::sinks::HeadTo>,
 }
 
 /// Which records are on the disk before their answer.
@@ -84,6 +95,29 @@ impl Audit {
             reserve_bytes: JOURNAL_RESERVE_BYTES,
             ..usual
         })
+    }
+}
+
+impl Audit {
+    /// What is kept of what is redacted and left out.
+    #[must_use]
+    pub fn keeping(&self, key: CommitmentKey) -> Keeping {
+        let texts = match self.blobs {
+            None => KeepTexts::Full,
+            Some(true) => KeepTexts::Usual,
+            Some(false) => KeepTexts::None,
+        };
+        Keeping { key: Some(key), texts }
+    }
+
+    /// How much is kept beside the log.
+    #[must_use]
+    pub fn blob_bounds(&self) -> BlobBounds {
+        let usual = BlobBounds::default();
+        BlobBounds {
+            one: self.blob_bytes_max.unwrap_or(usual.one),
+            all: self.blobs_bytes_max.unwrap_or(usual.all),
+        }
     }
 }
 
