@@ -16,7 +16,7 @@ pub mod permit;
 pub mod record;
 pub mod standing;
 
-use crate::audit::{AuditError, Journal, Receipt};
+use crate::audit::{AuditError, Journal, Proof};
 use crate::calls::Calls;
 use crate::metrics::Metrics;
 use crate::model::call::ToolCall;
@@ -85,13 +85,13 @@ impl Gate {
         let (record, decision, held) =
             record::complete(draft.clone(), judged, took, &self.redactor);
         match self.write(record, beside).await {
-            Ok(receipt) => {
+            Ok(proof) => {
                 held.keep();
                 self.metrics.decided(kind, &decision, took);
                 if kind == Kind::ToolPre {
                     self.began(&draft, input, decision.verdict).await;
                 }
-                decision.permit(receipt)
+                decision.permit(proof)
             }
             // What was held for the call goes back as `held` is dropped.
             Err(error) => {
@@ -101,13 +101,13 @@ impl Gate {
         }
     }
 
-    /// The place of a record in the log, once it and what belongs to it stand there.
-    async fn write(&self, record: Record, beside: Vec<Record>) -> Result<Receipt, AuditError> {
-        let receipt = self.append(record).await?;
+    /// The proof of a record, once it and what belongs to it stand in the log.
+    async fn write(&self, record: Record, beside: Vec<Record>) -> Result<Proof, AuditError> {
+        let proof = self.append(record).await?;
         for one in beside {
             self.append(one).await?;
         }
-        Ok(receipt)
+        Ok(proof)
     }
 
     /// Writes down what is no call: a start, a stop, an input that could not be read.
@@ -119,8 +119,8 @@ impl Gate {
     }
 
     /// The one way from here into the log: what is in it is counted, whether it gets there or not.
-    async fn append(&self, record: Record) -> Result<Receipt, AuditError> {
+    async fn append(&self, record: Record) -> Result<Proof, AuditError> {
         self.metrics.recorded(&record);
-        self.journal.append(record).await
+        self.journal.append_or_waive(record).await
     }
 }

@@ -177,6 +177,26 @@ pub const SEALING_RETRY: Duration = Duration::from_secs(60);
 pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);
 /// How long the gate waits for a record to be written before it refuses.
 pub const JOURNAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// A shorter deadline for a record would refuse calls on a sound disk.
+pub const JOURNAL_DEADLINE_MIN: Duration = Duration::from_millis(50);
+/// A longer one would outlast the hooks that wait for the answer.
+pub const JOURNAL_DEADLINE_MAX: Duration = Duration::from_secs(20);
+/// Bytes of the log that may be written and not synced: they stay in memory, to be written again
+/// if the disk fails.
+pub const JOURNAL_UNSYNCED_BYTES_MAX: usize = 8 << 20;
+/// How soon a log that failed is tried again; each further try waits twice as long.
+pub const JOURNAL_RETRY_MIN: Duration = Duration::from_millis(100);
+/// ... and no longer than this: a disk that was mended is noticed within it.
+pub const JOURNAL_RETRY_MAX: Duration = Duration::from_secs(5);
+/// Records kept in memory while the log takes none and the operator lets calls go on.
+pub const JOURNAL_KEPT_RECORDS_MAX: usize = 4_096;
+/// ... and their bytes.
+pub const JOURNAL_KEPT_BYTES_MAX: usize = 8 << 20;
+/// Room that is held back for the last records before a full disk: those of a whole queue of
+/// refusals, many times over.
+pub const JOURNAL_RESERVE_BYTES: u64 = 16 << 20;
+/// How often the room on the log's disk is looked at.
+pub const JOURNAL_SPACE_CHECK: Duration = Duration::from_secs(5);
 
 /// Where the sidecar listens and the client looks, unless told otherwise.
 pub const HOOK_SOCKET: &str = "/run/toolgate/hook.sock";

@@ -135,7 +135,7 @@ async fn invariant_1_a_permit_names_the_place_of_its_record_in_the_log() {
     for _ in 0..3 {
         let passage = gate.judge(write("/work/a"), Arc::new(Frozen::default())).await;
         let Passage::Permit(permit) = passage else { panic!("{passage:?}") };
-        let place = permit.receipt();
+        let place = permit.proof().receipt().unwrap();
         let standing = toolgate::audit::records(&audit).unwrap().map(Result::unwrap).any(|entry| {
             let hash = toolgate::audit::Hash::of(entry.text.as_bytes());
             entry.record.seq == place.seq() && hash == place.hash()

@@ -7,7 +7,8 @@
 //! head that was kept elsewhere; and who may write the directory can write the chain anew, so it
 //! belongs to another user than the agent's.
 //!
-//! A journal never goes on after a failed write or sync, and never appends to a broken chain.
+//! Nothing written since the last good sync is trusted after a failed one: it is written again, to
+//! a new file. A journal never appends to a broken chain.
 
 mod error;
 mod journal;
@@ -20,10 +21,12 @@ mod segment;
 pub mod wire;
 
 pub use error::AuditError;
-pub use journal::{Journal, Measured, Waiting, durable_records_per_second};
+pub use journal::{
+    Counts, Journal, Measured, Space, Stage, Standing, Waiting, durable_records_per_second,
+};
 pub use log::{Log, Strict};
-pub use options::{Options, SEGMENT_BYTES_MAX};
-pub use place::{Hash, Head, Receipt, StreamId};
+pub use options::{OnFailure, Options, SEGMENT_BYTES_MAX, SpaceMarks};
+pub use place::{Hash, Head, Proof, Receipt, StreamId, Waiver};
 pub use proof::{
     BadRecord, Elsewhere, Flaw, Gap, Outside, Progress, Report, SegmentReport, SignedBy, State,
     verify, verify_newest, verify_with,

@@ -70,6 +70,53 @@ impl Receipt {
     }
 }
 
+/// What stands behind an answer: the record's receipt, or the operator's word that it may go out
+/// without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// The record stands in the log.
+    Receipt(Receipt),
+    /// It does not, and `on_audit_failure` says that such calls go on.
+    Waiver(Waiver),
+}
+
+/// That the log takes no record now, and the operator chose that calls like this one go on all the
+/// same (`on_audit_failure`). Only the journal makes one, and only then:
+///
+/// ```compile_fail,E0451
+/// fn forge() -> toolgate::audit::Waiver {
+///     toolgate::audit::Waiver { why: "because" }
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    why: &'static str,
+}
+
+impl Proof {
+    /// The record's place, if it has one.
+    #[must_use]
+    pub fn receipt(&self) -> Option<&Receipt> {
+        match self {
+            Proof::Receipt(receipt) => Some(receipt),
+            Proof::Waiver(_) => None,
+        }
+    }
+}
+
+impl Waiver {
+    /// Called by the journal for a record that it cannot write, where the operator allows it.
+    pub(super) fn new(why: &'static str) -> Waiver {
+        Waiver { why }
+    }
+
+    /// Why there is no record, in a word.
+    #[must_use]
+    pub fn why(&self) -> &'static str {
+        self.why
+    }
+}
+
 impl StreamId {
     /// A new stream's id.
     pub(super) fn generate() -> StreamId {
@@ -135,6 +182,12 @@ impl Hash {
             *byte = digit(*high)? << 4 | digit(*low)?;
         }
         Some(Hash(hash))
+    }
+}
+
+impl From<Sha256> for Hash {
+    fn from(whole: Sha256) -> Hash {
+        Hash(whole.finalize().into())
     }
 }
 

@@ -1,12 +1,13 @@
-//! The only way through: made from a decision and the receipt of its record, and from nothing else.
+//! The only way through: made from a decision and the proof of its record, and from nothing else.
+//! The proof is a receipt, or the operator's waiver while the log takes no records.
 //!
 //! ```compile_fail,E0451
 //! // No plane can make one: its fields are private and it has no constructor.
 //! use toolgate::gate::permit::Permit;
-//! let permit = Permit { terms: todo!(), decision: todo!(), receipt: todo!() };
+//! let permit = Permit { terms: todo!(), decision: todo!(), proof: todo!() };
 //! ```
 
-use crate::audit::{AuditError, Receipt};
+use crate::audit::{AuditError, Proof, Receipt};
 use crate::model::decision::{Decision, Obligation};
 use crate::model::effect::Verdict;
 use crate::model::json::Json;
@@ -26,7 +27,7 @@ pub enum Passage {
 pub struct Permit {
     terms: Terms,
     decision: Decision,
-    receipt: Receipt,
+    proof: Proof,
 }
 
 /// On which terms a call may go on.
@@ -44,21 +45,21 @@ pub enum Terms {
 #[derive(Debug)]
 pub struct Refusal {
     reason: String,
-    receipt: Option<Receipt>,
+    proof: Option<Proof>,
 }
 
 impl Decision {
-    /// What this decision comes to, now that it stands in the log.
-    pub fn permit(self, receipt: Receipt) -> Passage {
+    /// What this decision comes to, now that it stands in the log, or need not.
+    pub fn permit(self, proof: Proof) -> Passage {
         let terms = match self.verdict {
             Verdict::Allow => Terms::Allow,
             Verdict::Ask => Terms::Ask,
             Verdict::Defer => Terms::Defer,
             Verdict::Deny => {
-                return Passage::Refusal(Refusal { reason: self.reason, receipt: Some(receipt) });
+                return Passage::Refusal(Refusal { reason: self.reason, proof: Some(proof) });
             }
         };
-        Passage::Permit(Permit { terms, decision: self, receipt })
+        Passage::Permit(Permit { terms, decision: self, proof })
     }
 }
 
@@ -87,9 +88,10 @@ impl Permit {
         self.decision.replaced_output()
     }
 
-    /// The decision's place in the log.
-    pub fn receipt(&self) -> &Receipt {
-        &self.receipt
+    /// The decision's place in the log, or the operator's word that it needs none now.
+    #[must_use]
+    pub fn proof(&self) -> &Proof {
+        &self.proof
     }
 }
 
@@ -99,7 +101,7 @@ impl Refusal {
         drop(decision);
         Refusal {
             reason: format!("the decision could not be written to the log: {error}"),
-            receipt: None,
+            proof: None,
         }
     }
 
@@ -112,7 +114,7 @@ impl Refusal {
     /// The decision's place in the log; nothing if it could not be written.
     #[must_use]
     pub fn receipt(&self) -> Option<&Receipt> {
-        self.receipt.as_ref()
+        self.proof.as_ref().and_then(Proof::receipt)
     }
 }
 

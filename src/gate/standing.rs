@@ -2,7 +2,7 @@
 
 use super::Gate;
 use super::judge::TOO_LATE;
-use crate::audit::{AuditError, Head, Waiting};
+use crate::audit::{AuditError, Head, Standing, Waiting};
 use crate::engine::decide;
 use crate::facts::{Place, gather};
 use crate::limits::SELF_CHECK_TIMEOUT;
@@ -22,10 +22,16 @@ impl Gate {
         self.journal.head()
     }
 
-    /// Why nothing can be recorded any more, and so nothing is let through, if that is so.
+    /// Why nothing can be recorded now, if that is so.
     #[must_use]
-    pub fn log_failure(&self) -> Option<&AuditError> {
+    pub fn log_failure(&self) -> Option<AuditError> {
         self.journal.failure()
+    }
+
+    /// How the log stands.
+    #[must_use]
+    pub fn log_standing(&self) -> Standing {
+        self.journal.standing()
     }
 
     /// What the log has taken and not yet put on the disk.

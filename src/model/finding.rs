@@ -44,11 +44,13 @@ pub enum Code {
     TranscriptRewound,
     /// A session did what cannot be remembered.
     SessionClosed,
+    /// The log took no records, and calls were let through as the operator chose.
+    LetThroughUnrecorded,
 }
 
 impl Code {
     /// All of them, in the order of the operator's tables.
-    pub const ALL: [Code; 16] = [
+    pub const ALL: [Code; 17] = [
         Code::InputRewritten,
         Code::CallWithoutPre,
         Code::BatchCallWithoutPre,
@@ -65,6 +67,7 @@ impl Code {
         Code::ProofNotKept,
         Code::TranscriptRewound,
         Code::SessionClosed,
+        Code::LetThroughUnrecorded,
     ];
 
     /// The word in the log.
@@ -87,6 +90,7 @@ impl Code {
             Code::ProofNotKept => "proof_not_kept",
             Code::TranscriptRewound => "transcript_rewound",
             Code::SessionClosed => "session_closed",
+            Code::LetThroughUnrecorded => "let_through_unrecorded",
         }
     }
 
@@ -150,6 +154,11 @@ impl Code {
             }
             Code::TranscriptRewound => {
                 "a transcript tells of less than before; the most that it ever told counts"
+            }
+            Code::LetThroughUnrecorded => {
+                "the log took no records for a while, and calls went on all the same, as \
+                 `on_audit_failure` says. What memory could keep of them stands before this, each \
+                 with `late_ms`; how many are lost is told"
             }
             Code::SessionClosed => {
                 "something happened that could not be remembered; nothing more is let through in \

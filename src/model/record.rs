@@ -131,7 +131,7 @@ pub enum Kind {
     ServiceStop,
     /// The journal opened, and what it found.
     AuditOpen,
-    /// A torn end was cut off and kept aside.
+    /// A torn end was cut off and kept aside, or the log went on after it had failed.
     AuditRecovered,
     /// A signed head of the log.
     AuditCheckpoint,
@@ -139,11 +139,13 @@ pub enum Kind {
     AuditKey,
     /// Records were deleted by retention.
     AuditRetention,
+    /// The room on the log's disk changed its stage; `full` is the last word before refusals.
+    AuditSpace,
 }
 
 impl Kind {
     /// All of them, in the order above.
-    pub const ALL: [Kind; 28] = [
+    pub const ALL: [Kind; 29] = [
         Kind::ToolPre,
         Kind::ToolPost,
         Kind::ToolUnknown,
@@ -172,6 +174,7 @@ impl Kind {
         Kind::AuditCheckpoint,
         Kind::AuditKey,
         Kind::AuditRetention,
+        Kind::AuditSpace,
     ];
 
     /// The word in the log: the plane, a dot, the event.
@@ -206,6 +209,7 @@ impl Kind {
             Kind::AuditCheckpoint => "audit.checkpoint",
             Kind::AuditKey => "audit.key",
             Kind::AuditRetention => "audit.retention",
+            Kind::AuditSpace => "audit.space",
         }
     }
 }

@@ -10,7 +10,7 @@ use super::notify::Notify;
 use super::protect::Own;
 use super::reload::{Cause, Reloader, Reloads, record};
 use super::socket::{self, Rights};
-use crate::audit::{AuditError, Journal, Options};
+use crate::audit::{AuditError, Journal};
 use crate::gate::Gate;
 use crate::limits::DRAIN_TIMEOUT;
 use crate::model::record::{Kind, Record};
@@ -168,7 +168,7 @@ async fn start_telling(
     let protected = own.protected();
     let unsigned_ok = config.policy.unsigned_ok;
     let bound = load_to_serve(&sources, anchors, &protected, &redactor, unsigned_ok)?;
-    let journal = Journal::open(&directory, Options::new(redactor.clone()))?;
+    let journal = Journal::open(&directory, config.audit.options(redactor.clone())?)?;
     // After the journal has put the end of the log in order.
     let store = memory::of(&directory, &bound.policy, &redactor)?;
     let calls = memory::calls_under_way(&directory)?;

@@ -1,32 +1,46 @@
 //! The way into the log: hand over a record, get its receipt.
 //!
 //! One thread owns the file (`owner`); handles share a bounded queue to it. A full queue makes
-//! callers wait, and then refuse: nothing is ever dropped in silence.
+//! callers wait, and then refuse: nothing is ever dropped in silence. A failed log is tried again
+//! (`trouble`), and goes on in a new file (`resume`).
 
+mod kept;
 mod owner;
 mod park;
+mod pen;
 mod recover;
+mod resume;
+mod room;
+mod standing;
 mod storage;
+mod trouble;
 mod waiting;
 
 mod measure;
 
 #[cfg(test)]
+mod failure_tests;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod tests;
 
+pub use kept::Counts;
 pub use measure::{Measured, durable_records_per_second};
+pub use standing::{Stage, Standing};
+pub use storage::Space;
 pub use waiting::Waiting;
 
 use crate::audit::error::AuditError;
-use crate::audit::journal::owner::{Job, Owner, Shared, Start};
+use crate::audit::journal::owner::{Job, Owner};
 use crate::audit::journal::park::block_until;
+use crate::audit::journal::pen::Start;
+use crate::audit::journal::standing::Shared;
 use crate::audit::journal::storage::{Directory, Storage};
-use crate::audit::options::Options;
-use crate::audit::place::{Head, Receipt, StreamId};
+use crate::audit::options::{OnFailure, Options};
+use crate::audit::place::{Head, Proof, Receipt, StreamId};
 use crate::audit::proof::sign::Signer;
-use crate::audit::segment::{Closed, Form, Sealer};
+use crate::audit::segment::{Form, Sealer};
 use crate::audit::wire;
 use crate::limits::JOURNAL_QUEUE_MAX;
 use crate::model::record::{Durability, Record};
@@ -34,6 +48,7 @@ use crate::redact::Redactor;
 use recover::Found;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -49,6 +64,8 @@ pub struct Journal {
     sealer: Option<Sealer>,
     shared: Arc<Shared>,
     timeout: Duration,
+    strict: bool,
+    on_failure: OnFailure,
     redactor: Redactor,
 }
 
@@ -69,13 +86,20 @@ impl Journal {
         storage: S,
     ) -> Result<Journal, AuditError> {
         let found = recover::survey(dir)?;
-        let recovered = found.cut_torn(dir)?;
+        let recovered = found.cut_torn(dir, &storage)?;
         let mut opening = found.opening();
         let shared = Arc::new(Shared::default());
-        let (timeout, redactor) = (options.timeout, options.redactor.clone());
+        let Options { timeout, strict, on_failure, .. } = options;
+        let redactor = options.redactor.clone();
+        if on_failure != OnFailure::Deny {
+            tracing::warn!(
+                on_audit_failure = on_failure.as_str(),
+                "calls will go on while the log cannot be written"
+            );
+        }
         let sealer = options.seal.then(|| Sealer::start(dir)).transpose()?;
-        let start = start(dir, &found, sealer.as_ref().and_then(Sealer::closed));
-        let start = signed(start, &options, &mut opening)?;
+        let closed = sealer.as_ref().and_then(Sealer::closed);
+        let start = Start { closed, ..signed(start(dir, &found), &options, &mut opening)? };
         let owner = Owner::open(storage, start, options, Arc::clone(&shared))?;
         let (queue, jobs) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let owner = std::thread::Builder::new()
@@ -83,7 +107,8 @@ impl Journal {
             .spawn(move || owner.run(jobs))
             .map_err(|why| AuditError::Thread(Arc::new(why)))?;
         let (queue, owner) = (Some(queue), Some(owner));
-        let journal = Journal { queue, owner, sealer, shared, timeout, redactor };
+        let journal =
+            Journal { queue, owner, sealer, shared, timeout, strict, on_failure, redactor };
         for record in std::iter::once(opening).chain(recovered) {
             journal.append_blocking(record)?;
         }
@@ -96,8 +121,21 @@ impl Journal {
     /// If it does not stand so within the time; then it may or may not be in the log, and the
     /// call it is about must be refused.
     pub async fn append(&self, record: Record) -> Result<Receipt, AuditError> {
-        let submitted = tokio::time::timeout(self.timeout, self.submit(record));
-        submitted.await.unwrap_or(Err(AuditError::Timeout(self.timeout)))
+        receipt(self.append_as(record, Terms::default()).await)
+    }
+
+    /// As [`Journal::append`]; while the log takes no records the record is kept in memory as far
+    /// as there is room, and waived, if the operator chose so for such calls.
+    ///
+    /// # Errors
+    /// As [`Journal::append`], if it is not waived.
+    pub async fn append_or_waive(&self, record: Record) -> Result<Proof, AuditError> {
+        let waivable = match self.on_failure {
+            OnFailure::Deny => false,
+            OnFailure::AllowReadonly => record.durability == Durability::Written,
+            OnFailure::Allow => true,
+        };
+        self.append_as(record, Terms { waivable, last: false }).await
     }
 
     /// As [`Journal::append`], on a thread that may block.
@@ -106,8 +144,9 @@ impl Journal {
     /// As [`Journal::append`].
     pub fn append_blocking(&self, record: Record) -> Result<Receipt, AuditError> {
         let deadline = Instant::now() + self.timeout;
-        let submitted = block_until(deadline, self.submit(record));
-        submitted.unwrap_or(Err(AuditError::Timeout(self.timeout)))
+        let sent = AtomicBool::new(false);
+        let submitted = block_until(deadline, self.submit(record, Terms::default(), &sent));
+        receipt(submitted.unwrap_or_else(|| self.late(false, &sent)))
     }
 
     /// As [`Journal::append`], and nothing is written after it: what comes later is refused.
@@ -115,33 +154,50 @@ impl Journal {
     /// # Errors
     /// As [`Journal::append`].
     pub async fn append_last(&self, record: Record) -> Result<Receipt, AuditError> {
-        let submitted = tokio::time::timeout(self.timeout, self.submit_as(record, true));
-        submitted.await.unwrap_or(Err(AuditError::Timeout(self.timeout)))
+        receipt(self.append_as(record, Terms { waivable: false, last: true }).await)
     }
 
-    async fn submit(&self, record: Record) -> Result<Receipt, AuditError> {
-        self.submit_as(record, false).await
+    async fn append_as(&self, record: Record, terms: Terms) -> Result<Proof, AuditError> {
+        let sent = AtomicBool::new(false);
+        let submitted = tokio::time::timeout(self.timeout, self.submit(record, terms, &sent));
+        submitted.await.unwrap_or_else(|_| self.late(terms.waivable, &sent))
     }
 
-    async fn submit_as(&self, record: Record, last: bool) -> Result<Receipt, AuditError> {
-        if let Some(failure) = self.failure() {
-            return Err(failure.clone());
+    /// `sent` is set when the owner has it.
+    async fn submit(
+        &self,
+        record: Record,
+        Terms { waivable, last }: Terms,
+        sent: &AtomicBool,
+    ) -> Result<Proof, AuditError> {
+        let durability = if self.strict { Durability::Synced } else { record.durability };
+        let mut body = wire::body(record, &self.redactor);
+        // At once: nobody waits for a disk that is known to take nothing.
+        if self.shared.is_refusing() {
+            match self.shared.turn_away(body, waivable) {
+                Ok(answer) => return answer,
+                Err(taken_again) => body = taken_again,
+            }
         }
-        let durability: Durability = record.durability;
-        let body = wire::body(record, &self.redactor);
         let (answer, receipt) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(AuditError::Closed)?;
         let room = queue.reserve().await.map_err(|_| AuditError::Closed)?;
         let accepted = Instant::now();
         self.shared.waiting.accept();
-        room.send(Job { body, durability, answer, accepted, last });
+        sent.store(true, Ordering::Relaxed);
+        room.send(Job { body, durability, answer, accepted, last, waivable });
         receipt.await.map_err(|_| AuditError::Closed)?
     }
 
-    /// Why nothing can be recorded any more, if that is so.
+    fn late(&self, waivable: bool, sent: &AtomicBool) -> Result<Proof, AuditError> {
+        let late = AuditError::Timeout(self.timeout);
+        self.shared.answer_late(waivable, sent.load(Ordering::Relaxed), late)
+    }
+
+    /// Why nothing can be recorded now, if that is so.
     #[must_use]
-    pub fn failure(&self) -> Option<&AuditError> {
-        self.shared.failure.get()
+    pub fn failure(&self) -> Option<AuditError> {
+        self.shared.failure()
     }
 
     /// The newest record. Kept where the agent cannot reach it, it shows a cut-off log.
@@ -156,14 +212,20 @@ impl Journal {
         self.shared.waiting.now()
     }
 
+    /// How it stands, for those who watch it.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.shared.standing(self.on_failure)
+    }
+
     /// Writes and syncs what is waiting, and closes.
     ///
     /// # Errors
-    /// If that, or anything before it, failed.
+    /// If that failed, or the log takes no records.
     pub fn close(mut self) -> Result<Option<Head>, AuditError> {
         self.finish();
         match self.failure() {
-            Some(failure) => Err(failure.clone()),
+            Some(failure) => Err(failure),
             None => Ok(self.head()),
         }
     }
@@ -173,9 +235,26 @@ impl Journal {
         if let Some(owner) = self.owner.take()
             && owner.join().is_err()
         {
-            self.shared.failure.get_or_init(|| AuditError::Closed);
+            self.shared.end();
         }
         self.sealer = None;
+    }
+}
+
+/// How a record is to be answered.
+#[derive(Debug, Clone, Copy, Default)]
+struct Terms {
+    /// It may be answered without standing in the log, if that fails.
+    waivable: bool,
+    /// Nothing is written after it.
+    last: bool,
+}
+
+/// What was not waivable has a receipt.
+fn receipt(answer: Result<Proof, AuditError>) -> Result<Receipt, AuditError> {
+    match answer? {
+        Proof::Receipt(receipt) => Ok(receipt),
+        Proof::Waiver(_) => Err(AuditError::Closed),
     }
 }
 
@@ -186,7 +265,7 @@ impl Drop for Journal {
 }
 
 /// Goes on in the newest stream if it is whole, else in a new one.
-fn start(dir: &Path, found: &Found, closed: Option<Closed>) -> Start {
+fn start(dir: &Path, found: &Found) -> Start {
     let next_number = found.next_number;
     let dir = dir.to_owned();
     let intact = found.newest.as_ref().and_then(|newest| Some((newest, newest.intact()?)));
@@ -199,16 +278,16 @@ fn start(dir: &Path, found: &Found, closed: Option<Closed>) -> Start {
             segment: (newest.segment.form == Form::Plain)
                 .then(|| (newest.segment.clone(), newest.bytes)),
             next_number,
-            closed,
             signer: None,
+            closed: None,
         },
-        None => anew(dir, next_number, closed),
+        None => anew(dir, next_number),
     }
 }
 
-fn anew(dir: PathBuf, next_number: u64, closed: Option<Closed>) -> Start {
+fn anew(dir: PathBuf, next_number: u64) -> Start {
     let stream = StreamId::generate();
-    Start { dir, stream, last: None, segment: None, next_number, closed, signer: None }
+    Start { dir, stream, last: None, segment: None, next_number, signer: None, closed: None }
 }
 
 /// Finds who signs the log. A stream whose signed heads do not fit it is not gone on with, and
@@ -222,7 +301,7 @@ fn signed(start: Start, options: &Options, opening: &mut Record) -> Result<Start
         Some(flaw) => {
             let broken = serde_json::json!({ "why": flaw.to_string() });
             opening.details.push(("broken", broken));
-            anew(start.dir, start.next_number, start.closed)
+            anew(start.dir, start.next_number)
         }
     };
     Ok(Start { signer: Some(signer), ..start })

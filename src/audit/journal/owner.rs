@@ -1,31 +1,32 @@
 //! The one thread that writes: it takes all waiting records, writes them in one go, syncs once,
 //! and answers all of them (group commit).
 //!
-//! Once a write or sync failed, nothing is trusted any more: the kernel may have dropped the
-//! pages, and the file may end in half a line. All waiting and all later records are refused until
-//! the journal is opened anew, which looks at what is really there.
+//! When a write or sync fails it goes on in a new file at once if it can (`resume`). If it cannot,
+//! every record is refused, or waived as the operator chose, until a later try succeeds; callers
+//! never wait for that, and what happened is told in the log's next record.
 
 use crate::audit::error::AuditError;
+use crate::audit::journal::kept::Kept;
 use crate::audit::journal::park::block_until;
-use crate::audit::journal::storage::{SegmentFile, Storage};
-use crate::audit::journal::waiting::Tally;
+use crate::audit::journal::pen::{Pen, Start};
+use crate::audit::journal::room::Room;
+use crate::audit::journal::standing::{Shared, Stage};
+use crate::audit::journal::storage::Storage;
+use crate::audit::journal::trouble::Trouble;
 use crate::audit::options::Options;
-use crate::audit::place::{Hash, Head, Receipt, StreamId};
-use crate::audit::proof::sign::{Due, Signer};
-use crate::audit::segment::{Closed, SegmentName};
+use crate::audit::place::{Proof, Receipt};
+use crate::audit::proof::sign::Signer;
 use crate::audit::wire::{self, Body};
-use crate::model::record::Durability;
-use std::io::{self, ErrorKind};
-use std::ops::Range;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use crate::limits::{JOURNAL_SPACE_CHECK, JOURNAL_UNSYNCED_BYTES_MAX};
+use crate::model::record::{Durability, Record};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Records written in one go; more would make the first of them wait for the last.
 const BATCH_RECORDS_MAX: usize = 512;
 /// Bytes gathered before they are handed to the kernel.
-const BUFFER_BYTES_MAX: usize = 1 << 20;
+const BATCH_BYTES_MAX: usize = 1 << 20;
 /// How often the file is looked for at its place when no synced record asks for it.
 const PLACE_CHECK: Duration = Duration::from_secs(1);
 
@@ -33,127 +34,56 @@ const PLACE_CHECK: Duration = Duration::from_secs(1);
 pub(in crate::audit) struct Job {
     pub(in crate::audit) body: Body,
     pub(in crate::audit) durability: Durability,
-    pub(in crate::audit) answer: oneshot::Sender<Result<Receipt, AuditError>>,
+    pub(in crate::audit) answer: oneshot::Sender<Result<Proof, AuditError>>,
     /// When it was taken.
     pub(in crate::audit) accepted: Instant,
     /// Nothing is written after it.
     pub(in crate::audit) last: bool,
+    /// Whether it may be answered without standing in the log, if that fails.
+    pub(in crate::audit) waivable: bool,
 }
 
-/// What the owner and the journal's handles both see.
-#[derive(Debug, Default)]
-pub(in crate::audit) struct Shared {
-    /// Set once, when the journal failed.
-    pub(in crate::audit) failure: OnceLock<AuditError>,
-    /// The newest record that was handed to the kernel.
-    head: Mutex<Option<Head>>,
-    /// What is on its way to the disk.
-    pub(in crate::audit) waiting: Tally,
-}
-
-impl Shared {
-    pub(in crate::audit) fn head(&self) -> Option<Head> {
-        self.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set_head(&self, head: Option<Head>) {
-        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
-    }
-}
-
-/// Where the owner begins.
-pub(in crate::audit) struct Start {
-    pub(in crate::audit) dir: PathBuf,
-    pub(in crate::audit) stream: StreamId,
-    /// The newest record of that stream; nothing for a new one.
-    pub(in crate::audit) last: Option<(u64, Hash)>,
-    /// The file to append to and its length; nothing to begin a new one.
-    pub(in crate::audit) segment: Option<(SegmentName, u64)>,
-    /// The number of the next new file.
-    pub(in crate::audit) next_number: u64,
-    /// Who signs it.
-    pub(in crate::audit) signer: Option<Signer>,
-    /// Who is to know which files are closed.
-    pub(in crate::audit) closed: Option<Closed>,
-}
-
-/// The file that is written.
-struct Open<F> {
-    file: F,
-    path: PathBuf,
-    bytes: u64,
-    /// Since when there is more in it than the log's own records.
-    worked: Option<Instant>,
+/// A record that was given its line and has no answer yet.
+struct Unanswered {
+    answer: oneshot::Sender<Result<Proof, AuditError>>,
+    receipt: Receipt,
+    durability: Durability,
+    waivable: bool,
 }
 
 /// The writer.
 pub(in crate::audit) struct Owner<S: Storage> {
-    storage: S,
-    options: Options,
-    shared: Arc<Shared>,
-    dir: PathBuf,
-    stream: StreamId,
-    seq: u64,
-    hash: Hash,
-    next_number: u64,
-    closed: Option<Closed>,
-    open: Open<S::File>,
-    buffer: Vec<u8>,
+    pub(super) pen: Pen<S>,
+    pub(super) options: Options,
+    pub(super) shared: Arc<Shared>,
+    pub(super) room: Room,
+    /// While the log takes no records.
+    pub(super) trouble: Option<Trouble>,
     /// Since when something written is not synced.
-    unsynced: Option<Instant>,
+    pub(super) unsynced: Option<Instant>,
     checked: Instant,
     /// The last record was written.
     ended: bool,
-    signer: Option<Signer>,
 }
 
 impl<S: Storage> Owner<S> {
     /// Opens the file to append to, or makes it.
     pub(in crate::audit) fn open(
-        mut storage: S,
+        storage: S,
         start: Start,
         options: Options,
         shared: Arc<Shared>,
     ) -> Result<Owner<S>, AuditError> {
-        let Start { dir, stream, last, segment, mut next_number, closed, signer } = start;
-        let number = segment.as_ref().map_or(next_number, |(name, _)| name.number);
-        let open = match segment {
-            Some((name, bytes)) => {
-                let path = name.path(&dir);
-                let file = storage
-                    .reopen(&name.to_string())
-                    .map_err(AuditError::file("open the audit file", &path))?;
-                Open { file, path, bytes, worked: None }
-            }
-            None => {
-                let name = SegmentName::plain(next_number, stream.clone());
-                next_number += 1;
-                create(&mut storage, &dir, &name)?
-            }
-        };
-        if let Some(closed) = &closed {
-            closed.below(number);
+        let mut room = Room::new(options.space, options.reserve_bytes);
+        room.look(&storage);
+        if let Err(why) = room.hold(&storage) {
+            tracing::warn!(%why, "no room can be held back for the last records of a full disk");
         }
-        let (seq, hash) = last.unwrap_or((0, Hash::ZERO));
-        let buffer = Vec::new();
-        let checked = Instant::now();
-        Ok(Owner {
-            storage,
-            options,
-            shared,
-            dir,
-            stream,
-            seq,
-            hash,
-            next_number,
-            closed,
-            open,
-            buffer,
-            unsynced: None,
-            checked,
-            ended: false,
-            signer,
-        })
+        shared.set_space(room.space, room.stage, room.has_reserve);
+        room.forget();
+        let pen = Pen::new(storage, start)?;
+        let (trouble, unsynced, checked, ended) = (None, None, Instant::now(), false);
+        Ok(Owner { pen, options, shared, room, trouble, unsynced, checked, ended })
     }
 
     /// Serves until every handle is gone; what is still waiting then is written first.
@@ -165,86 +95,93 @@ impl<S: Storage> Owner<S> {
             if received == Some(0) {
                 break;
             }
-            self.commit(std::mem::take(&mut jobs));
+            self.serve(std::mem::take(&mut jobs));
             self.keep_up();
         }
-        if self.shared.failure.get().is_none() {
-            let result = self.sign_the_rest();
-            self.note(result);
+        if self.trouble.is_some() {
+            self.try_again();
+        } else if let Err(why) = self.close() {
+            self.fail(why);
         }
-        if self.unsynced.is_some() {
-            let result = self.sync();
-            self.note(result);
-        }
+    }
+
+    /// Signs and syncs what is not yet.
+    fn close(&mut self) -> Result<(), AuditError> {
+        self.pen.sign_the_rest();
+        self.settle()?;
+        if self.unsynced.is_some() { self.sync() } else { Ok(()) }
     }
 
     /// When there is something to do although no record came.
     fn deadline(&self) -> Instant {
+        if let Some(trouble) = &self.trouble {
+            return trouble.next;
+        }
         let check = self.checked + PLACE_CHECK;
-        let due = self.signer.as_ref().map_or(check, |signer| check.min(signer.deadline()));
+        let due = self.pen.signer.as_ref().map_or(check, |signer| check.min(signer.deadline()));
         self.unsynced.map_or(due, |since| due.min(since + self.options.flush))
     }
 
-    /// Does what time asks for: the late sync, the look for the file.
+    /// Does what time asks for: the next try, the late sync, the looks around.
     fn keep_up(&mut self) {
-        if self.shared.failure.get().is_some() {
-            // Nothing is written any more; only the deadline must move on.
-            self.unsynced = None;
-            self.checked = Instant::now();
+        if let Some(trouble) = &self.trouble {
+            if trouble.next <= Instant::now() {
+                self.try_again();
+            }
             return;
         }
-        if let Some(due) = self.signer.as_ref().and_then(Signer::due) {
-            let result = self.sign(due);
-            self.note(result);
-        }
-        if self.unsynced.is_some_and(|since| since.elapsed() >= self.options.flush) {
-            let result = self.sync();
-            self.note(result);
-        }
-        if self.checked.elapsed() >= PLACE_CHECK {
-            let result = self.check_place();
-            self.note(result);
+        let done = self.keep_up_with_time();
+        if let Err(why) = done {
+            self.fail(why);
         }
     }
 
+    fn keep_up_with_time(&mut self) -> Result<(), AuditError> {
+        if let Some(due) = self.pen.signer.as_ref().and_then(Signer::due) {
+            let now = self.pen.sign(due);
+            self.settle()?;
+            if now {
+                self.sync()?;
+            }
+        }
+        if self.unsynced.is_some_and(|since| since.elapsed() >= self.options.flush) {
+            self.sync()?;
+        }
+        if self.checked.elapsed() >= PLACE_CHECK {
+            self.checked = Instant::now();
+            self.pen.check_place()?;
+            if let Some(kept) = self.shared.take_kept() {
+                self.tell_of_counts(kept);
+            }
+        }
+        if self.room.looked.is_none_or(|at| at.elapsed() >= JOURNAL_SPACE_CHECK) {
+            let before = self.room.stage;
+            if self.room.look(&self.pen.storage) {
+                self.tell_of_room(before);
+            }
+            self.shared.set_space(self.room.space, self.room.stage, self.room.has_reserve);
+        }
+        self.settle()
+    }
+
     /// Writes the records and answers each when it stands as firmly as it asked for.
-    fn commit(&mut self, jobs: Vec<Job>) {
+    fn serve(&mut self, jobs: Vec<Job>) {
         let jobs = self.up_to_the_last(jobs);
         let Some(oldest) = jobs.first().map(|job| job.accepted) else { return };
-        self.shared.waiting.begin(oldest);
-        if let Some(failure) = self.shared.failure.get() {
-            jobs.into_iter().for_each(|job| refuse(job.answer, failure));
-            return;
-        }
-        let written = self.write(&jobs);
-        let receipts = match written {
-            Ok(receipts) => receipts,
-            Err(why) => {
-                let failure = self.note(Err(why));
-                jobs.into_iter().for_each(|job| refuse(job.answer, &failure));
+        let mut jobs = jobs.into_iter().peekable();
+        while jobs.peek().is_some() {
+            if self.trouble.is_some() {
+                jobs.by_ref().for_each(|job| self.turn_away(job));
                 return;
             }
-        };
-        // A new file may have been begun, with all of the one before it synced.
-        self.shared.waiting.begin(oldest);
-        let mut to_sync = Vec::new();
-        for (job, receipt) in jobs.into_iter().zip(receipts) {
-            match job.durability {
-                // Who does not wait any more needs no answer: hence no look at the results here.
-                Durability::Written => drop(job.answer.send(Ok(receipt))),
-                Durability::Synced => to_sync.push((job.answer, receipt)),
-            }
-        }
-        if to_sync.is_empty() {
-            return;
-        }
-        match self.sync() {
-            Ok(()) => {
-                to_sync.into_iter().for_each(|(answer, receipt)| drop(answer.send(Ok(receipt))));
-            }
-            Err(why) => {
-                let failure = self.note(Err(why));
-                to_sync.into_iter().for_each(|(answer, _)| refuse(answer, &failure));
+            self.shared.waiting.begin(oldest);
+            let mut batch = Vec::new();
+            let Err(why) = self.write(&mut jobs, &mut batch) else { continue };
+            if self.fail(why) {
+                // All lines are on the disk after all, in a new file.
+                batch.into_iter().for_each(Unanswered::answer);
+            } else {
+                self.answer_unwritten(batch);
             }
         }
     }
@@ -259,158 +196,120 @@ impl<S: Storage> Owner<S> {
         self.ended = true;
         let late = jobs.split_off(end);
         self.shared.waiting.refuse(late.len());
-        late.into_iter().for_each(|job| refuse(job.answer, &AuditError::Closed));
+        late.into_iter().for_each(|job| drop(job.answer.send(Err(AuditError::Closed))));
         jobs
     }
 
-    /// Hands every record to the kernel, in files as they fill up.
-    fn write(&mut self, jobs: &[Job]) -> Result<Vec<Receipt>, AuditError> {
-        let mut receipts = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            let gathered = u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
-            let age = self.open.worked.map_or(Duration::ZERO, |since| since.elapsed());
-            if self.open.bytes.saturating_add(gathered) >= self.options.segment_bytes
-                || age >= self.options.segment_age
-            {
-                self.sign_the_rest()?;
-                self.flush()?;
-                self.rotate()?;
-            }
-            if self.open.worked.is_none() && !job.body.is_of_the_log() {
-                self.open.worked = Some(Instant::now());
-            }
-            let line = self.put(&job.body, jiff::Timestamp::now());
-            if let (Some(signer), Some(line)) = (&mut self.signer, self.buffer.get(line)) {
-                signer.took(line);
-            }
-            receipts.push(Receipt::new(self.head()));
-            if self.buffer.len() >= BUFFER_BYTES_MAX {
-                self.flush()?;
+    /// Makes the lines of the next jobs, hands them to the kernel, and syncs if one asks for it.
+    /// What it answered is no longer in `batch`.
+    fn write(
+        &mut self,
+        jobs: &mut impl Iterator<Item = Job>,
+        batch: &mut Vec<Unanswered>,
+    ) -> Result<(), AuditError> {
+        let age = self.pen.open.worked.map_or(Duration::ZERO, |since| since.elapsed());
+        if self.pen.bytes() >= self.options.segment_bytes || age >= self.options.segment_age {
+            // Before a job is taken: if this fails none has a line.
+            self.rotate()?;
+        }
+        let before = self.pen.tail.len();
+        for Job { body, durability, answer, waivable, .. } in jobs.by_ref() {
+            let receipt = self.pen.add(&body, None);
+            self.shared.waiting.write(1);
+            batch.push(Unanswered { answer, receipt, durability, waivable });
+            if self.pen.tail.len().saturating_sub(before) >= BATCH_BYTES_MAX {
+                break;
             }
         }
-        self.flush()?;
-        self.shared.waiting.write(jobs.len());
-        self.shared.set_head(Some(self.head()));
-        Ok(receipts)
-    }
-
-    /// Gathers one more line; where it stands in the buffer.
-    fn put(&mut self, body: &Body, now: jiff::Timestamp) -> Range<usize> {
-        let start = self.buffer.len();
-        let place = (&self.stream, self.seq + 1, self.hash);
-        self.hash = wire::write_line(&mut self.buffer, body, place, now);
-        self.seq += 1;
-        start..self.buffer.len().saturating_sub(1)
-    }
-
-    /// Writes a signed head of all that was written. A certificate of a key waits for the disk.
-    fn sign(&mut self, due: Due) -> Result<(), AuditError> {
-        let Some(signer) = &mut self.signer else { return Ok(()) };
-        let (body, now) = signer.sign(due, &self.stream);
-        let line = self.put(&body, now);
-        if let (Some(signer), Some(line)) = (&mut self.signer, self.buffer.get(line)) {
-            signer.took_own(line);
+        self.settle()?;
+        let is_written = |one: &mut Unanswered| one.durability == Durability::Written;
+        batch.extract_if(.., is_written).for_each(Unanswered::answer);
+        if !batch.is_empty() || self.pen.tail.len() >= JOURNAL_UNSYNCED_BYTES_MAX {
+            self.sync()?;
+            batch.drain(..).for_each(Unanswered::answer);
         }
-        self.flush()?;
-        self.shared.set_head(Some(self.head()));
-        if due == Due::Key { self.sync() } else { Ok(()) }
-    }
-
-    /// No file is left, nor the log closed, with records in it that are not signed.
-    fn sign_the_rest(&mut self) -> Result<(), AuditError> {
-        match self.signer.as_ref().is_some_and(Signer::is_behind) {
-            true => self.sign(Due::Head),
-            false => Ok(()),
-        }
-    }
-
-    fn head(&self) -> Head {
-        Head { stream: self.stream.clone(), seq: self.seq, hash: self.hash }
-    }
-
-    /// Hands the gathered bytes to the kernel, all of them.
-    fn flush(&mut self) -> Result<(), AuditError> {
-        let mut rest = self.buffer.as_slice();
-        if !rest.is_empty() && self.unsynced.is_none() {
-            self.unsynced = Some(Instant::now());
-        }
-        while !rest.is_empty() {
-            match self.open.file.write(rest) {
-                Ok(0) => {
-                    let why = io::Error::from(ErrorKind::WriteZero);
-                    return Err(AuditError::file("write to", &self.open.path)(why));
-                }
-                Ok(count) => {
-                    rest = rest.get(count..).unwrap_or_default();
-                    let count = u64::try_from(count).unwrap_or(u64::MAX);
-                    self.open.bytes = self.open.bytes.saturating_add(count);
-                }
-                Err(why) if why.kind() == ErrorKind::Interrupted => {}
-                Err(why) => return Err(AuditError::file("write to", &self.open.path)(why)),
-            }
-        }
-        self.buffer.clear();
         Ok(())
     }
 
-    /// Waits for the disk; what is then answered is in a file that has its name.
-    fn sync(&mut self) -> Result<(), AuditError> {
-        self.open.file.sync().map_err(AuditError::file("sync", &self.open.path))?;
+    /// Hands what was added to the kernel.
+    pub(super) fn settle(&mut self) -> Result<(), AuditError> {
+        if self.pen.tail.len() == self.pen.given {
+            return Ok(());
+        }
+        self.unsynced.get_or_insert_with(Instant::now);
+        self.pen.flush()?;
+        self.shared.set_head(self.pen.head());
+        Ok(())
+    }
+
+    /// Waits for the disk.
+    pub(super) fn sync(&mut self) -> Result<(), AuditError> {
+        self.pen.sync()?;
+        self.checked = Instant::now();
         self.unsynced = None;
         self.shared.waiting.sync();
-        self.check_place()?;
-        self.signer.iter_mut().for_each(Signer::synced);
         Ok(())
     }
 
-    fn check_place(&mut self) -> Result<(), AuditError> {
-        self.checked = Instant::now();
-        let path = &self.open.path;
-        match self
-            .open
-            .file
-            .is_in_place(self.open.bytes)
-            .map_err(AuditError::file("look at", path))?
-        {
-            true => Ok(()),
-            false => Err(AuditError::Replaced(path.clone())),
-        }
-    }
-
-    /// Goes on in a new file. The full one is synced first: a file must never be on the disk
-    /// when the one before it is not.
     fn rotate(&mut self) -> Result<(), AuditError> {
+        self.pen.sign_the_rest();
+        self.settle()?;
         self.sync()?;
-        let name = SegmentName::plain(self.next_number, self.stream.clone());
-        self.open = create(&mut self.storage, &self.dir, &name)?;
-        if let Some(closed) = &self.closed {
-            closed.below(self.next_number);
+        self.pen.rotate().map(|_| ())
+    }
+
+    /// Adds a record of the log's own; the next `settle` writes it.
+    pub(super) fn note(&mut self, record: Record) {
+        let body = wire::body(record, &self.options.redactor);
+        self.pen.add(&body, None);
+    }
+
+    /// What happened to records although the log takes some: its queue was full for too long.
+    fn tell_of_counts(&mut self, kept: Kept) {
+        let late = AuditError::Timeout(self.options.timeout);
+        self.note_kept(kept, &Trouble::new(late));
+    }
+
+    /// A new stage of the room on the disk.
+    fn tell_of_room(&mut self, before: Stage) {
+        let stage = self.room.stage;
+        let free = self.room.space.map(|space| space.free);
+        match stage {
+            Stage::Enough if before == Stage::Enough => return,
+            Stage::Enough => tracing::info!(free, "the disk of the log has enough room again"),
+            Stage::Warn => tracing::warn!(free, "the disk of the log is filling up"),
+            Stage::Low | Stage::Full => tracing::error!(free, "the disk of the log is almost full"),
         }
-        self.next_number += 1;
-        Ok(())
+        let record = self.room.record(stage);
+        self.note(record);
     }
 
-    /// Remembers a failure; what all later records are refused with.
-    fn note(&self, result: Result<(), AuditError>) -> AuditError {
-        let Err(why) = result else { return AuditError::Closed };
-        tracing::error!(%why, "the audit log failed");
-        self.shared.failure.get_or_init(|| AuditError::Failed(Arc::new(why.clone())));
-        why
+    /// What becomes of a record that gets no line.
+    fn turn_away(&mut self, job: Job) {
+        self.shared.waiting.refuse(1);
+        let answer = match self.shared.turn_away(job.body, job.waivable) {
+            Ok(answer) => answer,
+            // Only this thread lets the log take records again.
+            Err(_) => Err(AuditError::Closed),
+        };
+        drop(job.answer.send(answer));
+    }
+
+    /// Records that have lines, which will be written once the log goes on.
+    fn answer_unwritten(&mut self, batch: Vec<Unanswered>) {
+        for one in batch {
+            let answer = self.shared.answer_unwritten(one.waivable);
+            if let (Err(_), Some(trouble)) = (&answer, &mut self.trouble) {
+                trouble.unanswered.push(one.receipt.seq());
+            }
+            drop(one.answer.send(answer));
+        }
     }
 }
 
-fn create<S: Storage>(
-    storage: &mut S,
-    dir: &std::path::Path,
-    name: &SegmentName,
-) -> Result<Open<S::File>, AuditError> {
-    let path = name.path(dir);
-    let file = storage
-        .create(&name.to_string())
-        .map_err(AuditError::file("make the audit file", &path))?;
-    Ok(Open { file, path, bytes: 0, worked: None })
-}
-
-fn refuse(answer: oneshot::Sender<Result<Receipt, AuditError>>, why: &AuditError) {
-    drop(answer.send(Err(why.clone())));
+impl Unanswered {
+    /// Who does not wait any more needs no answer: hence no look at the result.
+    fn answer(self) {
+        drop(self.answer.send(Ok(Proof::Receipt(self.receipt))));
+    }
 }

@@ -8,16 +8,19 @@
 //! `verify`'s, so that opening does not take longer with every year of log.
 
 use crate::audit::error::AuditError;
+use crate::audit::journal::resume::copy_part;
+use crate::audit::journal::storage::{Place, SegmentFile, Storage};
 use crate::audit::place::{Hash, StreamId};
 use crate::audit::proof::chain::{Chain, Flaw};
 use crate::audit::segment::{Ending, Form, Lines, SegmentName, list};
 use crate::model::json::Json;
 use crate::model::record::{Kind, Record};
 use serde_json::json;
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::ErrorKind;
 use std::path::Path;
+
+/// Names that are tried for what is kept aside.
+const NAMES_MAX: usize = 1_000;
 
 /// What is there.
 #[derive(Debug)]
@@ -139,6 +142,7 @@ fn read(
             }
             Err(why) if why.kind() == ErrorKind::InvalidData => {
                 damaged = true;
+                line.clear();
                 chain.lose();
                 Err(Flaw::Damaged(why.to_string()))
             }
@@ -160,8 +164,12 @@ fn read(
 
 impl Found {
     /// Keeps torn ends aside, cuts them off, and says so in records for the log.
-    pub(in crate::audit) fn cut_torn(&self, dir: &Path) -> Result<Vec<Record>, AuditError> {
-        self.torn.iter().map(|(segment, whole)| cut(dir, segment, *whole)).collect()
+    pub(in crate::audit) fn cut_torn<S: Storage>(
+        &self,
+        dir: &Path,
+        storage: &S,
+    ) -> Result<Vec<Record>, AuditError> {
+        self.torn.iter().map(|(segment, whole)| cut(dir, storage, segment, *whole)).collect()
     }
 
     /// The first record of this start: what was found.
@@ -192,33 +200,62 @@ impl Found {
 }
 
 /// The torn end goes to a file of its own before it is cut off: it is evidence.
-fn cut(dir: &Path, segment: &SegmentName, whole: u64) -> Result<Record, AuditError> {
+fn cut<S: Storage>(
+    dir: &Path,
+    storage: &S,
+    segment: &SegmentName,
+    whole: u64,
+) -> Result<Record, AuditError> {
     let path = segment.path(dir);
-    let failed = AuditError::file("recover", &path);
-    let aside = format!("{}.{whole}.torn", segment.to_string().trim_end_matches(".jsonl"));
-    let cut = || -> std::io::Result<Vec<u8>> {
-        let mut torn = Vec::new();
-        let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
-        file.seek(SeekFrom::Start(whole))?;
-        file.read_to_end(&mut torn)?;
-        let mut copy = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .custom_flags(nix::libc::O_NOFOLLOW)
-            .open(dir.join(&aside))?;
-        copy.write_all(&torn)?;
-        copy.sync_all()?;
-        File::open(dir)?.sync_all()?;
-        file.set_len(whole)?;
-        file.sync_all()?;
-        Ok(torn)
+    let name = segment.to_string();
+    let cut = || -> std::io::Result<Vec<(&'static str, Json)>> {
+        let mut file = storage.reopen(&name)?;
+        let end = match file.place(whole)? {
+            Place::Longer(bytes) => bytes,
+            Place::Here | Place::Shorter(_) | Place::Removed | Place::Replaced => whole,
+        };
+        let details = keep_aside(dir, storage, (&name, &file), (whole, end))?;
+        file.truncate(whole)?;
+        Ok(details)
     };
-    let torn = cut().map_err(failed)?;
-    let mut record = Record::new(Kind::AuditRecovered);
-    record.details.push(("file", Json::from(aside)));
-    record.details.push(("bytes", Json::from(torn.len())));
-    record.details.push(("sha256", Json::from(Hash::of(&torn).to_string())));
-    Ok(record)
+    let details = cut().map_err(AuditError::file("recover", &path))?;
+    Ok(Record { details, ..Record::new(Kind::AuditRecovered) })
+}
+
+/// Copies a part of a file to one of its own; what the log's record of it says.
+pub(super) fn keep_aside<S: Storage>(
+    dir: &Path,
+    storage: &S,
+    (name, file): (&str, &S::File),
+    part: (u64, u64),
+) -> std::io::Result<Vec<(&'static str, Json)>> {
+    let aside = free_name(dir, &format!("{}.{}.torn", name.trim_end_matches(".jsonl"), part.0))?;
+    let mut copy = storage.create(&aside)?;
+    let kept = copy_part(file, part, &mut copy).and_then(|hash| {
+        copy.sync()?;
+        storage.sync_dir()?;
+        Ok(hash)
+    });
+    match kept {
+        Ok(hash) => Ok(vec![
+            ("file", aside.into()),
+            ("bytes", part.1.saturating_sub(part.0).into()),
+            ("sha256", hash.to_string().into()),
+        ]),
+        Err(why) => {
+            drop(storage.unlink(&aside));
+            Err(why)
+        }
+    }
+}
+
+/// A name that no file bears: what was kept aside before stays.
+pub(super) fn free_name(dir: &Path, wish: &str) -> std::io::Result<String> {
+    let (stem, end) = wish.rsplit_once('.').unwrap_or((wish, ""));
+    let mut names = (1..NAMES_MAX).map(|number| match number {
+        1 => wish.to_owned(),
+        _ => format!("{stem}-{number}.{end}"),
+    });
+    let is_free = |name: &String| !dir.join(name).exists();
+    names.find(is_free).ok_or_else(|| std::io::ErrorKind::AlreadyExists.into())
 }

@@ -1,21 +1,41 @@
-//! The few file operations of the journal, behind a trait so that tests can make each one fail.
+//! The few file operations of the log, behind a trait so that tests can make each one fail.
+//!
+//! Whoever writes in the log's directory does it through here, the journal and what seals and
+//! removes its files alike: only what goes this way is killed at every step by `faults`.
 
 use crate::audit::error::AuditError;
+use nix::fcntl::{FallocateFlags, fallocate};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Where segments are made.
-pub(in crate::audit) trait Storage: Send + 'static {
+/// The directory of a log, locked. Its clones are the same directory under the same lock.
+pub(in crate::audit) trait Storage: Clone + Send + 'static {
     /// Its files.
     type File: SegmentFile;
 
-    /// Makes a file that was not there; its name is durable when this returns.
-    fn create(&mut self, name: &str) -> io::Result<Self::File>;
+    /// Makes a file that was not there. Its name is durable after [`Storage::sync_dir`].
+    fn create(&self, name: &str) -> io::Result<Self::File>;
 
     /// Opens a file to append to.
-    fn reopen(&mut self, name: &str) -> io::Result<Self::File>;
+    fn reopen(&self, name: &str) -> io::Result<Self::File>;
+
+    /// Gives a file another name, in the place of what bore it. Durable as a new name is.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file. Durable as a new name is.
+    fn unlink(&self, name: &str) -> io::Result<()>;
+
+    /// Makes what was done to names durable.
+    fn sync_dir(&self) -> io::Result<()>;
+
+    /// What room there is.
+    fn space(&self) -> io::Result<Space>;
+
+    /// Whether the directory's own name still leads to it.
+    fn is_in_place(&self) -> io::Result<bool>;
 }
 
 /// One file that is appended to.
@@ -26,17 +46,50 @@ pub(in crate::audit) trait SegmentFile: Send + 'static {
     /// Waits until all written bytes are on the disk.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Whether its name still leads to it, and it holds the `bytes` that were written, no fewer.
-    fn is_in_place(&self, bytes: u64) -> io::Result<bool>;
+    /// Reads what is there from `at` on; 0 at the end.
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize>;
+
+    /// Cuts its end off; durable when it returns.
+    fn truncate(&mut self, bytes: u64) -> io::Result<()>;
+
+    /// Makes it `bytes` long, with room on the disk for all of them.
+    fn allocate(&mut self, bytes: u64) -> io::Result<()>;
+
+    /// How it stands, of which `bytes` were written.
+    fn place(&self, bytes: u64) -> io::Result<Place>;
+}
+
+/// How an open file stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::audit) enum Place {
+    /// Its name leads to it, and it is as long as what was written.
+    Here,
+    /// No name leads to it.
+    Removed,
+    /// Its name leads to another file.
+    Replaced,
+    /// Somebody cut it off; so long is it now.
+    Shorter(u64),
+    /// Somebody else wrote to it; so long is it now.
+    Longer(u64),
+}
+
+/// The room of a file system, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// What can still be written.
+    pub free: u64,
+    /// All of it.
+    pub total: u64,
 }
 
 /// A directory of the real file system.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::audit) struct Directory {
-    path: PathBuf,
+    path: Arc<Path>,
     /// Open for its lock and to make new names durable. The lock is on the directory itself: a
     /// lock file could be removed, and then two writers would both hold one.
-    handle: File,
+    handle: Arc<File>,
 }
 
 /// A file of the real file system.
@@ -62,7 +115,7 @@ impl Directory {
             return Err(AuditError::Exposed(path.to_owned()));
         }
         match handle.try_lock() {
-            Ok(()) => Ok(Directory { path: path.to_owned(), handle }),
+            Ok(()) => Ok(Directory { path: path.into(), handle: Arc::new(handle) }),
             Err(TryLockError::WouldBlock) => Err(AuditError::InUse(path.to_owned())),
             Err(TryLockError::Error(why)) => Err(AuditError::file("lock", path)(why)),
         }
@@ -71,24 +124,54 @@ impl Directory {
 
 fn append_only() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.append(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
+    options.read(true).append(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
     options
+}
+
+/// Whether a name leads to an open file; nothing if it leads nowhere.
+fn leads_to(path: &Path, open: &std::fs::Metadata) -> io::Result<Option<bool>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(named) => Ok(Some((open.dev(), open.ino()) == (named.dev(), named.ino()))),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(why),
+    }
 }
 
 impl Storage for Directory {
     type File = RealFile;
 
-    fn create(&mut self, name: &str) -> io::Result<RealFile> {
+    fn create(&self, name: &str) -> io::Result<RealFile> {
         let path = self.path.join(name);
         let file = append_only().create_new(true).open(&path)?;
-        self.handle.sync_all()?;
         Ok(RealFile { path, file })
     }
 
-    fn reopen(&mut self, name: &str) -> io::Result<RealFile> {
+    fn reopen(&self, name: &str) -> io::Result<RealFile> {
         let path = self.path.join(name);
         let file = append_only().open(&path)?;
         Ok(RealFile { path, file })
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        std::fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn unlink(&self, name: &str) -> io::Result<()> {
+        std::fs::remove_file(self.path.join(name))
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        self.handle.sync_all()
+    }
+
+    fn space(&self) -> io::Result<Space> {
+        let about = nix::sys::statvfs::fstatvfs(self.handle.as_ref())?;
+        let bytes = |blocks: u64| blocks.saturating_mul(about.fragment_size());
+        Ok(Space { free: bytes(about.blocks_available()), total: bytes(about.blocks()) })
+    }
+
+    fn is_in_place(&self) -> io::Result<bool> {
+        Ok(leads_to(&self.path, &self.handle.metadata()?)? == Some(true))
     }
 }
 
@@ -101,15 +184,28 @@ impl SegmentFile for RealFile {
         self.file.sync_data()
     }
 
-    fn is_in_place(&self, bytes: u64) -> io::Result<bool> {
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.file.read_at(into, at)
+    }
+
+    fn truncate(&mut self, bytes: u64) -> io::Result<()> {
+        self.file.set_len(bytes)?;
+        self.file.sync_all()
+    }
+
+    fn allocate(&mut self, bytes: u64) -> io::Result<()> {
+        let bytes = i64::try_from(bytes).map_err(io::Error::other)?;
+        Ok(fallocate(&self.file, FallocateFlags::empty(), 0, bytes)?)
+    }
+
+    fn place(&self, bytes: u64) -> io::Result<Place> {
         let open = self.file.metadata()?;
-        match std::fs::symlink_metadata(&self.path) {
-            Ok(named) => {
-                let same = (open.dev(), open.ino()) == (named.dev(), named.ino());
-                Ok(open.nlink() > 0 && same && open.len() == bytes)
-            }
-            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(why) => Err(why),
-        }
+        Ok(match leads_to(&self.path, &open)? {
+            None => Place::Removed,
+            Some(false) => Place::Replaced,
+            Some(true) if open.len() < bytes => Place::Shorter(open.len()),
+            Some(true) if open.len() > bytes => Place::Longer(open.len()),
+            Some(true) => Place::Here,
+        })
     }
 }

@@ -21,3 +21,6 @@ pub(in crate::audit) use kept::Kept;
 pub(in crate::audit) use lines::{Ending, Lines};
 pub(in crate::audit) use name::{Form, SegmentName, list};
 pub(in crate::audit) use sealer::{Closed, Sealer};
+
+#[cfg(test)]
+mod tests;

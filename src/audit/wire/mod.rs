@@ -19,6 +19,8 @@ use crate::model::record::{Capture, Record, Redaction};
 use crate::redact::Redactor;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::Duration;
 
 /// One line of the log.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -88,6 +90,9 @@ pub struct WireRecord {
     /// What has no field of its own, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, Json>,
+    /// How long before `ts` it happened, in milliseconds, if the log took no records then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late_ms: Option<u64>,
     /// The SHA-256 of the line before it, without the newline; 64 zeros at a stream's beginning.
     pub prev: String,
 }
@@ -212,6 +217,11 @@ impl Body {
         Body(text)
     }
 
+    /// How long it is, in bytes.
+    pub(in crate::audit) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether it tells of the log itself, not of something that happened.
     pub(in crate::audit) fn is_of_the_log(&self) -> bool {
         self.0.starts_with(r#""kind":"audit."#)
@@ -227,15 +237,18 @@ pub(in crate::audit) fn body(record: Record, redactor: &Redactor) -> Body {
 pub(in crate::audit) fn write_line(
     out: &mut Vec<u8>,
     body: &Body,
+    late: Option<Duration>,
     (stream, seq, prev): (&StreamId, u64, Hash),
     now: jiff::Timestamp,
 ) -> Hash {
     let start = out.len();
-    let line = format!(
-        r#"{{"v":{VERSION},"seq":{seq},"ts":"{now:.6}","stream":"{stream}",{},"prev":"{prev}"}}"#,
-        body.0
-    );
-    out.extend_from_slice(line.as_bytes());
+    // A `Vec` takes all that is written to it.
+    drop(write!(out, r#"{{"v":{VERSION},"seq":{seq},"ts":"{now:.6}","stream":"{stream}","#));
+    out.extend_from_slice(body.0.as_bytes());
+    if let Some(late) = late {
+        drop(write!(out, r#","late_ms":{}"#, late.as_millis()));
+    }
+    drop(write!(out, r#","prev":"{prev}"}}"#));
     let hash = out.get(start..).map_or(Hash::ZERO, Hash::of);
     out.push(b'\n');
     hash

@@ -23,7 +23,7 @@ fn line(record: Record) -> String {
     let stream = StreamId::parse(STREAM).unwrap();
     let now = "2026-01-02T03:04:05.000006789Z".parse().unwrap();
     let mut out = Vec::new();
-    let hash = write_line(&mut out, &body(record, redactor()), (&stream, 7, Hash::ZERO), now);
+    let hash = write_line(&mut out, &body(record, redactor()), None, (&stream, 7, Hash::ZERO), now);
     let line = String::from_utf8(out).unwrap();
     let text = line.strip_suffix('\n').unwrap();
     assert_eq!(hash, Hash::of(text.as_bytes()));

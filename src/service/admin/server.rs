@@ -164,7 +164,7 @@ impl Server {
             reload: standing.last.as_ref().map(reload),
             audit: Audit {
                 head: head.map(|head| format!("{}/{}/{}", head.stream, head.seq, head.hash)),
-                failure: self.gate.log_failure().map(ToString::to_string),
+                failure: self.gate.log_failure().map(|why| why.to_string()),
             },
             connections: Connections { hook: self.hook.connections(), admin: self.connections() },
         }

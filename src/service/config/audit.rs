@@ -1,7 +1,12 @@
-//! `[audit]`: where the log is, and how firmly it is kept.
+//! `[audit]`: where the log is, how firmly it is kept, and what happens when it cannot be written.
 
+use super::ConfigError;
+use crate::audit::{OnFailure, Options, SpaceMarks};
+use crate::limits::{JOURNAL_DEADLINE_MAX, JOURNAL_DEADLINE_MIN, JOURNAL_RESERVE_BYTES};
+use crate::redact::Redactor;
 use serde::Deserialize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `[audit]`
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -9,4 +14,143 @@ use std::path::PathBuf;
 pub struct Audit {
     /// Where the log is written.
     pub dir: Option<PathBuf>,
+    /// Which records are on the disk before their answer.
+    pub durability: DurabilityName,
+    /// What a call comes to while the log takes no record.
+    pub on_audit_failure: OnFailureName,
+    /// How long a record may take, in milliseconds.
+    pub deadline_ms: Option<u64>,
+    /// Free room of which the first warning is given, as `"20%"`.
+    pub space_warn: Option<String>,
+    /// Free room of which the second warning is given, as `"10%"`.
+    pub space_low: Option<String>,
+}
+
+/// Which records are on the disk before their answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DurabilityName {
+    /// Denials, questions, and calls that change something; the rest within 100 ms.
+    #[default]
+    Standard,
+    /// All.
+    Strict,
+}
+
+/// What a call comes to while the log takes no record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailureName {
+    /// It is refused.
+    #[default]
+    Deny,
+    /// Calls that only read go on.
+    AllowReadonly,
+    /// All go on.
+    Allow,
+}
+
+impl Audit {
+    /// How the log is opened.
+    ///
+    /// # Errors
+    /// If a value does not fit.
+    pub fn options(&self, redactor: Redactor) -> Result<Options, ConfigError> {
+        let usual = Options::new(redactor);
+        let timeout = match self.deadline_ms {
+            None => usual.timeout,
+            Some(stated) => deadline(Duration::from_millis(stated))?,
+        };
+        let SpaceMarks { warn, low } = SpaceMarks::default();
+        let space = SpaceMarks {
+            warn: hundredths("space_warn", self.space_warn.as_deref())?.unwrap_or(warn),
+            low: hundredths("space_low", self.space_low.as_deref())?.unwrap_or(low),
+        };
+        if space.low > space.warn {
+            return Err(ConfigError::Value(format!(
+                "`space_low` ({}%) in `[audit]` must not be above `space_warn` ({}%)",
+                space.low, space.warn
+            )));
+        }
+        Ok(Options {
+            timeout,
+            strict: self.durability == DurabilityName::Strict,
+            on_failure: match self.on_audit_failure {
+                OnFailureName::Deny => OnFailure::Deny,
+                OnFailureName::AllowReadonly => OnFailure::AllowReadonly,
+                OnFailureName::Allow => OnFailure::Allow,
+            },
+            space,
+            reserve_bytes: JOURNAL_RESERVE_BYTES,
+            ..usual
+        })
+    }
+}
+
+fn deadline(stated: Duration) -> Result<Duration, ConfigError> {
+    if (JOURNAL_DEADLINE_MIN..=JOURNAL_DEADLINE_MAX).contains(&stated) {
+        return Ok(stated);
+    }
+    Err(ConfigError::Value(format!(
+        "`deadline_ms = {}` in `[audit]` must be from {} to {}",
+        stated.as_millis(),
+        JOURNAL_DEADLINE_MIN.as_millis(),
+        JOURNAL_DEADLINE_MAX.as_millis()
+    )))
+}
+
+/// `"20%"` as 20; nothing if nothing is said.
+fn hundredths(key: &str, text: Option<&str>) -> Result<Option<u8>, ConfigError> {
+    let Some(text) = text else { return Ok(None) };
+    match text.strip_suffix('%').map(str::parse) {
+        Some(Ok(number @ 0..=99)) => Ok(Some(number)),
+        _ => Err(ConfigError::Value(format!(
+            "`{key} = \"{text}\"` in `[audit]` must be a part of the disk, as \"20%\"; \"0%\" for none"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::LazyLock;
+
+    fn options(text: &str) -> Result<Options, ConfigError> {
+        static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::shipped().unwrap());
+        toml::from_str::<Audit>(text).unwrap().options(REDACTOR.clone())
+    }
+
+    #[test]
+    fn what_is_said_reaches_the_log() {
+        let usual = options("").unwrap();
+        assert_eq!((usual.on_failure, usual.strict), (OnFailure::Deny, false));
+        assert_eq!(usual.space, SpaceMarks { warn: 20, low: 10 });
+        assert_eq!(usual.timeout, Duration::from_secs(5));
+        let other = options(
+            "durability = \"strict\"\non_audit_failure = \"allow_readonly\"\ndeadline_ms = 250\n\
+             space_warn = \"5%\"\nspace_low = \"0%\"",
+        );
+        let other = other.unwrap();
+        assert_eq!((other.on_failure, other.strict), (OnFailure::AllowReadonly, true));
+        assert_eq!(other.space, SpaceMarks { warn: 5, low: 0 });
+        assert_eq!(other.timeout, Duration::from_millis(250));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        for (text, key) in [
+            ("deadline_ms = 0", "deadline_ms"),
+            ("deadline_ms = 600000", "deadline_ms"),
+            ("space_warn = \"20\"", "space_warn"),
+            ("space_low = \"-1%\"", "space_low"),
+            ("space_low = \"100%\"", "space_low"),
+            ("space_low = \"30%\"", "space_low"),
+        ] {
+            let why = options(text).unwrap_err().to_string();
+            assert!(why.contains(key), "{text}: {why}");
+        }
+        for text in ["durability = \"none\"", "on_audit_failure = \"ignore\"", "deadline_ms = -1"] {
+            assert!(toml::from_str::<Audit>(text).is_err(), "{text}");
+        }
+    }
 }
