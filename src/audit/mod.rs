@@ -11,11 +11,14 @@
 //! a new file. A journal never appends to a broken chain.
 
 mod error;
+mod index;
 mod journal;
 mod log;
 mod options;
 mod place;
+mod proof;
 pub mod proof;
+pub mod query;
 mod read;
 mod segment;
 pub mod wire;

@@ -238,10 +238,7 @@ impl<S: Storage> Owner<S> {
         }
         self.unsynced.get_or_insert_with(Instant::now);
         self.pen.flush()?;
-        self.shared.set_head(self.pen.head());
-        if let Some(at) = self.pen.signer.as_ref().and_then(Signer::newest) {
-            self.shared.set_checkpoint(at);
-        }
+        self.shared.set_head(self.pen.head(), self.pen.signed_at);
         Ok(())
     }
 

@@ -28,9 +28,8 @@ pub(in crate::audit) struct Signer {
     tree: Tree,
     /// Since when a record stands unsigned.
     unsigned: Option<Instant>,
-    /// When the last head was made, and what the clock said then.
+    /// When the last head was made.
     last: Instant,
-    newest: Option<jiff::Timestamp>,
     /// When the next key is to sign.
     rotate: Option<Instant>,
     /// A head that is not on the disk yet.
@@ -89,7 +88,6 @@ impl Signer {
             tree,
             unsigned: None,
             last: now,
-            newest: None,
             rotate: rotates.then_some(now),
             unsent: None,
             certified: false,
@@ -113,11 +111,6 @@ impl Signer {
     /// Whether a record stands unsigned.
     pub(in crate::audit) fn is_behind(&self) -> bool {
         self.unsigned.is_some()
-    }
-
-    /// When the newest head was made.
-    pub(in crate::audit) fn newest(&self) -> Option<jiff::Timestamp> {
-        self.newest
     }
 
     /// When something is due next.
@@ -167,7 +160,7 @@ impl Signer {
         };
         let note = self.keys.sign(&head);
         let body = Body::of_own(Details::of(&note, &self.tree).body(head.kind()));
-        (self.last, self.newest) = (Instant::now(), Some(now));
+        self.last = Instant::now();
         let Checkpoint { stream, size, root, .. } = head;
         self.unsent = Some(SignedHead { stream, size, root, note: note.to_string() });
         (body, now)
