@@ -16,9 +16,8 @@ mod journal;
 mod log;
 mod options;
 mod place;
-mod proof;
-pub mod query;
 pub mod proof;
+pub mod query;
 mod read;
 mod segment;
 pub mod wire;
@@ -30,12 +29,10 @@ pub use journal::{
 pub use log::{Log, Strict};
 pub use options::{OnFailure, Options, SEGMENT_BYTES_MAX, SpaceMarks};
 pub use place::{Hash, Head, Proof, Receipt, StreamId, Waiver};
-pub use proof::{BadRecord, Flaw, Gap, Report, SegmentReport, State, verify, verify_newest};
-pub use options::{Options, SEGMENT_BYTES_MAX};
-pub use place::{Hash, Head, Receipt, StreamId};
 pub use proof::{
     BadRecord, Elsewhere, Flaw, Gap, Outside, Progress, Report, SegmentReport, SignedBy, State,
     verify, verify_newest, verify_with,
 };
 pub use proof::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};
+pub use segment::seal_all;
