@@ -220,6 +220,10 @@ impl Filter {
     pub fn to_cli(&self) -> String {
         let argument = |(name, text): (String, String)| match name.as_str() {
             "grep" => format!("-g {}", quote(&text)),
+            _ if name.starts_with("not-") => {
+                let name = name.trim_start_matches("not-");
+                format!("--not {}", quote(&format!("{name}={text}")))
+            }
             // What begins with a dash would be taken for an option.
             _ if text.starts_with('-') => format!("--{name}={}", quote(&text)),
             _ => format!("--{name} {}", quote(&text)),

@@ -2,6 +2,7 @@
 //! several of them share: where the log is, how it is read, and a record as one line.
 
 mod export;
+mod filter;
 mod key;
 mod pick;
 mod prove;
