@@ -413,3 +413,5 @@ pub const INDEX_HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const GROUPS_MAX: usize = 1 << 20;
 /// Unreadable lines that are told one by one; of more only the number.
 pub const UNREADABLE_TOLD_MAX: usize = 20;
+/// How often `audit tail -f` looks for new records: a person sees no delay.
+pub const TAIL_POLL: Duration = Duration::from_millis(200);
