@@ -27,9 +27,6 @@ pub use journal::{
 pub use log::{Log, Strict};
 pub use options::{OnFailure, Options, SEGMENT_BYTES_MAX, SpaceMarks};
 pub use place::{Hash, Head, Proof, Receipt, StreamId, Waiver};
-pub use proof::{BadRecord, Flaw, Gap, Report, SegmentReport, State, verify, verify_newest};
-pub use options::{Options, SEGMENT_BYTES_MAX};
-pub use place::{Hash, Head, Receipt, StreamId};
 pub use proof::{
     BadRecord, Elsewhere, Flaw, Gap, Outside, Progress, Report, SegmentReport, SignedBy, State,
     verify, verify_newest, verify_with,
