@@ -11,10 +11,13 @@
 //! a new file. A journal never appends to a broken chain.
 
 mod error;
+mod index;
 mod journal;
 mod log;
 mod options;
 mod place;
+mod proof;
+pub mod query;
 pub mod proof;
 mod read;
 mod segment;
