@@ -35,4 +35,5 @@ pub use proof::{
     verify, verify_newest, verify_with,
 };
 pub use proof::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
+pub use segment::{Due, Retention, Why, delete, due};
 pub use read::{Entry, Records, Unreadable, records};
