@@ -11,6 +11,7 @@
 //! a new file. A journal never appends to a broken chain.
 
 mod error;
+mod files;
 mod index;
 mod journal;
 mod log;
@@ -24,6 +25,7 @@ mod segment;
 pub mod wire;
 
 pub use error::AuditError;
+pub use files::{Files, LogFile};
 pub use journal::{
     Counts, Journal, Measured, Space, Stage, Standing, Waiting, durable_records_per_second,
 };
