@@ -11,16 +11,21 @@
 //! a new file. A journal never appends to a broken chain.
 
 mod error;
+mod files;
+mod index;
 mod journal;
 mod log;
 mod options;
 mod place;
+mod proof;
+pub mod query;
 pub mod proof;
 mod read;
 mod segment;
 pub mod wire;
 
 pub use error::AuditError;
+pub use files::{Files, LogFile};
 pub use journal::{
     Counts, Journal, Measured, Space, Stage, Standing, Waiting, durable_records_per_second,
 };

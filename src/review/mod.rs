@@ -15,6 +15,7 @@ pub mod report;
 pub mod session;
 pub mod stats;
 pub mod visible;
+pub mod web;
 
 use crate::audit::wire::WireRecord;
 

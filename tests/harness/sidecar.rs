@@ -28,14 +28,27 @@ impl Sidecar {
 
     /// The same with more lines under `[hook]`, and by a command of the caller's.
     pub fn start_with(policy: &str, hook: &str, command: &mut Command) -> Sidecar {
+        Sidecar::start_logging(policy, hook, None, "", command)
+    }
+
+    /// The same with more lines under `[audit]`, and the log where the test wants it.
+    pub fn start_logging(
+        policy: &str,
+        hook: &str,
+        log: Option<&Path>,
+        audit: &str,
+        command: &mut Command,
+    ) -> Sidecar {
         // Short, because a socket's path may have 108 bytes.
         let scratch = tempfile::Builder::new().prefix("s").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
         let scratch = scratch.unwrap();
         let at = scratch.path().display();
+        let log = log.map_or(scratch.path().join("audit"), Path::to_owned);
+        let log = log.display();
         let config = format!(
             "[hook]\nsocket = \"{at}/run/s\"\nworld = \"same\"\nhome = \"{at}/home\"\n{hook}\n\
              [policy]\nfiles = [\"{at}/policy.toml\"]\nworkspace = \"{at}/work\"\n\
-             [audit]\ndir = \"{at}/audit\"\n"
+             [audit]\ndir = \"{log}\"\n{audit}\n"
         );
         std::fs::write(scratch.path().join("policy.toml"), policy).unwrap();
         std::fs::write(scratch.path().join("toolgate.toml"), config).unwrap();
@@ -113,10 +126,11 @@ fn verify(audit: &Path) {
     assert!(output.status.success() && told.contains("UNSEALED: whole"), "{told}");
 }
 
-/// The files of a directory, in order.
+/// The files of a directory, in order, but for the room that a log holds back.
 pub fn files_below(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();
+    let mut files: Vec<_> =
+        entries.filter(|path| path.is_file() && !path.ends_with("reserve")).collect();
     files.sort();
     files
 }

@@ -2,7 +2,8 @@
 
 use crate::review::visible::plain;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 
 /// A logged text, harmless: what is hidden in it is shown. The template escapes it besides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +21,12 @@ impl Shown {
             kept.push('…');
         }
         Shown(plain(&kept))
+    }
+
+    /// The same with its lines kept, for a place that shows lines.
+    pub(super) fn lines(text: &str) -> Shown {
+        let lines: Vec<String> = text.split('\n').map(|line| plain(&line.replace('\t', "    "))).collect();
+        Shown(lines.join("\n"))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -49,11 +56,10 @@ impl Mark {
             "defer" => ("allow", "◌"),
             "ask" => ("ask", "◆"),
             "deny" => ("deny", "■"),
-            "" => ("other", "·"),
+            "" => ("other", ""),
             _ => ("deny", "?"),
         };
-        let word = if effect.is_empty() { "–" } else { effect };
-        Mark { word: Shown::cut(word, 24), class, shape }
+        Mark { word: Shown::cut(effect, 24), class, shape }
     }
 }
 
@@ -83,18 +89,24 @@ pub(super) fn count(number: u64) -> String {
     out
 }
 
-fn zoned(micros: i64) -> Option<jiff::Zoned> {
-    Timestamp::from_microsecond(micros).ok().map(|at| at.to_zoned(TimeZone::UTC))
+fn civil(micros: i64) -> Option<DateTime> {
+    Timestamp::from_microsecond(micros).ok().map(|at| Offset::UTC.to_datetime(at))
 }
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// `Nov 24`
 pub(super) fn day(micros: i64) -> String {
-    zoned(micros).map_or_else(String::new, |at| at.strftime("%b %e").to_string().replace("  ", " "))
+    let Some(at) = civil(micros) else { return String::new() };
+    let month = usize::try_from(at.month()).ok().and_then(|month| MONTHS.get(month - 1));
+    format!("{} {}", month.copied().unwrap_or_default(), at.day())
 }
 
 /// `15:59:17`
 pub(super) fn clock(micros: i64) -> String {
-    zoned(micros).map_or_else(String::new, |at| at.strftime("%H:%M:%S").to_string())
+    let at = |at: DateTime| format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
+    civil(micros).map_or_else(String::new, at)
 }
 
 /// `2026-11-24T15:59:17Z`, as filters take it.

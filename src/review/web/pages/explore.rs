@@ -151,22 +151,20 @@ fn page(
     (before, after): (Option<Place>, Option<Place>),
     search: Option<&Regex>,
 ) -> OnePage {
-    let backwards = newest(read, test, before);
-    let mut found: Vec<(Place, Row)>;
-    let (mut is_more, mut searched_to) = (false, None);
-    match after {
+    let (found, is_more, searched_to) = match after {
         Some(after) => {
-            let rows = oldest_behind(read, test, after);
-            (found, is_more, searched_to) = take(asked, rows, search);
+            let (mut found, is_more, searched) =
+                take(asked, oldest_behind(read, test, Some(after)), search);
             found.reverse();
+            (found, is_more, searched)
         }
-        None => (found, is_more, searched_to) = take(asked, backwards, search),
-    }
+        None => take(asked, newest(read, test, before), search),
+    };
     let first = found.first().map(|(at, _)| *at);
     let last = found.last().map(|(at, _)| *at);
     let has_newer = match (after, first) {
         (Some(_), _) => is_more,
-        (None, Some(first)) => before.is_some() && oldest_behind(read, test, first).next().is_some(),
+        (None, Some(first)) => before.is_some() && oldest_behind(read, test, Some(first)).next().is_some(),
         (None, None) => false,
     };
     let has_older = if after.is_some() { last.is_some() } else { is_more };
@@ -193,7 +191,7 @@ fn take<'a>(
     let began = Instant::now();
     let mut found = Vec::new();
     for (part, row) in rows {
-        let place = Place { file: part.file.number, row };
+        let place = Place { file: part.number, row };
         if found.len() == ROWS {
             return (found, true, None);
         }

@@ -93,7 +93,7 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
     let read = asked.web.board.read();
     let now = asked.now.as_microsecond();
     let (first, last) = read.span().unwrap_or((now - 3_600_000_000, now));
-    let fitting = RANGES.iter().find(|(.., long)| long.is_none_or(|s| now - first <= s * 1_000_000));
+    let fitting = RANGES.iter().find(|(.., long)| long.is_none_or(|s| now - first <= s * 1_100_000));
     // What is chosen if nobody chooses: all of it, if that is a month; else the last week.
     let usual = match fitting {
         Some((key, ..)) if *key != "all" => *key,
