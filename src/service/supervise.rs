@@ -257,7 +257,19 @@ fn listen(
         let told = Told { gate, admin, places, redactor, dir: dir.clone(), world: seen };
         telling.push(tokio::spawn(review.serve(&dir, told)?));
     }
-    Ok(Running { gate, server, admin, http, review_link, reloads, notify, tasks, telling, socket, admin_socket })
+    Ok(Running {
+        gate,
+        server,
+        admin,
+        http,
+        review_link,
+        reloads,
+        notify,
+        tasks,
+        telling,
+        socket,
+        admin_socket,
+    })
 }
 
 /// Listens for those who scrape and probe over HTTP.
