@@ -21,6 +21,7 @@ pub mod proof;
 pub mod query;
 mod read;
 mod segment;
+mod texts;
 pub mod wire;
 
 pub use error::AuditError;
@@ -37,3 +38,4 @@ pub use proof::{
 };
 pub use proof::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};
+pub use texts::{keep_policy, kept_policy};
