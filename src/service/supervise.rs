@@ -201,13 +201,20 @@ async fn start_telling(
     let gate = Gate::remembering(store, calls, bound, redactor.clone(), journal);
     gate.stand_beside(beside);
     gate.note(started).await?;
+    record::keep(&directory, &sources);
     gate.note(loaded).await?;
     gate.remember().await?;
-    let shown = (places.clone(), redactor.clone(), directory);
+    let shown = (places.clone(), redactor.clone(), directory.clone());
     let files = (places, own);
     let (reloader, reloads) =
         Reloader::new(Arc::clone(&gate), files, (&sources, protected), redactor, &config.policy);
-    listen((world, shown), config, gate, (reloader.telling(notify.clone()), reloads), notify)
+    listen(
+        (world, shown),
+        config,
+        gate,
+        (reloader.telling(notify.clone()).keeping(directory), reloads),
+        notify,
+    )
 }
 
 /// Opens the sockets, and serves.
