@@ -163,6 +163,16 @@ pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 pub const CHECKPOINT_HEARTBEAT: Duration = Duration::from_secs(60);
 /// How long a key of the log signs: what a stolen key can sign anew is no older than this.
 pub const KEY_ROTATION: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long one file of the log is written, from the first thing that happened in it: what is
+/// closed is compressed, and may be shipped and deleted.
+pub const SEGMENT_AGE: Duration = Duration::from_secs(60 * 60);
+/// Plain bytes of one frame of a sealed file: the smallest part that can be read by itself, and
+/// large enough to compress nearly as well as the whole.
+pub const SEALED_FRAME_BYTES: usize = 256 * 1024;
+/// Frames of one sealed file: 16 GiB of lines.
+pub const SEALED_FRAMES_MAX: usize = 65_536;
+/// How long after a failure to seal a file it is tried again: room comes back slowly.
+pub const SEALING_RETRY: Duration = Duration::from_secs(60);
 /// How long an answer that need not be durable may stay unsynced.
 pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);
 /// How long the gate waits for a record to be written before it refuses.

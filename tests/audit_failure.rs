@@ -158,7 +158,8 @@ fn a_full_disk_fails_closed_with_its_last_records_and_goes_on_when_there_is_room
     assert!(output.status.success(), "{told}");
     let line = "grep -h '\"kind\":\"audit.space\"' '{}'/*.jsonl | grep -c '\"stage\":\"full\"' | grep -qx 1";
     assert_eq!(room.says(&line.replace("{}", log.to_str().unwrap())), "0");
-    let pre = format!("test $(cat '{}'/*.jsonl | grep -c tool.pre) -ge {}", log.display(), allowed + 1);
+    let pre =
+        format!("test $(cat '{}'/*.jsonl | grep -c tool.pre) -ge {}", log.display(), allowed + 1);
     assert_eq!(room.says(&pre), "0");
 }
 
@@ -199,9 +200,11 @@ fn a_log_that_is_touched_while_it_is_written_goes_on_and_tells_of_it() {
 
 #[test]
 fn what_the_operator_chose_is_what_calls_come_to() {
-    for (choice, read, write) in
-        [("deny", Some(2), Some(2)), ("allow_readonly", Some(0), Some(2)), ("allow", Some(0), Some(0))]
-    {
+    for (choice, read, write) in [
+        ("deny", Some(2), Some(2)),
+        ("allow_readonly", Some(0), Some(2)),
+        ("allow", Some(0), Some(0)),
+    ] {
         let sidecar = start(&format!("on_audit_failure = \"{choice}\""));
         let loud = std::fs::read_to_string(sidecar.path("stderr")).unwrap();
         assert_eq!(loud.contains("calls will go on"), choice != "deny", "{loud}");
@@ -247,9 +250,8 @@ fn of_two_daemons_at_one_directory_one_writes_and_the_other_says_so() {
     // Again and again, since a race that is lost once in a while is lost.
     for round in 0..5 {
         let mut both = [serve(&format!("a{round}")), serve(&format!("b{round}"))];
-        let loser = wait_for("both run", || {
-            (0..2).find(|one| both[*one].try_wait().unwrap().is_some())
-        });
+        let loser =
+            wait_for("both run", || (0..2).find(|one| both[*one].try_wait().unwrap().is_some()));
         let code = both[loser].wait().unwrap().code();
         let mut told = String::new();
         let stderr = both[loser].stderr.take().unwrap();

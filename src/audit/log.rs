@@ -83,7 +83,15 @@ impl Iterator for Strict {
                 let segment = self.segments.pop()?;
                 self.begin(&segment);
                 let file = segment.to_string();
-                match Lines::open(&segment.path(&self.dir)) {
+                match Lines::open(&self.dir, &segment) {
+                    Ok(Lines { kept: Some(kept), .. }) => {
+                        let chain = self.chain.as_mut().map(|(_, chain)| chain);
+                        let (first, last) = kept.range();
+                        if let Some(Err(flaw)) = chain.map(|chain| chain.leap(first, last)) {
+                            let why = flaw.to_string();
+                            return Some(Err(Unreadable { file, line: 0, why }));
+                        }
+                    }
                     Ok(lines) => self.current = Some((file, 0, lines)),
                     Err(why) => {
                         return Some(Err(Unreadable { file, line: 0, why: why.to_string() }));

@@ -1,7 +1,7 @@
 //! How a journal is opened: its bounds, and what a call comes to while nothing can be recorded.
 
 use crate::audit::proof::Signing;
-use crate::limits::{JOURNAL_FLUSH, JOURNAL_TIMEOUT};
+use crate::limits::{JOURNAL_FLUSH, JOURNAL_TIMEOUT, SEGMENT_AGE};
 use crate::redact::Redactor;
 use std::time::Duration;
 
@@ -13,6 +13,10 @@ pub const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub struct Options {
     /// A file that reached this length is followed by the next.
     pub segment_bytes: u64,
+    /// A file in which something happened so long ago is followed by the next.
+    pub segment_age: Duration,
+    /// Whether files are compressed when they are closed.
+    pub seal: bool,
     /// How long a record that need not be durable may stay unsynced.
     pub flush: Duration,
     /// How long an append may take.
@@ -59,6 +63,8 @@ impl Options {
     pub fn new(redactor: Redactor) -> Options {
         Options {
             segment_bytes: SEGMENT_BYTES_MAX,
+            segment_age: SEGMENT_AGE,
+            seal: true,
             flush: JOURNAL_FLUSH,
             timeout: JOURNAL_TIMEOUT,
             strict: false,

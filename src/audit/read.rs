@@ -93,7 +93,7 @@ impl Iterator for Records {
                 }
             }
             let segment = self.segments.pop()?;
-            match Lines::open(&segment.path(&self.dir)) {
+            match Lines::open(&self.dir, &segment) {
                 Ok(lines) => {
                     self.current = Some(Current { file: segment.to_string(), line: 0, lines });
                 }

@@ -129,7 +129,8 @@ fn verify(audit: &Path) {
 /// The files of a directory, in order, but for the room that a log holds back.
 pub fn files_below(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = entries.filter(|path| path.is_file() && !path.ends_with("reserve")).collect();
+    let mut files: Vec<_> =
+        entries.filter(|path| path.is_file() && !path.ends_with("reserve")).collect();
     files.sort();
     files
 }

@@ -5,11 +5,11 @@
 //! been cut back already, nor how often a start is killed here.
 
 use crate::audit::error::AuditError;
-use crate::audit::journal::recover::{free_name, last_line_before};
+use crate::audit::journal::recover::{chain_before, free_name};
 use crate::audit::journal::resume::{PREPARED, write_all};
 use crate::audit::journal::storage::{SegmentFile, Storage};
 use crate::audit::place::Hash;
-use crate::audit::segment::{Ending, Lines, SegmentName, list};
+use crate::audit::segment::{SegmentName, list};
 use std::io;
 use std::path::Path;
 
@@ -30,11 +30,11 @@ pub(super) fn prepared<S: Storage>(dir: &Path, storage: &S) -> Result<bool, Audi
 
 fn adopt<S: Storage>(dir: &Path, storage: &S, name: &SegmentName) -> Result<(), AuditError> {
     let prepared = format!("{name}{PREPARED}");
-    let lines = whole_lines(&dir.join(&prepared))?;
+    let lines = whole_lines(&dir.join(&prepared)).map_err(AuditError::file("read", dir))?;
     let mut older = list(dir)?;
     older.retain(|one| one.stream == name.stream && one < name);
     let failed = |why| AuditError::file("recover", &dir.join(&prepared))(why);
-    let last = last_line_before(dir, name, &older)?.map(|line| Hash::of(&line));
+    let last = chain_before(dir, name, &older)?.last().map(|(_, hash)| hash);
     let Some(before) = older.pop() else { return aside(dir, storage, &prepared).map_err(failed) };
     let Some(missing) = missing(&lines, last) else {
         // It does not fit: it is kept, and no part of the log.
@@ -75,16 +75,12 @@ fn previous(line: &[u8]) -> Option<Hash> {
     Hash::parse(&link.prev)
 }
 
-fn whole_lines(path: &Path) -> Result<Vec<Vec<u8>>, AuditError> {
-    let (mut lines, mut all, mut line) = (Lines::open(path)?, Vec::new(), Vec::new());
-    while let Some(ending) = lines.next_into(&mut line).map_err(AuditError::file("read", path))? {
-        match ending {
-            Ending::Whole => all.push(std::mem::take(&mut line)),
-            Ending::TooLong => all.push(Vec::new()),
-            Ending::Torn => break,
-        }
-    }
-    Ok(all)
+/// The whole lines of a file, which is as long as what one failure found unsynced.
+fn whole_lines(path: &Path) -> io::Result<Vec<Vec<u8>>> {
+    let bytes = std::fs::read(path)?;
+    let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else { return Ok(Vec::new()) };
+    let lines = bytes.get(..end).unwrap_or_default();
+    Ok(lines.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect())
 }
 
 fn aside<S: Storage>(dir: &Path, storage: &S, prepared: &str) -> io::Result<()> {

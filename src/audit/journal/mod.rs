@@ -41,6 +41,7 @@ use crate::audit::journal::storage::{Directory, Storage};
 use crate::audit::options::{OnFailure, Options};
 use crate::audit::place::{Head, Proof, Receipt, StreamId};
 use crate::audit::proof::sign::Signer;
+use crate::audit::segment::{Form, Sealer};
 use crate::audit::wire;
 use crate::limits::JOURNAL_QUEUE_MAX;
 use crate::model::record::{Durability, Record};
@@ -60,6 +61,8 @@ pub struct Journal {
     /// Taken only when the journal closes.
     queue: Option<mpsc::Sender<Job>>,
     owner: Option<JoinHandle<()>>,
+    /// Ends after the owner, who tells it what is closed.
+    sealer: Option<Sealer>,
     shared: Arc<Shared>,
     timeout: Duration,
     strict: bool,
@@ -98,7 +101,9 @@ impl Journal {
                 "calls will go on while the log cannot be written"
             );
         }
-        let start = signed(start(dir, &found), &options, &mut opening)?;
+        let sealer = options.seal.then(|| Sealer::start(dir)).transpose()?;
+        let closed = sealer.as_ref().and_then(Sealer::closed);
+        let start = Start { closed, ..signed(start(dir, &found), &options, &mut opening)? };
         let owner = Owner::open(storage, start, options, Arc::clone(&shared))?;
         let (queue, jobs) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let owner = std::thread::Builder::new()
@@ -106,7 +111,8 @@ impl Journal {
             .spawn(move || owner.run(jobs))
             .map_err(|why| AuditError::Thread(Arc::new(why)))?;
         let (queue, owner) = (Some(queue), Some(owner));
-        let journal = Journal { queue, owner, shared, timeout, strict, on_failure, redactor };
+        let journal =
+            Journal { queue, owner, sealer, shared, timeout, strict, on_failure, redactor };
         for record in std::iter::once(opening).chain(recovered) {
             journal.append_blocking(record)?;
         }
@@ -235,6 +241,7 @@ impl Journal {
         {
             self.shared.end();
         }
+        self.sealer = None;
     }
 }
 
@@ -271,9 +278,12 @@ fn start(dir: &Path, found: &Found) -> Start {
             dir,
             stream,
             last: Some((seq, hash)),
-            segment: Some((newest.segment.clone(), newest.bytes)),
+            // One that was sealed is closed, though nothing was written behind it.
+            segment: (newest.segment.form == Form::Plain)
+                .then(|| (newest.segment.clone(), newest.bytes)),
             next_number,
             signer: None,
+            closed: None,
         },
         None => anew(dir, next_number),
     }
@@ -281,7 +291,7 @@ fn start(dir: &Path, found: &Found) -> Start {
 
 fn anew(dir: PathBuf, next_number: u64) -> Start {
     let stream = StreamId::generate();
-    Start { dir, stream, last: None, segment: None, next_number, signer: None }
+    Start { dir, stream, last: None, segment: None, next_number, signer: None, closed: None }
 }
 
 /// Finds who signs the log. A stream whose signed heads do not fit it is not gone on with, and

@@ -207,7 +207,8 @@ impl<S: Storage> Owner<S> {
         jobs: &mut impl Iterator<Item = Job>,
         batch: &mut Vec<Unanswered>,
     ) -> Result<(), AuditError> {
-        if self.pen.bytes() >= self.options.segment_bytes {
+        let age = self.pen.open.worked.map_or(Duration::ZERO, |since| since.elapsed());
+        if self.pen.bytes() >= self.options.segment_bytes || age >= self.options.segment_age {
             // Before a job is taken: if this fails none has a line.
             self.rotate()?;
         }

@@ -8,12 +8,12 @@ use crate::audit::error::AuditError;
 use crate::audit::journal::storage::{Place, SegmentFile, Storage};
 use crate::audit::place::{Hash, Head, Receipt, StreamId};
 use crate::audit::proof::sign::{Due, Signer};
-use crate::audit::segment::SegmentName;
+use crate::audit::segment::{Closed, SegmentName};
 use crate::audit::wire::{self, Body};
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the pen begins.
 pub(in crate::audit) struct Start {
@@ -27,6 +27,8 @@ pub(in crate::audit) struct Start {
     pub(in crate::audit) next_number: u64,
     /// Who signs it.
     pub(in crate::audit) signer: Option<Signer>,
+    /// Who is to know which files are closed.
+    pub(in crate::audit) closed: Option<Closed>,
 }
 
 /// The one writer of the log's lines.
@@ -47,6 +49,7 @@ pub(super) struct Pen<S: Storage> {
     pub(super) signer: Option<Signer>,
     /// When the newest signed head was made.
     pub(super) signed_at: Option<jiff::Timestamp>,
+    closed: Option<Closed>,
 }
 
 /// The file that is written.
@@ -56,22 +59,24 @@ pub(super) struct Open<F> {
     pub(super) path: PathBuf,
     /// Its length at the last good sync.
     pub(super) synced: u64,
+    /// Since when there is more in it than the log's own records.
+    pub(super) worked: Option<Instant>,
 }
 
 impl<S: Storage> Pen<S> {
     /// Opens the file to append to, or makes it.
     pub(super) fn new(storage: S, start: Start) -> Result<Pen<S>, AuditError> {
-        let Start { dir, stream, last, segment, mut next_number, signer } = start;
+        let Start { dir, stream, last, segment, mut next_number, signer, closed } = start;
         let open = match segment {
             Some((name, synced)) => {
                 let path = name.path(&dir);
                 let file = storage
                     .reopen(&name.to_string())
                     .map_err(AuditError::file("open the audit file", &path))?;
-                Open { file, name, path, synced }
+                Open { file, name, path, synced, worked: None }
             }
             None => {
-                let name = SegmentName { number: next_number, stream: stream.clone() };
+                let name = SegmentName::plain(next_number, stream.clone());
                 next_number += 1;
                 create(&storage, &dir, name)?
             }
@@ -79,7 +84,7 @@ impl<S: Storage> Pen<S> {
         let (seq, hash) = last.unwrap_or((0, Hash::ZERO));
         let (tail, given) = (Vec::new(), 0);
         let (prepared, signed_at) = (None, None);
-        Ok(Pen {
+        let pen = Pen {
             storage,
             dir,
             open,
@@ -92,11 +97,17 @@ impl<S: Storage> Pen<S> {
             hash,
             signer,
             signed_at,
-        })
+            closed,
+        };
+        pen.tell_closed();
+        Ok(pen)
     }
 
     /// Makes the line of a record, which follows the one before it from now on.
     pub(super) fn add(&mut self, body: &Body, late: Option<Duration>) -> Receipt {
+        if !body.is_of_the_log() {
+            self.open.worked.get_or_insert_with(Instant::now);
+        }
         let line = self.put(body, late, jiff::Timestamp::now());
         if let (Some(signer), Some(line)) = (&mut self.signer, self.tail.get(line)) {
             signer.took(line);
@@ -201,11 +212,20 @@ impl<S: Storage> Pen<S> {
         self.sync()?;
         let open = create(&self.storage, &self.dir, self.next_name())?;
         self.next_number += 1;
-        Ok(std::mem::replace(&mut self.open, open).name)
+        let full = std::mem::replace(&mut self.open, open).name;
+        self.tell_closed();
+        Ok(full)
+    }
+
+    /// Nobody writes to the files before this one any more.
+    pub(super) fn tell_closed(&self) {
+        if let Some(closed) = &self.closed {
+            closed.below(self.open.name.number);
+        }
     }
 
     pub(super) fn next_name(&self) -> SegmentName {
-        SegmentName { number: self.next_number, stream: self.stream.clone() }
+        SegmentName::plain(self.next_number, self.stream.clone())
     }
 }
 
@@ -223,5 +243,5 @@ fn create<S: Storage>(
         drop(storage.unlink(&name.to_string()));
         return Err(failed(why));
     }
-    Ok(Open { file, name, path, synced: 0 })
+    Ok(Open { file, name, path, synced: 0, worked: None })
 }

@@ -12,10 +12,11 @@ use crate::audit::journal::resume::copy_part;
 use crate::audit::journal::storage::{Place, SegmentFile, Storage};
 use crate::audit::place::{Hash, StreamId};
 use crate::audit::proof::chain::{Chain, Flaw};
-use crate::audit::segment::{Ending, Lines, SegmentName, list};
+use crate::audit::segment::{Ending, Form, Lines, SegmentName, list};
 use crate::model::json::Json;
 use crate::model::record::{Kind, Record};
 use serde_json::json;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Names that are tried for what is kept aside.
@@ -62,11 +63,12 @@ pub(in crate::audit) fn survey(dir: &Path) -> Result<Found, AuditError> {
     let mut found = Found { newest: None, torn: Vec::new(), next_number: highest + 1 };
     for (index, segment) in segments.iter().enumerate().rev() {
         let older = segments.get(..index).unwrap_or_default();
-        let before = last_line_before(dir, segment, older)?;
-        let (newest, whole, total) = read(dir, segment, before)?;
+        let chain = chain_before(dir, segment, older)?;
+        let (newest, whole, total) = read(dir, segment, chain)?;
         // What is behind the end of a broken chain is evidence, and stays where it is.
         let broken = newest.as_ref().is_some_and(|newest| newest.intact().is_none());
-        if total > whole && !broken {
+        // Nor is anything ever cut off what was closed.
+        if total > whole && !broken && segment.form == Form::Plain {
             found.torn.push((segment.clone(), whole));
         }
         if newest.is_some() {
@@ -78,53 +80,73 @@ pub(in crate::audit) fn survey(dir: &Path) -> Result<Found, AuditError> {
     Ok(found)
 }
 
-/// The last line of the newest file of this stream before this one; nothing without such a file.
-pub(super) fn last_line_before(
+/// The stream as it stands before this file: after the last line of the newest file before.
+pub(super) fn chain_before(
     dir: &Path,
     segment: &SegmentName,
     older: &[SegmentName],
-) -> Result<Option<Vec<u8>>, AuditError> {
+) -> Result<Chain, AuditError> {
+    let mut chain = Chain::resume(segment.stream.clone());
     for candidate in older.iter().rev().filter(|older| older.stream == segment.stream) {
         let path = candidate.path(dir);
-        let mut lines = Lines::open(&path)?;
+        let mut lines = Lines::open(dir, candidate)?;
+        if let Some(kept) = &lines.kept {
+            let (first, last) = kept.range();
+            drop(chain.leap(first, last));
+            return Ok(chain);
+        }
         let (mut line, mut last) = (Vec::new(), None);
-        while let Some(ending) =
-            lines.next_into(&mut line).map_err(AuditError::file("read", &path))?
-        {
-            if ending == Ending::Whole {
-                last = Some(std::mem::take(&mut line));
+        loop {
+            match lines.next_into(&mut line) {
+                Ok(None) => break,
+                Ok(Some(Ending::Whole)) => last = Some(std::mem::take(&mut line)),
+                Ok(Some(Ending::Torn | Ending::TooLong)) => {}
+                // What is damaged tells nothing; that is not this file's.
+                Err(why) if why.kind() == ErrorKind::InvalidData => return Ok(chain),
+                Err(why) => return Err(AuditError::file("read", &path)(why)),
             }
         }
-        if last.is_some() {
-            return Ok(last);
+        if let Some(last) = last {
+            // If it cannot be read the chain is resumed unknown; the line is not this file's.
+            drop(chain.take(&last));
+            return Ok(chain);
         }
     }
-    Ok(None)
+    Ok(chain)
 }
 
 /// Reads one file: what it holds, its length in whole lines, and its length.
 fn read(
     dir: &Path,
     segment: &SegmentName,
-    before: Option<Vec<u8>>,
+    mut chain: Chain,
 ) -> Result<(Option<Newest>, u64, u64), AuditError> {
     let path = segment.path(dir);
-    let mut chain = Chain::resume(segment.stream.clone());
-    if let Some(line) = before {
-        // If it cannot be read the chain is resumed unknown; the line's own file is not this one.
-        drop(chain.take(&line));
+    let mut lines = Lines::open(dir, segment)?;
+    if let Some(kept) = &lines.kept {
+        let (first, last) = kept.range();
+        let broken = chain.leap(first, last).err().map(|flaw| (0, flaw));
+        let (segment, last_seq, last_hash) = (segment.clone(), Some(last.0), last.1);
+        return Ok((Some(Newest { segment, bytes: 0, last_seq, last_hash, broken }), 0, 0));
     }
-    let mut lines = Lines::open(&path)?;
     let (mut line, mut number, mut whole) = (Vec::new(), 0, 0);
     let mut newest: Option<Newest> = None;
-    while let Some(ending) = lines.next_into(&mut line).map_err(AuditError::file("read", &path))? {
-        let result = match ending {
-            Ending::Torn => break,
-            Ending::Whole => chain.take(&line),
-            Ending::TooLong => {
+    let mut damaged = false;
+    while !damaged {
+        let result = match lines.next_into(&mut line) {
+            Ok(None | Some(Ending::Torn)) => break,
+            Ok(Some(Ending::Whole)) => chain.take(&line),
+            Ok(Some(Ending::TooLong)) => {
                 chain.lose();
                 Err(Flaw::TooLong)
             }
+            Err(why) if why.kind() == ErrorKind::InvalidData => {
+                damaged = true;
+                line.clear();
+                chain.lose();
+                Err(Flaw::Damaged(why.to_string()))
+            }
+            Err(why) => return Err(AuditError::file("read", &path)(why)),
         };
         number += 1;
         whole = lines.offset;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub(super) fn options() -> Options {
     static REDACTOR: std::sync::OnceLock<Redactor> = std::sync::OnceLock::new();
     let redactor = REDACTOR.get_or_init(|| Redactor::shipped().unwrap()).clone();
-    Options::new(redactor)
+    Options { seal: false, ..Options::new(redactor) }
 }
 
 pub(super) fn scratch() -> tempfile::TempDir {

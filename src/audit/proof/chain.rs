@@ -13,6 +13,9 @@ pub enum Flaw {
     /// It is no record.
     #[error("the line is no record: {0}")]
     Unreadable(String),
+    /// The file is not what was sealed, or what retention kept.
+    #[error("{0}")]
+    Damaged(String),
     /// It is longer than any record is written.
     #[error("the line is longer than a record can be")]
     TooLong,
@@ -132,6 +135,24 @@ impl Chain {
             return Err(Flaw::Link);
         }
         Ok(())
+    }
+
+    /// Lines from `first` to `last` were deleted, and it is known between which hashes they stood.
+    pub(in crate::audit) fn leap(
+        &mut self,
+        (first, prev): (u64, Hash),
+        (last, head): (u64, Hash),
+    ) -> Result<(), Flaw> {
+        let before = std::mem::replace(&mut self.last, Last::Record { seq: last, hash: head });
+        let (expected, hash) = match before {
+            Last::Nothing => (1, Hash::ZERO),
+            Last::Record { seq, hash } => (seq.saturating_add(1), hash),
+            Last::Unknown => return Ok(()),
+        };
+        if first != expected {
+            return Err(Flaw::Sequence { expected, found: first });
+        }
+        if prev == hash { Ok(()) } else { Err(Flaw::Link) }
     }
 
     /// A line came that cannot be read at all.

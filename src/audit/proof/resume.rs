@@ -67,7 +67,7 @@ struct End {
 
 fn read(dir: &Path, file: &SegmentName) -> Result<End, AuditError> {
     let path = file.path(dir);
-    let mut lines = Lines::open(&path)?;
+    let mut lines = Lines::open(dir, file)?;
     let (mut end, mut line) = (End::default(), Vec::new());
     let failed = || AuditError::file("read", &path);
     while let Some(ending) = lines.next_into(&mut line).map_err(failed())? {

@@ -7,9 +7,10 @@
 use crate::audit::error::AuditError;
 use crate::audit::place::{Hash, Head, StreamId};
 use crate::audit::proof::chain::{Chain, Flaw};
-use crate::audit::segment::{Ending, Lines, SegmentName, list};
+use crate::audit::segment::{Ending, Kept, Lines, SegmentName, list};
 use crate::audit::wire::WireRecord;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// What a file's chain came to.
@@ -153,7 +154,7 @@ impl Verifier<'_> {
         is_newest: bool,
     ) -> Result<(), AuditError> {
         let path = segment.path(dir);
-        let mut lines = Lines::open(&path)?;
+        let mut lines = Lines::open(dir, segment)?;
         let mut report = SegmentReport {
             file: segment.to_string(),
             stream: segment.stream.clone(),
@@ -162,10 +163,27 @@ impl Verifier<'_> {
             first_bad: None,
             torn_bytes: 0,
         };
+        if let Some(kept) = &lines.kept {
+            if let Err(flaw) = self.hole(segment, kept) {
+                report.first_bad = Some(BadRecord { line: 0, flaw });
+                report.state = State::Broken;
+            }
+        }
         let (mut line, mut whole) = (Vec::new(), 0);
-        while let Some(ending) =
-            lines.next_into(&mut line).map_err(AuditError::file("read", &path))?
-        {
+        while lines.kept.is_none() {
+            let ending = match lines.next_into(&mut line) {
+                Ok(None) => break,
+                Ok(Some(ending)) => ending,
+                Err(why) if why.kind() == ErrorKind::InvalidData => {
+                    self.lose(&segment.stream);
+                    let flaw = Flaw::Damaged(why.to_string());
+                    let bad = BadRecord { line: report.records + 1, flaw };
+                    report.first_bad = report.first_bad.or(Some(bad));
+                    report.state = State::Broken;
+                    break;
+                }
+                Err(why) => return Err(AuditError::file("read", &path)(why)),
+            };
             if ending == Ending::Torn && is_newest {
                 report.torn_bytes = lines.offset - whole;
                 break;
@@ -182,12 +200,30 @@ impl Verifier<'_> {
         Ok(())
     }
 
+    fn stream(&mut self, id: &StreamId) -> &mut Stream {
+        self.streams
+            .entry(id.clone())
+            .or_insert_with(|| Stream { chain: Chain::begin(id.clone()), last_hash: Hash::ZERO })
+    }
+
+    /// Records that were deleted by retention: the chain goes on behind them.
+    fn hole(&mut self, segment: &SegmentName, kept: &Kept) -> Result<(), Flaw> {
+        let (first, last) = kept.range();
+        let stream = self.stream(&segment.stream);
+        stream.last_hash = last.1;
+        stream.chain.leap(first, last)
+    }
+
+    /// What comes next in this file cannot be read.
+    fn lose(&mut self, id: &StreamId) {
+        let stream = self.stream(id);
+        stream.last_hash = Hash::of(&[]);
+        stream.chain.lose();
+    }
+
     fn line(&mut self, id: &StreamId, line: &[u8], ending: Ending) -> Result<(), Flaw> {
         let is_first = !self.streams.contains_key(id);
-        let stream = self
-            .streams
-            .entry(id.clone())
-            .or_insert_with(|| Stream { chain: Chain::begin(id.clone()), last_hash: Hash::ZERO });
+        let stream = self.stream(id);
         stream.last_hash = Hash::of(line);
         match ending {
             Ending::Whole => {}

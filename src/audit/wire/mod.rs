@@ -221,6 +221,11 @@ impl Body {
     pub(in crate::audit) fn len(&self) -> usize {
         self.0.len()
     }
+
+    /// Whether it tells of the log itself, not of something that happened.
+    pub(in crate::audit) fn is_of_the_log(&self) -> bool {
+        self.0.starts_with(r#""kind":"audit."#)
+    }
 }
 
 /// The record's line but for its place; done by the caller, so that the owner only joins bytes.
