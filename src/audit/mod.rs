@@ -11,22 +11,30 @@
 //! a new file. A journal never appends to a broken chain.
 
 mod error;
+mod files;
+mod index;
 mod journal;
 mod log;
 mod options;
 mod place;
+mod proof;
 pub mod proof;
+pub mod query;
 mod read;
 mod segment;
 pub mod wire;
 
 pub use error::AuditError;
+pub use files::{Files, LogFile};
 pub use journal::{
     Counts, Journal, Measured, Space, Stage, Standing, Waiting, durable_records_per_second,
 };
 pub use log::{Log, Strict};
 pub use options::{OnFailure, Options, SEGMENT_BYTES_MAX, SpaceMarks};
 pub use place::{Hash, Head, Proof, Receipt, StreamId, Waiver};
-pub use proof::{BadRecord, Flaw, Gap, Report, SegmentReport, State, verify, verify_newest};
+pub use proof::{
+    BadRecord, Elsewhere, Flaw, Gap, Outside, Progress, Report, SegmentReport, SignedBy, State,
+    verify, verify_newest, verify_with,
+};
 pub use proof::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};

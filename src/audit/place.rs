@@ -168,12 +168,18 @@ impl Hash {
     /// Reads 64 lower-case hexadecimal digits; nothing for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Hash> {
-        if text.len() != 64 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        let digit = |digit: u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        let (digits, []) = text.as_bytes().as_chunks::<2>() else { return None };
+        let mut hash = [0_u8; 32];
+        if digits.len() != hash.len() {
             return None;
         }
-        let mut hash = [0_u8; 32];
-        for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        for (byte, [high, low]) in hash.iter_mut().zip(digits) {
+            *byte = digit(*high)? << 4 | digit(*low)?;
         }
         Some(Hash(hash))
     }

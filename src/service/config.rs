@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod http;
+pub mod review;
 
 use super::layers::ORG_DIRECTORY;
 use crate::limits::{HOOK_CONNECTIONS_CEILING, HOOK_SOCKET, POLICY_POLL_SECONDS};
@@ -28,6 +29,8 @@ pub struct Config {
     pub audit: audit::Audit,
     /// `[admin]`
     pub admin: Admin,
+    /// `[review]`
+    pub review: review::Review,
 }
 
 /// `[hook]`: the socket that the runtime's hooks speak to.

@@ -9,7 +9,7 @@ use crate::audit::journal::recover::{chain_before, free_name};
 use crate::audit::journal::resume::{PREPARED, write_all};
 use crate::audit::journal::storage::{SegmentFile, Storage};
 use crate::audit::place::Hash;
-use crate::audit::segment::{SegmentName, list};
+use crate::audit::segment::{Form, SegmentName, list};
 use std::io;
 use std::path::Path;
 
@@ -35,7 +35,8 @@ fn adopt<S: Storage>(dir: &Path, storage: &S, name: &SegmentName) -> Result<(), 
     older.retain(|one| one.stream == name.stream && one < name);
     let failed = |why| AuditError::file("recover", &dir.join(&prepared))(why);
     let last = chain_before(dir, name, &older)?.last().map(|(_, hash)| hash);
-    let Some(before) = older.pop() else { return aside(dir, storage, &prepared).map_err(failed) };
+    let before = older.pop().filter(|before| before.form == Form::Plain);
+    let Some(before) = before else { return aside(dir, storage, &prepared).map_err(failed) };
     let Some(missing) = missing(&lines, last) else {
         // It does not fit: it is kept, and no part of the log.
         return aside(dir, storage, &prepared).map_err(failed);

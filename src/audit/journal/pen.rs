@@ -47,9 +47,9 @@ pub(super) struct Pen<S: Storage> {
     seq: u64,
     hash: Hash,
     pub(super) signer: Option<Signer>,
+    closed: Option<Closed>,
     /// When the newest signed head was made.
     pub(super) signed_at: Option<jiff::Timestamp>,
-    closed: Option<Closed>,
 }
 
 /// The file that is written.

@@ -98,9 +98,9 @@ impl<S: Storage> Pen<S> {
         self.given = 0;
         self.next_number += 1;
         self.prepared = None;
+        self.tell_closed();
         self.check_place()?;
         self.signer.iter_mut().for_each(Signer::synced);
-        self.tell_closed();
         Ok(())
     }
 

@@ -1,8 +1,7 @@
 //! The chain of one stream: whether a line may follow the one before it.
 
 use crate::audit::place::{Hash, StreamId};
-use serde::Deserialize;
-use std::borrow::Cow;
+use crate::audit::proof::link;
 
 /// The version of the record format.
 pub(in crate::audit) const VERSION: u32 = 1;
@@ -52,25 +51,26 @@ pub enum Flaw {
     #[error("the records before this head, from number {0} on, are not those that were signed")]
     Root(u64),
     /// A key signed that no key before it certified, or one that had handed over.
-    #[error("the log is signed by a key that nothing certifies here")]
+    #[error("this head is signed by a key that nothing certifies at this place")]
     KeyUnknown,
+    /// The first key is another than the one that is trusted.
+    #[error("the log's first key is `{0}`, not the one that is trusted")]
+    KeyOther(String),
+    /// The key that is trusted signed nothing.
+    #[error("nothing in this log is signed, though a key is trusted for it")]
+    KeyUnseen,
+    /// The signature is not that of the text.
+    #[error("the signature of this head does not fit it")]
+    Signature,
+    /// The outside head is signed by no key of this log.
+    #[error("the outside head, of {0} records, is signed by no key of this log")]
+    HeadKey(u64),
     /// The outside head names a record that is not there.
     #[error("record {0}, which the outside head names, is missing; the log was cut off")]
     HeadMissing(u64),
     /// The outside head names another record.
     #[error("record {0} is not the one that the outside head names")]
     HeadDiffers(u64),
-}
-
-/// The part of a record that the chain is made of.
-#[derive(Debug, Deserialize)]
-struct Link<'a> {
-    v: u32,
-    seq: u64,
-    #[serde(borrow)]
-    stream: Cow<'a, str>,
-    #[serde(borrow)]
-    prev: Cow<'a, str>,
 }
 
 /// Where a stream stands while it is read.
@@ -89,6 +89,20 @@ enum Last {
     Record { seq: u64, hash: Hash },
     /// There was one that could not be read, or it is not here.
     Unknown,
+}
+
+impl Last {
+    fn is_followed_by(self, seq: u64, prev: Option<Hash>) -> Result<(), Flaw> {
+        let (expected, hash) = match self {
+            Last::Nothing => (1, Hash::ZERO),
+            Last::Record { seq, hash } => (seq.saturating_add(1), hash),
+            Last::Unknown => return Ok(()),
+        };
+        if seq != expected {
+            return Err(Flaw::Sequence { expected, found: seq });
+        }
+        if prev == Some(hash) { Ok(()) } else { Err(Flaw::Link) }
+    }
 }
 
 impl Chain {
@@ -112,29 +126,30 @@ impl Chain {
 
     /// Takes the next line; the chain goes on from it whether it fits or not.
     pub(in crate::audit) fn take(&mut self, line: &[u8]) -> Result<(), Flaw> {
-        let before = std::mem::replace(&mut self.last, Last::Unknown);
-        let text = std::str::from_utf8(line).map_err(|why| Flaw::Unreadable(why.to_string()))?;
-        let link: Link<'_> =
-            serde_json::from_str(text).map_err(|why| Flaw::Unreadable(why.to_string()))?;
-        self.last = Last::Record { seq: link.seq, hash: Hash::of(line) };
-        if link.v != VERSION {
-            return Err(Flaw::Version(link.v));
-        }
-        if link.stream != self.stream.as_str() {
-            return Err(Flaw::Stream(link.stream.into_owned()));
-        }
-        let (expected, hash) = match before {
-            Last::Nothing => (1, Hash::ZERO),
-            Last::Record { seq, hash } => (seq.saturating_add(1), hash),
-            Last::Unknown => return Ok(()),
+        let link = link::strictly(line).inspect_err(|_| self.last = Last::Unknown)?;
+        let foreign = if link.v != VERSION {
+            Some(Flaw::Version(link.v))
+        } else if link.stream != self.stream.as_str() {
+            Some(Flaw::Stream(link.stream.into_owned()))
+        } else {
+            None
         };
-        if link.seq != expected {
-            return Err(Flaw::Sequence { expected, found: link.seq });
+        self.follow((link.seq, Hash::of(line)), link.prev, foreign)
+    }
+
+    /// The same of a line that was read before: its number and hash, the hash that it names, and
+    /// what makes it no line of this stream.
+    pub(in crate::audit) fn follow(
+        &mut self,
+        (seq, hash): (u64, Hash),
+        prev: Option<Hash>,
+        foreign: Option<Flaw>,
+    ) -> Result<(), Flaw> {
+        let before = std::mem::replace(&mut self.last, Last::Record { seq, hash });
+        match foreign {
+            Some(flaw) => Err(flaw),
+            None => before.is_followed_by(seq, prev),
         }
-        if Hash::parse(&link.prev) != Some(hash) {
-            return Err(Flaw::Link);
-        }
-        Ok(())
     }
 
     /// Lines from `first` to `last` were deleted, and it is known between which hashes they stood.
@@ -144,15 +159,7 @@ impl Chain {
         (last, head): (u64, Hash),
     ) -> Result<(), Flaw> {
         let before = std::mem::replace(&mut self.last, Last::Record { seq: last, hash: head });
-        let (expected, hash) = match before {
-            Last::Nothing => (1, Hash::ZERO),
-            Last::Record { seq, hash } => (seq.saturating_add(1), hash),
-            Last::Unknown => return Ok(()),
-        };
-        if first != expected {
-            return Err(Flaw::Sequence { expected, found: first });
-        }
-        if prev == hash { Ok(()) } else { Err(Flaw::Link) }
+        before.is_followed_by(first, Some(prev))
     }
 
     /// A line came that cannot be read at all.

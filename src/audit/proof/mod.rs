@@ -1,19 +1,27 @@
 //! What the log proves: that each record follows the one before it, and who wrote it.
 
+pub mod bundle;
 pub(in crate::audit) mod chain;
 pub mod checkpoint;
+mod epochs;
 mod head;
 mod key;
 mod link;
 pub mod merkle;
 pub mod note;
+mod pass;
+pub mod prove;
+mod report;
 mod resume;
 pub(in crate::audit) mod sign;
 pub(in crate::audit) mod verify;
 
 pub use chain::Flaw;
 pub use head::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
-pub use verify::{BadRecord, Gap, Report, SegmentReport, State, verify, verify_newest};
+pub use report::{BadRecord, Gap, Progress, Report, SegmentReport, SignedBy, State};
+pub use verify::{Elsewhere, Outside, verify, verify_newest, verify_with};
 
+#[cfg(test)]
+mod signed_tests;
 #[cfg(test)]
 mod verify_tests;

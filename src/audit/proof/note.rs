@@ -234,7 +234,7 @@ mod tests {
         then you don't know what your problem is.\n\n\
         — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 
-    fn key() -> SecretKey {
+    fn secret() -> SecretKey {
         SecretKey::of("log.example/a".to_owned(), &[7; 32])
     }
 
@@ -247,23 +247,23 @@ mod tests {
         assert_eq!(key.verify(&note), Ok(()));
         let changed = GO_NOTE.replace("answer", "Answer");
         assert_eq!(key.verify(&Note::parse(&changed).unwrap()), Err(NoteError::Forged));
-        let signed = self::key().sign("a\n".to_owned());
+        let signed = secret().sign("a\n".to_owned());
         assert_eq!(key.verify(&signed), Err(NoteError::Unsigned));
     }
 
     #[test]
     fn what_is_signed_is_verified_by_the_keys_text() {
-        let note = key().sign("a\n\nb\n".to_owned());
+        let note = secret().sign("a\n\nb\n".to_owned());
         let read = Note::parse(&note.to_string()).unwrap();
         assert_eq!(read, note);
-        let public = PublicKey::parse(&key().public().to_string()).unwrap();
+        let public = PublicKey::parse(&secret().public().to_string()).unwrap();
         assert_eq!(public.verify(&read), Ok(()));
-        assert!(!format!("{:?}", key()).contains("7, 7"));
+        assert!(!format!("{:?}", secret()).contains("7, 7"));
     }
 
     #[test]
     fn every_changed_byte_of_a_note_and_of_a_key_counts() {
-        let (note, key) = (key().sign("a\n".to_owned()).to_string(), key().public());
+        let (note, key) = (secret().sign("a\n".to_owned()).to_string(), secret().public());
         for place in 0..note.len() {
             for change in [0x01, 0x20, 0x80] {
                 let mut bytes = note.clone().into_bytes();

@@ -12,6 +12,7 @@ use crate::audit::proof::link::{self, Own};
 use crate::audit::proof::merkle::{Tree, leaf};
 use crate::audit::proof::note::Note;
 use crate::audit::segment::{Ending, Lines, SegmentName, list};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Where a stream stands.
@@ -68,19 +69,32 @@ struct End {
 fn read(dir: &Path, file: &SegmentName) -> Result<End, AuditError> {
     let path = file.path(dir);
     let mut lines = Lines::open(dir, file)?;
-    let (mut end, mut line) = (End::default(), Vec::new());
+    let (mut end, mut line, mut from) = (End::default(), Vec::new(), 0);
     let failed = || AuditError::file("read", &path);
-    while let Some(ending) = lines.next_into(&mut line).map_err(failed())? {
-        if ending != Ending::Whole {
-            break;
+    loop {
+        match lines.next_into(&mut line) {
+            Ok(Some(Ending::Whole)) => {}
+            Ok(_) => break,
+            // The tree comes out too small, which is told.
+            Err(why) if why.kind() == ErrorKind::InvalidData => break,
+            Err(why) => return Err(failed()(why)),
         }
         if let Ok(link) = link::parse(&line)
             && link.own != Own::Other
         {
             end.newest = Some((line.clone(), link.prev.unwrap_or(Hash::ZERO)));
             end.leaves.clear();
+            from = link.seq;
         }
-        end.leaves.push(leaf(&line));
+        if lines.kept.is_none() {
+            end.leaves.push(leaf(&line));
+        }
+    }
+    if let Some(kept) = &lines.kept {
+        // Of the other lines, only their leaves are here.
+        let before = usize::try_from(from.saturating_sub(kept.first)).unwrap_or(usize::MAX);
+        let leaves = kept.leaves().map_err(failed())?.skip(before);
+        end.leaves = leaves.collect::<Result<_, _>>().map_err(failed())?;
     }
     Ok(end)
 }

@@ -11,6 +11,7 @@ use super::lines::in_any_form;
 use super::name::{Form, SegmentName};
 use crate::audit::error::AuditError;
 use crate::limits::RECORD_BYTES_MAX;
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Take};
 use std::path::Path;
@@ -42,6 +43,8 @@ enum Source {
         next: usize,
         /// Bytes of the next frame that were asked to be left out.
         skip: usize,
+        /// Of all frames so far, if none was left out.
+        digest: Option<Sha256>,
     },
 }
 
@@ -59,6 +62,7 @@ impl Blocks {
                     frames: Box::new(frames),
                     next: 0,
                     skip: 0,
+                    digest: Some(Sha256::new()),
                 }),
                 Form::Kept => Kept::open(&path).and_then(|kept| Ok(plain(kept.lines()?))),
             };
@@ -75,11 +79,16 @@ impl Blocks {
     pub fn next_block(&mut self) -> io::Result<Option<&[u8]>> {
         let there = match &mut self.source {
             Source::Plain { .. } => self.read_plain()?,
-            Source::Sealed { frames, next, skip } => {
+            Source::Sealed { frames, next, skip, digest } => {
                 if *next >= frames.table().len() {
+                    // At the end it shows whether these are the frames that were sealed.
+                    digest.take().map_or(Ok(()), |digest| frames.check(digest))?;
                     return Ok(None);
                 }
                 frames.read(*next, &mut self.buffer)?;
+                if let Some(digest) = digest {
+                    frames.add_to(digest);
+                }
                 *next += 1;
                 self.buffer.drain(..std::mem::take(skip).min(self.buffer.len()));
                 self.given = self.buffer.len();
@@ -103,12 +112,16 @@ impl Blocks {
                 file.get_mut().seek(SeekFrom::Start(offset))?;
                 *skipping = false;
             }
-            Source::Sealed { frames, next, skip } if offset < frames.plain_bytes() => {
+            Source::Sealed { frames, next, skip, digest } if offset < frames.plain_bytes() => {
+                *digest = None;
                 *next = frames.holding(offset);
                 let begins = frames.table().get(*next).map_or(0, |frame| frame.plain_offset);
                 *skip = usize::try_from(offset.saturating_sub(begins)).unwrap_or(usize::MAX);
             }
-            Source::Sealed { frames, next, .. } => *next = frames.table().len(),
+            Source::Sealed { frames, next, digest, .. } => {
+                *digest = None;
+                *next = frames.table().len();
+            }
         }
         self.buffer.clear();
         (self.given, self.offset) = (0, offset);

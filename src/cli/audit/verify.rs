@@ -1,17 +1,30 @@
 //! `toolgate audit verify`: whether the log is what was written.
 
 use super::Directory;
-use crate::audit::{Hash, Head, State, StreamId, verify};
+use crate::audit::proof::checkpoint::Checkpoint;
+use crate::audit::proof::note::{Note, PublicKey};
+use crate::audit::{
+    Elsewhere, Hash, Head, Outside, Progress, Report, SegmentReport, SignedBy, State, StreamId,
+    verify_with,
+};
 use crate::cli::Outcome;
 use crate::cli::out::{complain, say};
+use crate::cli::show::plain;
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget};
+use std::path::Path;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     directory: Directory,
-    /// A head that was kept elsewhere, as this command prints it: finds a cut-off end
-    #[arg(long, value_name = "STREAM/SEQ/HASH")]
-    head: Option<String>,
+    /// The log's first key, as `audit key` printed it then, or a file with it: finds a log that was
+    /// written anew
+    #[arg(long, value_name = "PUB")]
+    key: Option<String>,
+    /// A head that was kept elsewhere, as this command prints it, or a file with a signed head:
+    /// finds an end that was cut off
+    #[arg(long, value_name = "STREAM/SEQ/HASH|FILE")]
+    head: Vec<String>,
     /// How to print
     #[arg(long, default_value = "human", value_parser = ["human", "json"])]
     format: String,
@@ -19,8 +32,19 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let directory = arguments.directory.path()?;
-    let expected = arguments.head.as_deref().map(parse_head).transpose()?;
-    let report = verify(&directory, expected.as_ref()).map_err(|error| error.to_string())?;
+    let elsewhere = Elsewhere {
+        key: arguments.key.as_deref().map(public_key).transpose()?,
+        heads: arguments.head.iter().map(|head| outside(head)).collect::<Result<_, _>>()?,
+    };
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let mut show = |Progress { bytes, of, records }: Progress| {
+        bar.set_length(of);
+        bar.set_position(bytes);
+        bar.set_message(format!("{} records, {}", HumanCount(records), HumanBytes(bytes)));
+    };
+    let report = verify_with(&directory, &elsewhere, &mut show);
+    bar.finish_and_clear();
+    let report = report.map_err(|error| error.to_string())?;
     let state = report.state();
     if arguments.format == "json" {
         say!("{}", as_json(&report));
@@ -35,41 +59,84 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     Ok(if state == State::Broken { Outcome::Findings } else { Outcome::Fine })
 }
 
-fn human(report: &crate::audit::Report, directory: &std::path::Path) {
+fn human(report: &Report, directory: &Path) {
     say!("{}", directory.display());
     for segment in &report.segments {
-        say!("  {:<9} {:>8} records  {}", segment.state, segment.records, segment.file);
-        if let Some(bad) = &segment.first_bad {
-            say!("            line {}: {}", bad.line, bad.flaw);
-        }
-        if segment.torn_bytes > 0 {
-            say!("            {} bytes of an unfinished record at its end", segment.torn_bytes);
-        }
+        of_segment(segment);
     }
     for gap in &report.gaps {
         say!("  records {} to {} of stream {} are missing", gap.first, gap.last, gap.stream);
     }
     for flaw in &report.flaws {
-        say!("  {flaw}");
+        say!("  {}", plain(&flaw.to_string()));
     }
     if let Some(head) = &report.head {
         say!("  head {}/{}/{}", head.stream, head.seq, head.hash);
     }
+    if let Some(SignedBy { first, is_trusted, keys, newest }) = &report.signed {
+        say!("  signed at {}{}", plain(newest), age(newest).unwrap_or_default());
+        let whose = match is_trusted {
+            true => "the key that you gave",
+            false => "the key that the log itself holds; --key says whose it is",
+        };
+        say!("  by {keys} keys, from `{}` on: {whose}", plain(&first.to_string()));
+    }
     let meaning = match report.state() {
-        State::Sealed => "whole, and signed",
-        State::Unsealed => {
+        State::Sealed => {
+            "whole, and signed to its end; a head kept elsewhere (--head) shows whether that end \
+             was cut off"
+        }
+        State::Unsealed if report.signed.is_none() => {
             "whole, as far as the log itself tells; keep the head elsewhere to see a cut-off end"
         }
+        State::Unsealed => "whole, but its end is not signed, or not yet",
         State::Broken => "not what was written",
     };
     say!("{}: {meaning}", report.state());
 }
 
-fn as_json(report: &crate::audit::Report) -> serde_json::Value {
+fn of_segment(segment: &SegmentReport) {
+    say!("  {:<9} {:>8} records  {}", segment.state, segment.records, segment.file);
+    if let Some(bad) = &segment.first_bad {
+        say!("            line {}: {}", bad.line, plain(&bad.flaw.to_string()));
+    }
+    if segment.uncovered > 0 {
+        say!("            {} of them are covered by no signed head", segment.uncovered);
+    }
+    if segment.torn_bytes > 0 {
+        say!("            {} bytes of an unfinished record at its end", segment.torn_bytes);
+    }
+}
+
+/// How long ago that was, if the clocks agree that it was.
+fn age(time: &str) -> Option<String> {
+    let seconds = seconds_since(time)?;
+    Some(match seconds {
+        0..120 => format!(", {seconds} s ago"),
+        120..7_200 => format!(", {} min ago", seconds / 60),
+        7_200..172_800 => format!(", {} h ago", seconds / 3_600),
+        _ => format!(", {} days ago", seconds / 86_400),
+    })
+}
+
+fn seconds_since(time: &str) -> Option<u64> {
+    let then: jiff::Timestamp = time.parse().ok()?;
+    u64::try_from(jiff::Timestamp::now().as_second() - then.as_second()).ok()
+}
+
+fn as_json(report: &Report) -> serde_json::Value {
     serde_json::json!({
         "state": report.state().to_string(),
         "records": report.records,
+        "uncovered": report.uncovered(),
         "head": report.head.as_ref().map(|h| format!("{}/{}/{}", h.stream, h.seq, h.hash)),
+        "signed": report.signed.as_ref().map(|signed| serde_json::json!({
+            "first_key": signed.first.to_string(),
+            "key_is_trusted": signed.is_trusted,
+            "keys": signed.keys,
+            "newest_head": signed.newest,
+            "newest_head_age_seconds": seconds_since(&signed.newest),
+        })),
         "flaws": report.flaws.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "gaps": report.gaps.iter().map(|gap| serde_json::json!({
             "stream": gap.stream.to_string(), "first": gap.first, "last": gap.last,
@@ -78,6 +145,7 @@ fn as_json(report: &crate::audit::Report) -> serde_json::Value {
             "file": segment.file,
             "state": segment.state.to_string(),
             "records": segment.records,
+            "uncovered": segment.uncovered,
             "torn_bytes": segment.torn_bytes,
             "first_bad": segment.first_bad.as_ref().map(|bad| serde_json::json!({
                 "line": bad.line, "why": bad.flaw.to_string(),
@@ -86,8 +154,43 @@ fn as_json(report: &crate::audit::Report) -> serde_json::Value {
     })
 }
 
+/// A key's text, or a file that holds one.
+pub(super) fn public_key(text: &str) -> Result<PublicKey, String> {
+    if let Some(key) = PublicKey::parse(text) {
+        return Ok(key);
+    }
+    let told = |why: &dyn std::fmt::Display| {
+        format!("`{text}` is neither a key nor a file with one ({why}); `audit key` prints it")
+    };
+    let file = std::fs::read_to_string(text).map_err(|why| told(&why))?;
+    PublicKey::parse(file.trim_end()).ok_or_else(|| told(&"the file holds something else"))
+}
+
+fn outside(text: &str) -> Result<Outside, String> {
+    if !Path::new(text).exists() {
+        return parse_head(text).map(Outside::Place);
+    }
+    signed_head(Path::new(text)).map(|(head, note)| Outside::Signed(head, note))
+}
+
+/// A file with a signed head. Whether its signature holds, only the log's keys tell.
+pub(super) fn signed_head(file: &Path) -> Result<(Checkpoint, Note), String> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|why| format!("cannot read `{}`: {why}", file.display()))?;
+    let note = Note::parse(&text).map_err(|why| format!("`{}`: {why}", file.display()))?;
+    match Checkpoint::parse(note.text()) {
+        Some(head) => Ok((head, note)),
+        None => Err(format!("`{}` is a signed note, but no head of a log", file.display())),
+    }
+}
+
 fn parse_head(text: &str) -> Result<Head, String> {
-    let wrong = || format!("`{text}` is no head; copy the line that `audit verify` prints");
+    let wrong = || {
+        format!(
+            "`{text}` is no head; copy the line that `audit verify` prints, or name a file with a \
+             signed head"
+        )
+    };
     let mut parts = text.split('/');
     let (Some(stream), Some(seq), Some(hash), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())

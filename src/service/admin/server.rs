@@ -141,7 +141,8 @@ impl Server {
         }
     }
 
-    fn status(&self) -> Status {
+    /// How it stands.
+    pub(in crate::service) fn status(&self) -> Status {
         let bound = self.gate.in_force();
         let standing = self.reloads.standing();
         let layers = &bound.policy.layers;
