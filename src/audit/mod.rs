@@ -17,7 +17,6 @@ mod journal;
 mod log;
 mod options;
 mod place;
-mod proof;
 pub mod proof;
 pub mod query;
 mod read;
