@@ -45,10 +45,11 @@ impl Sidecar {
         let at = scratch.path().display();
         let log = log.map_or(scratch.path().join("audit"), Path::to_owned);
         let log = log.display();
+        // How full the disk is that the tests run on is no part of them.
         let config = format!(
             "[hook]\nsocket = \"{at}/run/s\"\nworld = \"same\"\nhome = \"{at}/home\"\n{hook}\n\
              [policy]\nfiles = [\"{at}/policy.toml\"]\nworkspace = \"{at}/work\"\n\
-             [audit]\ndir = \"{log}\"\n{audit}\n"
+             [audit]\ndir = \"{log}\"\nspace_warn = \"0%\"\nspace_low = \"0%\"\n{audit}\n"
         );
         std::fs::write(scratch.path().join("policy.toml"), policy).unwrap();
         std::fs::write(scratch.path().join("toolgate.toml"), config).unwrap();
