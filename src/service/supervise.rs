@@ -254,10 +254,22 @@ fn listen(
     if let Some(review) = review {
         let (places, redactor, dir) = shown;
         let (gate, admin) = (Arc::clone(&gate), Arc::clone(&admin));
-        let told = Told { gate, admin, places, redactor, dir: dir.clone(), world: seen };
+        let told = Told { gate, admin, places, redactor, world: seen };
         telling.push(tokio::spawn(review.serve(&dir, told)?));
     }
-    Ok(Running { gate, server, admin, http, review_link, reloads, notify, tasks, telling, socket, admin_socket })
+    Ok(Running {
+        gate,
+        server,
+        admin,
+        http,
+        review_link,
+        reloads,
+        notify,
+        tasks,
+        telling,
+        socket,
+        admin_socket,
+    })
 }
 
 /// Listens for those who scrape and probe over HTTP.

@@ -110,6 +110,8 @@ struct Proof {
     class: &'static str,
     told: Shown,
     note: Option<Shown>,
+    /// Where it is proved, if it was not.
+    prove: Option<String>,
     command: Shown,
 }
 
@@ -138,7 +140,8 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
         siblings: siblings(&view, &others),
         input: record.input.as_ref().map(value),
         output: record.output.as_ref().map(value),
-        details: (!record.details.is_empty()).then(|| json::shown(&serde_json::json!(record.details))),
+        details: (!record.details.is_empty())
+            .then(|| json::shown(&serde_json::json!(record.details))),
         place: place(&view),
         proof: proof(&view, &id),
         raw: Shown::of(&view.raw),
@@ -281,6 +284,7 @@ fn proof(view: &DecisionView, id: &str) -> Proof {
         class,
         told: Shown::cut(&proof.told, 400),
         note: proof.note.as_deref().map(json::lines),
+        prove: proof.state.is_empty().then(|| format!("/record?id={}&prove=1", encoded(id))),
         command: Shown::of(&format!("toolgate audit prove {}", quoted(id))),
     }
 }
