@@ -268,7 +268,7 @@ fn listen(
     if let Some(review) = review {
         let (places, redactor, dir) = shown;
         let (gate, admin) = (Arc::clone(&gate), Arc::clone(&admin));
-        let told = Told { gate, admin, places, redactor, dir: dir.clone(), world: seen };
+        let told = Told { gate, admin, places, redactor, world: seen };
         telling.push(tokio::spawn(review.serve(&dir, told)?));
     }
     Ok(Running {
