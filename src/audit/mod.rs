@@ -25,6 +25,7 @@ pub mod wire;
 
 pub use error::AuditError;
 pub use files::{Files, LogFile};
+pub use index::{false_indexes, reads_whole as index_reads_whole};
 pub use journal::{
     Counts, Journal, Measured, Space, Stage, Standing, Waiting, durable_records_per_second,
 };

@@ -72,11 +72,6 @@ impl Term {
         any != self.not
     }
 
-    /// Whether a record without such a value fits.
-    pub(super) fn fits_none(&self) -> bool {
-        self.fits(std::iter::empty())
-    }
-
     /// Whether any word but `-` fits this value; `not` plays no part.
     pub(super) fn names(&self, value: &str) -> bool {
         self.words.iter().any(|word| word.fits(self.field, value))
