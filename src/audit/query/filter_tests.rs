@@ -85,7 +85,8 @@ fn what_fits_and_what_does_not() {
 fn what_cannot_be_meant_is_said() {
     for (name, text, says) in [
         ("tol", "x", "did you mean `tool`?"),
-        ("decision", "denied", "did you mean `deny`?"),
+        ("decision", "dney", "did you mean `deny`?"),
+        ("tool", "a\\", "half an escape"),
         ("kind", "tool.per", "did you mean `tool.pre`?"),
         ("since", "soon", "no time"),
         ("slower-than", "5", "no duration"),

@@ -170,6 +170,10 @@ fn meaning(field: Field, typed: &str) -> Result<Meaning, String> {
     if typed.is_empty() {
         return Err("a word is empty; `*` stands for any value, `-` for none".to_owned());
     }
+    let slashes = typed.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    if slashes % 2 == 1 {
+        return Err(format!("`{typed}` ends in half an escape; write `\\\\` for a `\\`"));
+    }
     if typed == ABSENT {
         return Ok(Meaning::Absent);
     }
