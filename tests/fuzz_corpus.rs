@@ -30,6 +30,10 @@ mod tables;
 #[path = "../fuzz/targets_shared/visible.rs"]
 mod visible;
 
+#[path = "../fuzz/targets_shared/index.rs"]
+mod index;
+#[path = "../fuzz/targets_shared/scan.rs"]
+mod scan;
 use std::path::Path;
 
 fn replay(target: &str, hold: fn(&[u8])) {
@@ -125,4 +129,14 @@ proptest::proptest! {
     ) {
         visible::hold(text.as_bytes());
     }
+}
+
+#[test]
+fn every_known_line_is_read_alike_both_ways() {
+    replay("scan", scan::hold);
+}
+
+#[test]
+fn every_known_index_is_refused_or_whole() {
+    replay("index", index::hold);
 }

@@ -36,6 +36,7 @@ pub use blob::{
 pub use commitment::{commitment_key, commitment_key_file, commitment_key_or_new};
 pub use error::AuditError;
 pub use files::{Files, LogFile};
+pub use index::{false_indexes, reads_whole as index_reads_whole};
 pub use journal::{
     Committed, Counts, Journal, Measured, Space, Stage, Standing, Waiting,
     durable_records_per_second,

@@ -5,7 +5,7 @@ use crate::audit::proof::checkpoint::Checkpoint;
 use crate::audit::proof::note::{Note, PublicKey};
 use crate::audit::{
     Elsewhere, Hash, Head, Outside, Progress, Report, SegmentReport, SignedBy, State, StreamId,
-    verify_with,
+    false_indexes, verify_with,
 };
 use crate::cli::Outcome;
 use crate::cli::out::{complain, say};
@@ -51,12 +51,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     } else {
         human(&report, &directory);
     }
+    // The log itself is whole without them; but who asks it by them would be told wrong.
+    let wrong = false_indexes(&directory).unwrap_or_default();
+    for file in &wrong {
+        complain!("error: the index of `{file}` is not that of its lines; remove it");
+    }
     if report.records == 0 {
         // A log that was emptied looks like one that never was.
         complain!("error: there is no record in `{}`", directory.display());
         return Ok(Outcome::Findings);
     }
-    Ok(if state == State::Broken { Outcome::Findings } else { Outcome::Fine })
+    Ok(if state == State::Broken || !wrong.is_empty() { Outcome::Findings } else { Outcome::Fine })
 }
 
 fn human(report: &Report, directory: &Path) {
