@@ -17,9 +17,8 @@ mod journal;
 mod log;
 mod options;
 mod place;
-mod proof;
-pub mod query;
 pub mod proof;
+pub mod query;
 mod read;
 mod segment;
 pub mod wire;
@@ -37,5 +36,5 @@ pub use proof::{
     verify, verify_newest, verify_with,
 };
 pub use proof::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
-pub use segment::{Due, Retention, Why, delete, due};
 pub use read::{Entry, Records, Unreadable, records};
+pub use segment::{Due, Retention, Why, delete, due, newest_file};

@@ -53,8 +53,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Ok(config) => config,
         Err(error) => return log.failed(&error),
     };
-    match serve(&config, arguments.config.as_deref(), &|socket, review| log.listening(socket, review))
-    {
+    match serve(&config, arguments.config.as_deref(), &|socket, review| {
+        log.listening(socket, review)
+    }) {
         Ok(()) => Outcome::Fine,
         Err(error) => log.failed(&error),
     }

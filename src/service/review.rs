@@ -46,9 +46,7 @@ pub(super) fn open(review: &Review) -> Result<Option<Opened>, ConfigError> {
         Ok((TcpListener::from_std(listener)?, at))
     });
     let (listener, at) = listening.map_err(|error| {
-        ConfigError::Value(format!(
-            "cannot listen at `{address}`, `listen` in `[review]`: {error}"
-        ))
+        ConfigError::Value(format!("cannot listen at `{address}`, `listen` in `[review]`: {error}"))
     })?;
     Ok(Some(Opened { listener, at, token, hosts: review.hosts.clone() }))
 }
@@ -107,7 +105,10 @@ impl Sidecar for Told {
                 space: space(&self.dir),
                 lost: 0,
                 sinks: Vec::new(),
-                connections: vec![("hook", status.connections.hook), ("admin", status.connections.admin)],
+                connections: vec![
+                    ("hook", status.connections.hook),
+                    ("admin", status.connections.admin),
+                ],
                 sessions: self.gate.sessions(),
             }
         })

@@ -172,6 +172,7 @@ async fn start_telling(
     let protected = own.protected();
     let unsigned_ok = config.policy.unsigned_ok;
     let bound = load_to_serve(&sources, anchors, &protected, &redactor, unsigned_ok)?;
+    let retention = config.audit.retention.retention()?;
     let journal = Journal::open(&directory, config.audit.options(redactor.clone())?)?;
     // After the journal has put the end of the log in order.
     let store = memory::of(&directory, &bound.policy, &redactor)?;
@@ -196,11 +197,15 @@ async fn start_telling(
     gate.note(started).await?;
     gate.note(loaded).await?;
     gate.remember().await?;
+    let old = memory::keep_bounded(Arc::clone(&gate), directory.clone(), retention);
     let shown = (places.clone(), redactor.clone(), directory);
     let files = (places, own);
     let (reloader, reloads) =
         Reloader::new(Arc::clone(&gate), files, (&sources, protected), redactor, &config.policy);
-    listen((world, shown), config, gate, (reloader.telling(notify.clone()), reloads), notify)
+    let reloading = (reloader.telling(notify.clone()), reloads);
+    let mut running = listen((world, shown), config, gate, reloading, notify)?;
+    running.tasks.push(tokio::spawn(old));
+    Ok(running)
 }
 
 /// Opens the sockets, and serves.
@@ -257,7 +262,19 @@ fn listen(
         let told = Told { gate, admin, places, redactor, dir: dir.clone(), world: seen };
         telling.push(tokio::spawn(review.serve(&dir, told)?));
     }
-    Ok(Running { gate, server, admin, http, review_link, reloads, notify, tasks, telling, socket, admin_socket })
+    Ok(Running {
+        gate,
+        server,
+        admin,
+        http,
+        review_link,
+        reloads,
+        notify,
+        tasks,
+        telling,
+        socket,
+        admin_socket,
+    })
 }
 
 /// Listens for those who scrape and probe over HTTP.

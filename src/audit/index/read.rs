@@ -272,8 +272,9 @@ impl Index {
 
     /// All that it says, whatever it was compressed with.
     fn content(&self) -> Result<Vec<Vec<u8>>, Unusable> {
-        let Header { stream, first_seq, last_seq, min_time, max_time, records, sealed_bytes, .. } =
-            &self.header;
+        let Header {
+            stream, first_seq, last_seq, min_time, max_time, records, sealed_bytes, ..
+        } = &self.header;
         let own = format!(
             "{stream} {first_seq} {last_seq} {min_time} {max_time} {records} {sealed_bytes}"
         );

@@ -161,13 +161,7 @@ struct Line<'a> {
 
 impl Keeping {
     pub(in crate::audit) fn new(stream: StreamId) -> Keeping {
-        Keeping {
-            stream,
-            first: None,
-            last: None,
-            lines: Vec::new(),
-            leaves: Vec::new(),
-        }
+        Keeping { stream, first: None, last: None, lines: Vec::new(), leaves: Vec::new() }
     }
 
     /// Takes the next line; nothing if it is not the record that has to come: such a file is

@@ -176,7 +176,10 @@ impl State {
     fn part(&mut self, file: &LogFile) -> &mut Part {
         let found = self.files.binary_search_by_key(&file.number(), |part| part.number);
         let at = found.unwrap_or_else(|at| {
-            self.files.insert(at, Part { number: file.number(), file: file.clone(), rows: Rows::default(), end: 0 });
+            self.files.insert(
+                at,
+                Part { number: file.number(), file: file.clone(), rows: Rows::default(), end: 0 },
+            );
             at
         });
         #[expect(clippy::indexing_slicing, reason = "found, or inserted just there")]

@@ -58,9 +58,8 @@ pub(super) fn histogram(
     shown: &[usize],
     href: &dyn Fn(i64, i64) -> String,
 ) -> Histogram {
-    let of = |classes: &Classes| -> u64 {
-        shown.iter().filter_map(|class| classes.get(*class)).sum()
-    };
+    let of =
+        |classes: &Classes| -> u64 { shown.iter().filter_map(|class| classes.get(*class)).sum() };
     let most = counts.iter().map(of).max().unwrap_or_default();
     let slot = WIDTH / number(u64::try_from(bins.count).unwrap_or(1));
     let mut bars = Vec::new();
@@ -94,7 +93,19 @@ pub(super) fn histogram(
 fn ticks(bins: Bins) -> Vec<Tick> {
     const DAY: i64 = 86_400;
     const STEPS: [i64; 14] = [
-        10, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, DAY, 2 * DAY, 7 * DAY, 30 * DAY,
+        10,
+        60,
+        300,
+        900,
+        1_800,
+        3_600,
+        10_800,
+        21_600,
+        43_200,
+        DAY,
+        2 * DAY,
+        7 * DAY,
+        30 * DAY,
         365 * DAY,
     ];
     const TICKS: i64 = 8;

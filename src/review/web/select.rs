@@ -158,7 +158,12 @@ impl Bins {
 }
 
 /// Counts what a test selects. `skip` is left out, though it fits.
-pub(super) fn count(state: &State, test: &Test, bins: Bins, skip: &dyn Fn(&Rows, usize) -> bool) -> Counted {
+pub(super) fn count(
+    state: &State,
+    test: &Test,
+    bins: Bins,
+    skip: &dyn Fn(&Rows, usize) -> bool,
+) -> Counted {
     let mut counted = Counted {
         rows: 0,
         classes: Classes::default(),

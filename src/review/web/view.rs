@@ -25,7 +25,8 @@ impl Shown {
 
     /// The same with its lines kept, for a place that shows lines.
     pub(super) fn lines(text: &str) -> Shown {
-        let lines: Vec<String> = text.split('\n').map(|line| plain(&line.replace('\t', "    "))).collect();
+        let lines: Vec<String> =
+            text.split('\n').map(|line| plain(&line.replace('\t', "    "))).collect();
         Shown(lines.join("\n"))
     }
 
@@ -123,7 +124,9 @@ pub(super) fn length(micros: u64) -> String {
         1_000_000..10_000_000 => format!("{}.{} s", seconds, micros % 1_000_000 / 100_000),
         10_000_000..60_000_000 => format!("{seconds} s"),
         60_000_000..3_600_000_000 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3_600_000_000..86_400_000_000 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        3_600_000_000..86_400_000_000 => {
+            format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60)
+        }
         _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
     }
 }
@@ -146,7 +149,10 @@ mod tests {
 
     #[test]
     fn how_things_are_written() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(count),
+            ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]
+        );
         let at = "2026-11-04T05:06:07.5Z".parse::<Timestamp>().unwrap().as_microsecond();
         assert_eq!((day(at).as_str(), clock(at).as_str()), ("Nov 4", "05:06:07"));
         assert_eq!(stamp(at), "2026-11-04T05:06:07.5Z");

@@ -36,7 +36,8 @@ impl Review {
                 )))
             }
             None if *self != Review::default() => Err(ConfigError::Value(
-                "`[review]` needs `listen`: an address and a port, as \"127.0.0.1:9190\"".to_owned(),
+                "`[review]` needs `listen`: an address and a port, as \"127.0.0.1:9190\""
+                    .to_owned(),
             )),
             address => Ok(address),
         }
@@ -106,7 +107,8 @@ mod tests {
         let token = |text: &str, mode: u32| {
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            review(&format!("listen = \"127.0.0.1:0\"\ntoken_file = \"{}\"", path.display())).token()
+            review(&format!("listen = \"127.0.0.1:0\"\ntoken_file = \"{}\"", path.display()))
+                .token()
         };
         let good = "0123456789abcdef0123456789abcdef";
         assert_eq!(token(&format!("{good}\n"), 0o600).unwrap().as_deref(), Some(good));

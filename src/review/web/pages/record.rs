@@ -138,7 +138,8 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
         siblings: siblings(&view, &others),
         input: record.input.as_ref().map(value),
         output: record.output.as_ref().map(value),
-        details: (!record.details.is_empty()).then(|| json::shown(&serde_json::json!(record.details))),
+        details: (!record.details.is_empty())
+            .then(|| json::shown(&serde_json::json!(record.details))),
         place: place(&view),
         proof: proof(&view, &id),
         raw: Shown::of(&view.raw),

@@ -196,7 +196,11 @@ fn threads(timeline: &Timeline) -> Vec<Thread> {
     let thread = |row: &crate::review::session::ThreadRow| Thread {
         name: Shown::cut(&named(row), 80),
         depth: row.depth.min(3),
-        told: format!("{} calls, {}", count(row.calls), span(row.to_ms.saturating_sub(row.from_ms))),
+        told: format!(
+            "{} calls, {}",
+            count(row.calls),
+            span(row.to_ms.saturating_sub(row.from_ms))
+        ),
     };
     timeline.threads.iter().map(thread).collect()
 }
@@ -232,7 +236,10 @@ fn step(item: &Item, timeline: &Timeline, scale: &Scale) -> Step {
         name: Shown::cut(name, 40),
         about: Shown::cut(&item.about, 160),
         depth: thread.map_or(0, |thread| thread.depth.min(3)),
-        thread: Shown::cut(&thread.filter(|row| row.id.is_some()).map_or_else(String::new, named), 40),
+        thread: Shown::cut(
+            &thread.filter(|row| row.id.is_some()).map_or_else(String::new, named),
+            40,
+        ),
         is_call: item.kind == ItemKind::Call,
         bars: bars(item, scale),
         told: Shown::of(&told(item)),

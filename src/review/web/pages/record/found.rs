@@ -4,12 +4,14 @@ use super::super::Asked;
 use super::super::table::record;
 use crate::audit::Entry;
 use crate::audit::wire::WireRecord;
-use crate::review::decision::{Again, Asker, DecisionView, Found, Prover, ProofView, Sources, Wanted};
+use crate::review::decision::{
+    Again, Asker, DecisionView, Found, ProofView, Prover, Sources, Wanted,
+};
 use crate::review::policies::{KeptPolicy, Nothing, Policies};
 use crate::review::web::Web;
 use crate::review::web::board::State as Read;
-use crate::review::web::rows::{Field, hash};
 use crate::review::web::link::Filter;
+use crate::review::web::rows::{Field, hash};
 use crate::review::web::select::{Test, newest};
 
 /// A record at its place.
@@ -29,7 +31,8 @@ pub(super) fn view(asked: &Asked<'_>, read: &Read) -> Option<(DecisionView, Vec<
         None => Vec::new(),
     };
     all.retain(|(_, other)| *other != at);
-    let hrefs = all.iter().map(|(_, (file, offset))| format!("/record?at={file}.{offset}")).collect();
+    let hrefs =
+        all.iter().map(|(_, (file, offset))| format!("/record?at={file}.{offset}")).collect();
     let others = all.into_iter().map(|(entry, _)| entry).collect();
     let sources = Sources {
         policies: &policies(asked, read),
