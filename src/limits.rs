@@ -166,6 +166,10 @@ pub const KEY_ROTATION: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long one file of the log is written, from the first thing that happened in it: what is
 /// closed is compressed, and may be shipped and deleted.
 pub const SEGMENT_AGE: Duration = Duration::from_secs(60 * 60);
+/// What an operator may ask for instead of 64 MB: a sealed file has a bound on its frames.
+pub const SEGMENT_MB_MAX: u64 = 4_096;
+/// What an operator may ask for instead of an hour: a week.
+pub const SEGMENT_MINUTES_MAX: u64 = 7 * 24 * 60;
 /// Plain bytes of one frame of a sealed file: the smallest part that can be read by itself, and
 /// large enough to compress nearly as well as the whole.
 pub const SEALED_FRAME_BYTES: usize = 256 * 1024;

@@ -23,6 +23,8 @@ mod path;
 mod policy_reader;
 #[path = "../fuzz/targets_shared/reply.rs"]
 mod reply;
+#[path = "../fuzz/targets_shared/sealed.rs"]
+mod sealed;
 #[path = "../fuzz/targets_shared/shell.rs"]
 mod shell;
 #[path = "../fuzz/targets_shared/tables.rs"]
@@ -58,6 +60,11 @@ fn every_known_program_holds() {
 #[test]
 fn every_known_event_holds() {
     replay("event_reader", event_reader::hold);
+}
+
+#[test]
+fn every_known_sealed_file_holds() {
+    replay("sealed", sealed::hold);
 }
 
 #[test]

@@ -51,5 +51,5 @@ pub use proof::{
 pub use proof::{HEADS_WAITING_MAX, Heads, KEY_FILE, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};
 pub use segment::seal_all;
-pub use segment::{Due, Retention, Why, delete, due};
+pub use segment::{Due, Retention, Why, delete, due, newest_file};
 pub use texts::{keep_policy, kept_policy};

@@ -22,7 +22,7 @@ pub(in crate::audit) use kept::Kept;
 pub(in crate::audit) use lines::{Ending, Lines};
 pub(in crate::audit) use name::{Form, SegmentName, list};
 pub(in crate::audit) use retain::Deletions;
-pub use retain::{Due, Retention, Why, delete, due};
+pub use retain::{Due, Retention, Why, delete, due, newest_file};
 pub(in crate::audit) use sealer::{Closed, Sealer};
 
 /// Seals every plain file of a log that nobody writes; how many there were.

@@ -98,7 +98,7 @@ pub fn due(
     segments.retain(|one| needed.is_none_or(|needed| one.number < needed));
     let mut due = Vec::new();
     for segment in segments.into_iter().filter(|one| one.form == Form::Sealed) {
-        let Some(newest) = newest(dir, &segment) else {
+        let Some(newest) = written(dir, &segment) else {
             tracing::warn!(file = %segment, "a file of the log is damaged, so it is not deleted");
             continue;
         };
@@ -121,8 +121,16 @@ pub fn due(
     Ok(due)
 }
 
+/// The number of the newest file, if there is one.
+///
+/// # Errors
+/// If the directory cannot be read.
+pub fn newest_file(dir: &Path) -> Result<Option<u64>, AuditError> {
+    Ok(list(dir)?.last().map(|segment| segment.number))
+}
+
 /// When the last record of a sealed file was written.
-fn newest(dir: &Path, segment: &SegmentName) -> Option<Timestamp> {
+fn written(dir: &Path, segment: &SegmentName) -> Option<Timestamp> {
     let mut frames = Frames::open(&segment.path(dir)).ok()?;
     let mut plain = Vec::new();
     frames.read(frames.table().len().checked_sub(1)?, &mut plain).ok()?;
