@@ -260,3 +260,33 @@ fn a_best_effort_sink_that_is_gone_costs_no_call() {
     (0..3).for_each(|number| assert_eq!(read(&sidecar, number).0, "allow"));
     sidecar.stop();
 }
+
+#[test]
+fn no_call_waits_for_a_required_sink_that_hangs() {
+    let scratch = tempfile::Builder::new().prefix("h").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+    let path = scratch.as_ref().unwrap().path().join("log");
+    // Nobody reads from it, so that the queue behind it fills and sending blocks.
+    let hangs = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    let sink = format!(
+        "kind = \"syslog\"\nto = \"unix:{}\"\nmode = \"required\"\ndeadline_ms = 100\n",
+        path.display()
+    );
+    let sidecar = with_sinks(&sink, &mut Command::new(env!("CARGO_BIN_EXE_toolgate")));
+    let mut number = 0;
+    let took = until("a call is refused", || {
+        number += 1;
+        let (decision, took) = read(&sidecar, number);
+        (decision == "deny").then_some(took)
+    });
+    // Starting the client takes all of this; the sink's own limit is ten seconds.
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let reader = std::thread::spawn(move || {
+        let mut bytes = vec![0; 1 << 17];
+        hangs.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        while hangs.recv(&mut bytes).is_ok_and(|length| length > 1) {}
+    });
+    until("calls go on", || (read(&sidecar, 0).0 == "allow").then_some(()));
+    sidecar.stop();
+    std::os::unix::net::UnixDatagram::unbound().unwrap().send_to(b"x", &path).unwrap();
+    reader.join().unwrap();
+}
