@@ -230,6 +230,8 @@ pub const JOURNAL_KEPT_BYTES_MAX: usize = 8 << 20;
 /// Room that is held back for the last records before a full disk: those of a whole queue of
 /// refusals, many times over.
 pub const JOURNAL_RESERVE_BYTES: u64 = 16 << 20;
+/// How long `health` warns of a failure of the log that is over.
+pub const LOG_FAILURE_TOLD_SECONDS: i64 = 3_600;
 /// How often the room on the log's disk is looked at.
 pub const JOURNAL_SPACE_CHECK: Duration = Duration::from_secs(5);
 
@@ -371,6 +373,8 @@ pub const STATS_TOP_MAX: usize = 1_000;
 pub const STATS_SLOW_ROWS: usize = 20;
 /// Calls that are shown as evidence for one candidate of a rule.
 pub const STATS_EVIDENCE_ROWS: usize = 3;
+/// Denials, findings and sessions that a report holds; its tables show fewer.
+pub const REPORT_ROWS_MAX: usize = 200;
 /// Records that the review pages count and filter, the newest ones: some sixty bytes each, and only
 /// while somebody looks. What is older is for `toolgate audit query`.
 pub const REVIEW_ROWS_MAX: usize = 2_000_000;
@@ -401,3 +405,14 @@ pub const REVIEW_VERIFY: Duration = Duration::from_secs(10 * 60);
 pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(120);
 /// Records of one session that its page shows.
 pub const REVIEW_SESSION_ROWS_MAX: usize = 1_000;
+
+/// Rows of one index: more than the longest sealed file has, at the size of the least record.
+pub const INDEX_ROWS_MAX: usize = 1 << 22;
+/// One column of an index, in bytes before compression. A file whose records need more has none.
+pub const INDEX_COLUMN_BYTES_MAX: usize = 64 << 20;
+/// An index's header: a few numbers, and some 150 bytes for each of 17 columns.
+pub const INDEX_HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Groups of one question. A log that has more different keys is asked for too much at once.
+pub const GROUPS_MAX: usize = 1 << 20;
+/// Unreadable lines that are told one by one; of more only the number.
+pub const UNREADABLE_TOLD_MAX: usize = 20;

@@ -53,7 +53,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // policy: a policy may teach the arguments of tools that no catalogue has (`[tool]`).
     ("facts", &["catalogue", "limits", "model", "policy", "shell", "world"]),
     // redact: texts of a record that nobody redacted before are redacted as they are written.
-    ("audit", &["limits", "model", "redact"]),
+    // policy: a filter's words are a policy's text patterns, and its slips are told as a policy's.
+    ("audit", &["limits", "model", "policy", "redact"]),
     // policy: a rule is counted by its id only while its policy is in force.
     ("metrics", &["limits", "model", "policy"]),
     // audit: what is remembered is built again from the log. catalogue: what models cost. policy:

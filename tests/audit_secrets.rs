@@ -24,17 +24,17 @@ allow = ["**"]
 allow = ["**"]
 [[rule]]
 id      = "full"
-effect  = "allow"
-write   = ["$workspace/full/**"]
+allow   = "write"
+match   = ["$workspace/full/**"]
 capture = "full"
 [[rule]]
 id      = "usual"
-effect  = "allow"
-write   = ["$workspace/usual/**"]
+allow   = "write"
+match   = ["$workspace/usual/**"]
 [[rule]]
 id      = "digest"
-effect  = "allow"
-write   = ["$workspace/digest/**"]
+allow   = "write"
+match   = ["$workspace/digest/**"]
 capture = "digest"
 "#;
 
@@ -43,7 +43,7 @@ const SECRET: &str = "ghp_0123456789abcdefghij0123456789abcdef";
 
 fn start(audit: &str) -> Sidecar {
     let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
-    Sidecar::start_logging(POLICY, ("", audit), &mut command)
+    Sidecar::start_logging(POLICY, "", None, audit, &mut command)
 }
 
 /// A long text with a secret in it.

@@ -103,7 +103,7 @@ fn free_port() -> u16 {
 
 /// A sidecar with more lines behind `[audit]`.
 fn with_sinks(audit: &str, command: &mut Command) -> Sidecar {
-    Sidecar::start_logging(POLICY, ("", &format!("[[audit.sink]]\n{audit}")), command)
+    Sidecar::start_logging(POLICY, "", None, &format!("[[audit.sink]]\n{audit}"), command)
 }
 
 /// The lines of the log, in order.

@@ -27,6 +27,8 @@ mod reply;
 mod shell;
 #[path = "../fuzz/targets_shared/tables.rs"]
 mod tables;
+#[path = "../fuzz/targets_shared/visible.rs"]
+mod visible;
 
 use std::path::Path;
 
@@ -57,6 +59,11 @@ fn every_known_event_holds() {
 #[test]
 fn every_known_policy_holds() {
     replay("policy_reader", policy_reader::hold);
+}
+
+#[test]
+fn every_known_text_is_shown_harmless() {
+    replay("visible", visible::hold);
 }
 
 #[test]
@@ -109,4 +116,13 @@ fn every_known_text_is_read_whole() {
 #[test]
 fn every_known_word_is_expanded_within_bounds() {
     replay("expansion", expansion::hold);
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_shown_harmless(
+        text in "(\\PC|[\u{0}-\u{9f}\u{ad}\u{300}-\u{304}\u{200b}-\u{2069}\u{fe00}\u{e0041}=+@<>&;' -]){0,40}",
+    ) {
+        visible::hold(text.as_bytes());
+    }
 }

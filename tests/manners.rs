@@ -218,12 +218,19 @@ fn a_sidecar_that_cannot_do_its_work_gives_no_sign_of_life() {
     command.env("NOTIFY_SOCKET", format!("@{name}")).env("WATCHDOG_USEC", "20000");
     let sidecar = Sidecar::start_with(POLICY, "", &mut command);
     manager.hears("WATCHDOG=1");
-    for file in sidecar::files_below(&sidecar.path("audit")) {
-        std::fs::remove_file(file).unwrap();
-    }
+    // A log that fails is tried again, and a new start would not help: life goes on.
+    let (log, moved) = (sidecar.path("audit"), sidecar.path("moved"));
+    std::fs::rename(&log, &moved).unwrap();
     // A denial waits for the disk, and so finds that the log is gone.
     assert_eq!(sidecar.hook(read(Path::new("/elsewhere/a"))).status.code(), Some(2));
-    let failing = |message: &str| message.starts_with("STATUS=refusing every call: the log failed");
+    let mended = |message: &str| message.starts_with("WATCHDOG=1\nSTATUS=the log failed");
+    let told = std::iter::repeat_with(|| manager.next()).find(|message| mended(message)).unwrap();
+    assert!(told.contains("was moved or removed"), "{told}");
+    std::fs::rename(&moved, &log).unwrap();
+    manager.hears("STATUS=judging again");
+    std::fs::remove_file(sidecar.path("run/s")).unwrap();
+    let failing =
+        |message: &str| message.starts_with("STATUS=refusing every call: the hook socket");
     while !failing(&manager.next()) {}
     // From then on it says nothing else.
     let said: Vec<String> = (0..10).map(|_| manager.next()).collect();

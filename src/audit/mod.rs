@@ -14,11 +14,14 @@ mod beside;
 mod blob;
 mod commitment;
 mod error;
+mod files;
+mod index;
 mod journal;
 mod log;
 mod options;
 mod place;
 pub mod proof;
+pub mod query;
 mod read;
 mod segment;
 pub mod sink;
@@ -31,6 +34,7 @@ pub use blob::{
 };
 pub use commitment::{commitment_key, commitment_key_file, commitment_key_or_new};
 pub use error::AuditError;
+pub use files::{Files, LogFile};
 pub use journal::{
     Committed, Counts, Journal, Measured, Space, Stage, Standing, Waiting,
     durable_records_per_second,

@@ -18,6 +18,9 @@ struct Page {
 /// How commands end that find nothing.
 const ASKS: &str = "0 answered, 2 no sidecar answers there, or it refuses";
 
+/// How commands end that read the log.
+const READS: &str = "0 the whole log was read, 1 a line of it cannot be read, 2 could not run";
+
 const PAGES: &[Page] = &[
     Page {
         command: "demo",
@@ -178,8 +181,57 @@ const PAGES: &[Page] = &[
     },
     Page {
         command: "audit show",
-        examples: &[("one decision, by its number in the log", "toolgate audit show 7")],
-        exit: "0 printed, 1 there is none, 2 could not run",
+        examples: &[
+            ("one decision, by its number in the log", "toolgate audit show 7"),
+            ("by the runtime's id of the call", "toolgate audit show toolu_01 --format json"),
+            ("what would this policy say of it?", "toolgate audit show 7 --policy new.toml"),
+        ],
+        exit: "0 it is there, 1 no record has that id, or a line of the log cannot be read, 2 could \
+               not run",
+    },
+    Page {
+        command: "audit session",
+        examples: &[
+            ("what else did that session do?", "toolgate audit session SESSION"),
+            ("as a page", "toolgate audit session SESSION --html session.html"),
+        ],
+        exit: "0 it is there, 1 no record is of that session, or a line of the log cannot be read, \
+               2 could not run",
+    },
+    Page {
+        command: "audit sessions",
+        examples: &[
+            ("of the last week", "toolgate audit sessions --since 7d"),
+            ("those that met a refusal", "toolgate audit sessions --denied --format csv"),
+        ],
+        exit: READS,
+    },
+    Page {
+        command: "audit stats",
+        examples: &[
+            ("all of it", "toolgate audit stats --since 7d"),
+            ("what changed with the new policy", "toolgate audit stats --by policy"),
+            (
+                "what never fires, what is always allowed",
+                "toolgate audit stats --by never-fired,approved",
+            ),
+        ],
+        exit: READS,
+    },
+    Page {
+        command: "audit report",
+        examples: &[("the last week as one page", "toolgate audit report --since 7d -o week.html")],
+        exit: "0 written, 1 written, and the log is broken or a line of it cannot be read, 2 could \
+               not run",
+    },
+    Page {
+        command: "audit export",
+        examples: &[
+            ("for a spreadsheet", "toolgate audit export --format csv -o log.csv"),
+            ("for SQL", "toolgate audit export --format sqlite -o log.db --since 7d"),
+            ("for a SIEM", "toolgate audit export --format ocsf"),
+        ],
+        exit: READS,
     },
     Page {
         command: "audit verify",

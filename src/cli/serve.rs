@@ -5,6 +5,7 @@ use super::show::colour_on;
 use super::{Outcome, failed};
 use crate::service::config::{Config, WorldName};
 use crate::service::supervise::serve;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -27,6 +28,10 @@ pub(super) struct Arguments {
     /// The file that holds the token of HTTP hooks
     #[arg(long, value_name = "FILE")]
     http_token_file: Option<PathBuf>,
+    /// Where the pages are on which the log is reviewed: an address and a port, 0 for any that is
+    /// free [default: 127.0.0.1:0, or nowhere if --config is given]
+    #[arg(long, value_name = "ADDR")]
+    review: Option<SocketAddr>,
     /// Where the log goes [default: /var/lib/toolgate/audit for root, else toolgate/audit in
     /// $XDG_STATE_HOME or ~/.local/state]
     #[arg(long, value_name = "DIR")]
@@ -48,7 +53,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Ok(config) => config,
         Err(error) => return log.failed(&error),
     };
-    match serve(&config, arguments.config.as_deref(), &|socket| log.listening(socket)) {
+    match serve(&config, arguments.config.as_deref(), &|socket, review| {
+        log.listening(socket, review)
+    }) {
         Ok(()) => Outcome::Fine,
         Err(error) => log.failed(&error),
     }
@@ -70,6 +77,11 @@ fn configuration(arguments: &Arguments) -> Result<Config, crate::service::config
     }
     if let Some(token) = &arguments.http_token_file {
         config.http.token_file = Some(token.clone());
+    }
+    // Without a file nobody could have said where: on a laptop the pages are just there.
+    let usual = arguments.config.is_none().then(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+    if let Some(address) = arguments.review.or(usual) {
+        config.review.listen = Some(address);
     }
     if let Some(audit) = &arguments.audit {
         config.audit.dir = Some(audit.clone());
@@ -138,8 +150,15 @@ impl Log {
     }
 
     /// The sidecar is there; whoever started it may wait for these words.
-    fn listening(self, socket: &Path) {
+    fn listening(self, socket: &Path, review: Option<&str>) {
         let socket = socket.display();
+        // The link lets in whoever has it: it is told here, and in no message of the service.
+        if let Some(link) = review {
+            match self {
+                Log::Text => complain!("review the log at {link}"),
+                Log::Json => tracing::info!(review = %link, "review the log at {link}"),
+            }
+        }
         match self {
             Log::Text => complain!("listening on {socket}"),
             Log::Json => tracing::info!(%socket, "listening on {socket}"),

@@ -1,6 +1,6 @@
 //! How things look on a terminal: colour that never carries meaning alone, nothing hostile.
 
-pub(super) use crate::review::visible::plain;
+pub(super) use crate::review::visible::{lines, plain};
 use std::io::IsTerminal;
 
 /// Whether standard output takes colour: a terminal, and nobody said NO_COLOR.

@@ -41,9 +41,25 @@ fn table(status: &Status) {
     policy(&status.policy, row);
     row("reload", &status.reload.as_ref().map_or_else(|| "none yet".to_owned(), last));
     match (&status.audit.failure, &status.audit.head) {
-        (Some(failure), _) => row("log", &format!("FAILED, every call is refused: {failure}")),
+        (Some(failure), _) => {
+            let calls = match status.audit.on_failure.as_str() {
+                "allow" => "CALLS GO ON UNRECORDED",
+                "allow_readonly" => "calls that only read go on unrecorded",
+                _ => "every call is refused",
+            };
+            row("log", &format!("FAILED, {calls}: {failure}"));
+        }
         (None, Some(head)) => row("log", &format!("head {head}")),
         (None, None) => row("log", "empty"),
+    }
+    if let Some(free) = status.audit.free_bytes {
+        row("", &format!("disk: {} MiB free ({})", free >> 20, status.audit.space));
+    }
+    if let Some(at) = &status.audit.signed_at {
+        row("", &format!("signed at {at}"));
+    }
+    if status.audit.lost > 0 {
+        row("", &format!("{} records are LOST", status.audit.lost));
     }
     let connections = &status.connections;
     row("connections", &format!("{} hook, {} admin", connections.hook, connections.admin));

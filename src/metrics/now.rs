@@ -21,12 +21,8 @@ pub struct Now<'a> {
     pub policy: &'a PolicyId,
     /// Whether it can judge and record.
     pub ready: bool,
-    /// Whether nothing can be recorded any more.
-    pub log_failed: bool,
-    /// Records that were handed to the log and are not on the disk yet.
-    pub waiting: u64,
-    /// How long the oldest of them has waited.
-    pub waiting_for: Duration,
+    /// The log.
+    pub log: Log<'a>,
     /// Sessions that are remembered.
     pub sessions: usize,
     /// Connections being served, by listener.
@@ -54,6 +50,71 @@ pub struct SinkNow {
     pub late: bool,
 }
 
+/// How the log stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Log<'a> {
+    /// Whether nothing can be recorded now.
+    pub failed: bool,
+    /// How often it failed, by cause.
+    pub failures: &'a [(&'static str, u64)],
+    /// Records that were handed to it and are not on the disk yet.
+    pub waiting: u64,
+    /// How long the oldest of them has waited.
+    pub waiting_for: Duration,
+    /// Records that are kept in memory because it takes none.
+    pub kept: u64,
+    /// Records that were refused because of that,
+    pub refused: u64,
+    /// ... let through all the same,
+    pub let_through: u64,
+    /// ... and lost.
+    pub lost: u64,
+    /// Free bytes of its disk, if that can be seen.
+    pub free: Option<u64>,
+    /// How little that is: 0 for enough, 3 for nothing left.
+    pub stage: u64,
+    /// When its newest signed head was made, in seconds since 1970.
+    pub signed: Option<f64>,
+}
+
+impl Log<'_> {
+    fn register(&self, all: &mut Registry) {
+        let mut gauge = |name: &str, help: &str, value: u64| {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            all.register(name, help, ConstGauge::new(value));
+        };
+        gauge("log_failed", "1 if the log takes no records now", u64::from(self.failed));
+        gauge("log_waiting_records", "Records not yet on the disk", self.waiting);
+        gauge("log_kept_records", "Records in memory until the log takes some", self.kept);
+        gauge("log_space_stage", "Room on its disk: 0 enough, 1 warn, 2 low, 3 full", self.stage);
+        for (name, help, value) in [
+            ("log_records_refused", "Records refused as it took none", self.refused),
+            ("log_records_let_through", "Records answered as it took none", self.let_through),
+            ("log_records_lost", "Records that are in no log", self.lost),
+        ] {
+            all.register(name, help, ConstCounter::new(value));
+        }
+        let failures = Family::<[(&str, &str); 1], Counter>::default();
+        for (why, count) in self.failures {
+            failures.get_or_create(&[("why", *why)]).inc_by(*count);
+        }
+        all.register("log_failures", "How often the log failed, by cause", failures);
+        let seconds = |value: f64| (Unit::Seconds, ConstGauge::new(value));
+        let (unit, waiting) = seconds(self.waiting_for.as_secs_f64());
+        let help = "How long the oldest record not yet on the disk has waited";
+        all.register_with_unit("log_waiting", help, unit, waiting);
+        if let Some(signed) = self.signed {
+            let (unit, signed) = seconds(signed);
+            let help = "When the newest signed head was made, since 1970";
+            all.register_with_unit("log_signed", help, unit, signed);
+        }
+        if let Some(free) = self.free {
+            let free = ConstGauge::new(i64::try_from(free).unwrap_or(i64::MAX));
+            all.register_with_unit("log_space", "Free bytes of its disk", Unit::Bytes, free);
+        }
+    }
+}
+
 impl Now<'_> {
     pub(super) fn registry(&self) -> Registry {
         let mut all = Registry::with_prefix(PREFIX);
@@ -62,8 +123,6 @@ impl Now<'_> {
             all.register(name, help, ConstGauge::new(value));
         };
         gauge("ready", "1 if calls can be judged and recorded", u64::from(self.ready));
-        gauge("log_failed", "1 if every call is refused", u64::from(self.log_failed));
-        gauge("log_waiting_records", "Records not yet on the disk", self.waiting);
         let sessions = u64::try_from(self.sessions).unwrap_or(u64::MAX);
         gauge("sessions", "Sessions that are remembered", sessions);
         let connections = Family::<[(&str, &str); 1], Gauge>::default();
@@ -72,11 +131,9 @@ impl Now<'_> {
             connections.get_or_create(&[("listener", *listener)]).set(open);
         }
         all.register("connections", "Connections being served", connections);
+        self.log.register(&mut all);
         self.register_sinks(&mut all);
         let seconds = |value: f64| (Unit::Seconds, ConstGauge::new(value));
-        let (unit, waiting) = seconds(self.waiting_for.as_secs_f64());
-        let help = "How long the oldest record not yet on the disk has waited";
-        all.register_with_unit("log_waiting", help, unit, waiting);
         let (unit, started) = seconds(self.started);
         all.register_with_unit("start_time", "When it started, since 1970", unit, started);
         let policy =

@@ -52,9 +52,7 @@ fn samples(metrics: &Metrics, of: &Policy, name: &str) -> Vec<String> {
         started: 1.5,
         policy: &of.id,
         ready: true,
-        log_failed: false,
-        waiting: 0,
-        waiting_for: Duration::ZERO,
+        log: Log::default(),
         sessions: 0,
         connections: &[("hook", 2)],
         sinks: &[SinkNow {

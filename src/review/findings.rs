@@ -74,9 +74,9 @@ pub fn losses(record: &WireRecord) -> u64 {
 /// What a record says besides its decision, in the order in which a person asks.
 #[must_use]
 pub fn what(record: &WireRecord) -> String {
-    const NAMES: [&str; 12] = [
-        "event", "cause", "change", "label", "answer", "outcome", "policy", "why", "what", "host",
-        "path", "error",
+    const NAMES: [&str; 14] = [
+        "event", "source", "reason", "cause", "change", "label", "answer", "outcome", "policy",
+        "why", "what", "host", "path", "error",
     ];
     let text = |value: &Json| match value {
         Json::Array(items) => items.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(", "),

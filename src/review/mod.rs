@@ -6,9 +6,22 @@
 //! which is hostile: whoever shows them passes them through [`visible`] first.
 
 pub mod decision;
+pub mod export;
 pub mod findings;
 pub mod moment;
+pub mod page;
 pub mod policies;
+pub mod report;
 pub mod session;
 pub mod stats;
 pub mod visible;
+pub mod web;
+
+use crate::audit::wire::WireRecord;
+
+/// What a record is about, in one line: its input's most telling text, else what it would do, else
+/// what its details say.
+#[must_use]
+pub fn subject(record: &WireRecord) -> String {
+    session::about(record)
+}

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod http;
+pub mod review;
 pub mod sinks;
 
 use super::layers::ORG_DIRECTORY;
@@ -29,6 +30,8 @@ pub struct Config {
     pub audit: audit::Audit,
     /// `[admin]`
     pub admin: Admin,
+    /// `[review]`
+    pub review: review::Review,
 }
 
 /// `[hook]`: the socket that the runtime's hooks speak to.

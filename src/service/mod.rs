@@ -10,5 +10,6 @@ mod memory;
 mod notify;
 pub mod protect;
 pub mod reload;
+mod review;
 pub mod socket;
 pub mod supervise;

@@ -64,16 +64,21 @@ impl Notify {
         let Some(every) = self.watchdog.filter(|_| self.to.is_some()) else { return };
         let mut is_well = true;
         loop {
-            let problems = server.problems().await;
-            match problems.first() {
-                None if is_well => self.tell("WATCHDOG=1"),
-                None => self.tell("WATCHDOG=1\nSTATUS=judging again"),
-                Some(why) => {
+            let problems = server.stuck().await;
+            let log = server.log_problem();
+            match (problems.first(), &log) {
+                (None, None) if is_well => self.tell("WATCHDOG=1"),
+                (None, None) => self.tell("WATCHDOG=1\nSTATUS=judging again"),
+                // It is tried again by itself; a new start would lose what is kept in memory.
+                (None, Some(why)) => {
+                    self.tell(&format!("WATCHDOG=1\nSTATUS={}", line(why)));
+                }
+                (Some(why), _) => {
                     tracing::error!(why, "no sign of life is given to the service manager");
                     self.tell(&format!("STATUS=refusing every call: {}", line(why)));
                 }
             }
-            is_well = problems.is_empty();
+            is_well = problems.is_empty() && log.is_none();
             // What passes by itself must not cost a restart: look again well before the end.
             tokio::time::sleep(if is_well { every / 2 } else { every / 8 }).await;
         }

@@ -10,6 +10,7 @@ use super::memory;
 use super::notify::Notify;
 use super::protect::Own;
 use super::reload::{Cause, Reloader, Reloads, record};
+use super::review::{self, Told};
 use super::socket::{self, Rights};
 use crate::audit::{AuditError, Journal, commitment_key_or_new};
 use crate::gate::Gate;
@@ -56,14 +57,15 @@ pub enum ServiceError {
     System(&'static str, std::io::Error),
 }
 
-/// Runs the sidecar until it is told to stop; `announce` is called with its socket once it listens.
+/// Runs the sidecar until it is told to stop; `announce` is called with its socket, and the link to
+/// the review pages if there are any, once it listens.
 ///
 /// # Errors
 /// If it cannot start, or the log cannot be closed in good order.
 pub fn serve(
     config: &Config,
     config_file: Option<&Path>,
-    announce: &dyn Fn(&Path),
+    announce: &dyn Fn(&Path, Option<&str>),
 ) -> Result<(), ServiceError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -89,6 +91,8 @@ pub struct Running {
     server: Arc<Server>,
     admin: Arc<admin::Server>,
     http: Option<http::Listening>,
+    /// Where a person reviews the log.
+    review_link: Option<String>,
     reloads: Reloads,
     notify: Notify,
     /// What begins something new.
@@ -102,7 +106,7 @@ pub struct Running {
 async fn run(
     config: &Config,
     config_file: Option<&Path>,
-    announce: &dyn Fn(&Path),
+    announce: &dyn Fn(&Path, Option<&str>),
 ) -> Result<(), ServiceError> {
     // Caught from the start on: as the first process of a container nothing else would stop us.
     let system = |error| ServiceError::System("signals cannot be caught", error);
@@ -114,7 +118,7 @@ async fn run(
     if let Some(http) = &running.http {
         tracing::info!("answering HTTP hooks on {}", http.url);
     }
-    announce(&running.socket);
+    announce(&running.socket, running.review_link.as_deref());
     running.notify.ready(&running.gate.in_force().policy.id);
     loop {
         tokio::select! {
@@ -199,15 +203,16 @@ async fn start_telling(
     gate.note(started).await?;
     gate.note(loaded).await?;
     gate.remember().await?;
+    let shown = (places.clone(), redactor.clone(), directory);
     let files = (places, own);
     let (reloader, reloads) =
         Reloader::new(Arc::clone(&gate), files, (&sources, protected), redactor, &config.policy);
-    listen(world, config, gate, (reloader.telling(notify.clone()), reloads), notify)
+    listen((world, shown), config, gate, (reloader.telling(notify.clone()), reloads), notify)
 }
 
 /// Opens the sockets, and serves.
 fn listen(
-    world: Arc<dyn World>,
+    (world, shown): (Arc<dyn World>, (Places, Redactor, PathBuf)),
     config: &Config,
     gate: Arc<Gate>,
     (reloader, reloads): (Reloader, Reloads),
@@ -217,9 +222,11 @@ fn listen(
     let hook = &config.hook;
     let rights = Rights { mode: hook.mode()?, owner: hook.owner, group: hook.group };
     let bounds = hook.bounds()?;
+    let seen = Arc::clone(&world);
     let door = Arc::new(Door::new(Arc::clone(&gate), world));
     // First: it alone has a token that may be wrong, and leaves nothing behind then.
     let http = http::listen(&config.http, &door)?;
+    let review = review::open(&config.review)?;
     let telling_listener = config.admin.listen()?.map(listen_http).transpose()?;
     let listener = socket::listen(&socket, rights, "--socket, or `socket` in `[hook]`")?;
     let admin_listener = socket::listen(&admin_socket, Rights::OURS, "`socket` in `[admin]`")?;
@@ -250,7 +257,26 @@ fn listen(
         tokio::spawn(notify.clone().watch(Arc::clone(&admin))),
     ];
     telling.extend(scraped.map(tokio::spawn));
-    Ok(Running { gate, server, admin, http, reloads, notify, tasks, telling, socket, admin_socket })
+    let review_link = review.as_ref().map(review::Opened::link);
+    if let Some(review) = review {
+        let (places, redactor, dir) = shown;
+        let (gate, admin) = (Arc::clone(&gate), Arc::clone(&admin));
+        let told = Told { gate, admin, places, redactor, dir: dir.clone(), world: seen };
+        telling.push(tokio::spawn(review.serve(&dir, told)?));
+    }
+    Ok(Running {
+        gate,
+        server,
+        admin,
+        http,
+        review_link,
+        reloads,
+        notify,
+        tasks,
+        telling,
+        socket,
+        admin_socket,
+    })
 }
 
 /// Listens for those who scrape and probe over HTTP.

@@ -28,20 +28,27 @@ impl Sidecar {
 
     /// The same with more lines under `[hook]`, and by a command of the caller's.
     pub fn start_with(policy: &str, hook: &str, command: &mut Command) -> Sidecar {
-        Sidecar::start_logging(policy, (hook, ""), command)
+        Sidecar::start_logging(policy, hook, None, "", command)
     }
 
-    /// The same with more lines under `[audit]`, too.
-    pub fn start_logging(policy: &str, lines: (&str, &str), command: &mut Command) -> Sidecar {
-        let (hook, audit) = lines;
+    /// The same with more lines under `[audit]`, and the log where the test wants it.
+    pub fn start_logging(
+        policy: &str,
+        hook: &str,
+        log: Option<&Path>,
+        audit: &str,
+        command: &mut Command,
+    ) -> Sidecar {
         // Short, because a socket's path may have 108 bytes.
         let scratch = tempfile::Builder::new().prefix("s").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
         let scratch = scratch.unwrap();
         let at = scratch.path().display();
+        let log = log.map_or(scratch.path().join("audit"), Path::to_owned);
+        let log = log.display();
         let config = format!(
             "[hook]\nsocket = \"{at}/run/s\"\nworld = \"same\"\nhome = \"{at}/home\"\n{hook}\n\
              [policy]\nfiles = [\"{at}/policy.toml\"]\nworkspace = \"{at}/work\"\n\
-             [audit]\ndir = \"{at}/audit\"\n{audit}\n"
+             [audit]\ndir = \"{log}\"\n{audit}\n"
         );
         std::fs::write(scratch.path().join("policy.toml"), policy).unwrap();
         std::fs::write(scratch.path().join("toolgate.toml"), config).unwrap();

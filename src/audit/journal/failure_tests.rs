@@ -322,7 +322,8 @@ fn strict_syncs_every_record() {
 /// What a journal goes through: files fill up, records of both kinds, and `acked` what was
 /// answered, with whether it was to survive a power cut.
 fn live(dir: &Path, plan: &Arc<Plan>, acked: &mut Vec<(String, bool)>) {
-    let options = Options { segment_bytes: 1_500, reserve_bytes: 64 * 1024, ..options() };
+    let small = Options { segment_bytes: 1_500, reserve_bytes: 64 * 1024, ..options() };
+    let options = small.signed(Signing { every: Duration::from_millis(1), ..Signing::default() });
     let Ok(journal) = Journal::open_with(dir, options, Faulty::lock(dir, plan)) else { return };
     for n in 0..12 {
         let synced = n % 3 == 0;
@@ -335,7 +336,8 @@ fn live(dir: &Path, plan: &Arc<Plan>, acked: &mut Vec<(String, bool)>) {
 }
 
 fn assert_nothing_is_lost(dir: &Path, acked: &[(String, bool)], power: bool, told: &str) {
-    let reopened = Journal::open(dir, options()).unwrap_or_else(|why| panic!("{told}: {why}"));
+    let reopened = Journal::open(dir, options().signed(Signing::default()))
+        .unwrap_or_else(|why| panic!("{told}: {why}"));
     reopened.append_blocking(event("end")).unwrap();
     drop(reopened);
     let there = texts(dir);
@@ -345,7 +347,7 @@ fn assert_nothing_is_lost(dir: &Path, acked: &[(String, bool)], power: bool, tol
         assert!(count == 1 || (count == 0 && !promised), "{told}: `{text}` {count} times");
     }
     let report = verify(dir, None).unwrap();
-    assert_eq!(report.state(), State::Unsealed, "{told}: {report:#?}");
+    assert_ne!(report.state(), State::Broken, "{told}: {report:#?}");
 }
 
 #[test]

@@ -53,7 +53,7 @@ struct Ledger {
     /// The synced length of each file, by inode.
     synced: BTreeMap<u64, u64>,
     /// What was done to names since they were synced, and how it is undone.
-    names: Vec<Undo>,
+    names: Vec<Vec<Undo>>,
     saved: u64,
 }
 
@@ -137,7 +137,7 @@ impl Plan {
     pub(in crate::audit) fn cut_power(&self, dir: &Path, written: usize, zeros: bool) {
         let mut ledger = self.ledger.lock().unwrap();
         let keep = ledger.names.len() * written / 100;
-        for undo in ledger.names.split_off(keep).into_iter().rev() {
+        for undo in ledger.names.split_off(keep).into_iter().rev().flatten() {
             match undo {
                 Undo::Remove(name) => drop(std::fs::remove_file(name)),
                 Undo::Restore(name, saved) => std::fs::rename(saved, name).unwrap(),
@@ -171,16 +171,20 @@ impl Faulty {
         FaultyFile { inner, inode: about.ino(), plan: Arc::clone(&self.plan) }
     }
 
-    /// Remembers what a name leads to, before that changes.
-    fn save(&self, name: &str) {
-        let path = self.path.join(name);
+    /// Remembers what names lead to, before one change to all of them.
+    fn save(&self, names: &[&str]) {
         let mut ledger = self.plan.ledger.lock().unwrap();
-        ledger.saved += 1;
-        let aside = self.path.join(format!("saved-{}", ledger.saved));
-        ledger.names.push(match std::fs::hard_link(&path, &aside) {
-            Ok(()) => Undo::Restore(path, aside),
-            Err(_) => Undo::Remove(path),
-        });
+        let mut undo = Vec::new();
+        for name in names {
+            let path = self.path.join(name);
+            ledger.saved += 1;
+            let aside = self.path.join(format!("saved-{}", ledger.saved));
+            undo.push(match std::fs::hard_link(&path, &aside) {
+                Ok(()) => Undo::Restore(path, aside),
+                Err(_) => Undo::Remove(path),
+            });
+        }
+        ledger.names.push(undo);
     }
 }
 
@@ -194,7 +198,7 @@ impl Storage for Faulty {
             errno => return Err(error(errno)),
         }
         let made = self.inner.create(name)?;
-        self.plan.ledger.lock().unwrap().names.push(Undo::Remove(self.path.join(name)));
+        self.plan.ledger.lock().unwrap().names.push(vec![Undo::Remove(self.path.join(name))]);
         Ok(self.wrap(made, name))
     }
 
@@ -205,8 +209,8 @@ impl Storage for Faulty {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.plan.whole_step()?;
-        self.save(to);
-        self.save(from);
+        // One change: both names, or neither.
+        self.save(&[to, from]);
         self.inner.rename(from, to)
     }
 
@@ -215,14 +219,14 @@ impl Storage for Faulty {
             return Err(io::ErrorKind::NotFound.into());
         }
         self.plan.whole_step()?;
-        self.save(name);
+        self.save(&[name]);
         self.inner.unlink(name)
     }
 
     fn sync_dir(&self) -> io::Result<()> {
         self.plan.whole_step()?;
         let mut ledger = self.plan.ledger.lock().unwrap();
-        for undo in ledger.names.drain(..) {
+        for undo in ledger.names.drain(..).flatten() {
             if let Undo::Restore(_, saved) = undo {
                 drop(std::fs::remove_file(saved));
             }

@@ -4,6 +4,7 @@
 //! callers wait, and then refuse: nothing is ever dropped in silence. A failed log is tried again
 //! (`trouble`), and goes on in a new file (`resume`).
 
+mod adopt;
 mod committed;
 mod kept;
 mod owner;
@@ -87,8 +88,11 @@ impl Journal {
         options: Options,
         storage: S,
     ) -> Result<Journal, AuditError> {
-        let found = recover::survey(dir)?;
+        let mut found = recover::survey(dir)?;
         let recovered = found.cut_torn(dir, &storage)?;
+        if adopt::prepared(dir, &storage)? {
+            found = recover::survey(dir)?;
+        }
         let mut opening = found.opening();
         let shared = Arc::new(Shared::default());
         let Options { timeout, strict, on_failure, .. } = options;

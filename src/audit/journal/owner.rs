@@ -238,7 +238,7 @@ impl<S: Storage> Owner<S> {
         }
         self.unsynced.get_or_insert_with(Instant::now);
         self.pen.flush()?;
-        self.shared.set_head(self.pen.head());
+        self.shared.set_head(self.pen.head(), self.pen.signed_at);
         Ok(())
     }
 

@@ -41,11 +41,15 @@ pub(super) struct Pen<S: Storage> {
     /// How much of them the kernel was given.
     pub(super) given: usize,
     pub(super) next_number: u64,
+    /// The file that has the tail already, and has not its name yet.
+    pub(super) prepared: Option<SegmentName>,
     stream: StreamId,
     seq: u64,
     hash: Hash,
     pub(super) signer: Option<Signer>,
     closed: Option<Closed>,
+    /// When the newest signed head was made.
+    pub(super) signed_at: Option<jiff::Timestamp>,
 }
 
 /// The file that is written.
@@ -79,8 +83,22 @@ impl<S: Storage> Pen<S> {
         };
         let (seq, hash) = last.unwrap_or((0, Hash::ZERO));
         let (tail, given) = (Vec::new(), 0);
-        let pen =
-            Pen { storage, dir, open, tail, given, next_number, stream, seq, hash, signer, closed };
+        let (prepared, signed_at) = (None, None);
+        let pen = Pen {
+            storage,
+            dir,
+            open,
+            tail,
+            given,
+            next_number,
+            prepared,
+            stream,
+            seq,
+            hash,
+            signer,
+            signed_at,
+            closed,
+        };
         pen.tell_closed();
         Ok(pen)
     }
@@ -101,6 +119,7 @@ impl<S: Storage> Pen<S> {
     pub(super) fn sign(&mut self, due: Due) -> bool {
         let Some(signer) = &mut self.signer else { return false };
         let (body, now) = signer.sign(due, &self.stream);
+        self.signed_at = Some(now);
         let line = self.put(&body, None, now);
         if let (Some(signer), Some(line)) = (&mut self.signer, self.tail.get(line)) {
             signer.took_own(line);
@@ -211,7 +230,7 @@ impl<S: Storage> Pen<S> {
 }
 
 /// A new file with a durable name; if that fails, without one.
-pub(super) fn create<S: Storage>(
+fn create<S: Storage>(
     storage: &S,
     dir: &Path,
     name: SegmentName,

@@ -81,7 +81,7 @@ pub(in crate::audit) fn survey(dir: &Path) -> Result<Found, AuditError> {
 }
 
 /// The stream as it stands before this file: after the last line of the newest file before.
-fn chain_before(
+pub(super) fn chain_before(
     dir: &Path,
     segment: &SegmentName,
     older: &[SegmentName],

@@ -1,23 +1,27 @@
 //! Going on after a failed write or sync, or after somebody touched the file, without a restart.
 //!
-//! Nothing behind the last good sync is trusted. The file is cut back to it, and the lines that
-//! came after, byte for byte as they were, go to a new file of the same stream: each receipt stays
-//! true, and no line stands twice. What somebody else left there is kept aside, and what they took
+//! Nothing behind the last good sync is trusted. The lines that came after it, byte for byte as
+//! they were, go to a new file of the same stream, and the old file is cut back to that sync: each
+//! receipt stays true, and no line stands twice. The new file gets its name last; a death before
+//! that leaves it to the next start, which adds what the old file lacks (`recover`). What somebody else left there is kept aside, and what they took
 //! away is put back if the open file still has it. If they cut off what was on the disk, the
 //! stream goes on with the gap, which `verify` then names: it is no accident.
 //!
 //! Each step may fail and is tried again by the owner; none undoes another.
 
 use crate::audit::error::AuditError;
-use crate::audit::journal::pen::{Pen, create};
+use crate::audit::journal::pen::{Open, Pen};
 use crate::audit::journal::recover::{free_name, keep_aside};
 use crate::audit::journal::storage::{Place, SegmentFile, Storage};
 use crate::audit::place::Hash;
+use crate::audit::proof::sign::Signer;
 use crate::limits::RECORD_BYTES_MAX;
 use crate::model::json::Json;
 use sha2::{Digest, Sha256};
 use std::io;
 
+/// What ends the name of a file that is not yet one of the log's.
+pub(super) const PREPARED: &str = ".new";
 /// Bytes copied at a time.
 const BLOCK: usize = 64 * 1024;
 
@@ -26,26 +30,16 @@ const BLOCK: usize = 64 * 1024;
 pub(super) struct Resumed {
     /// What is told, by name.
     pub(super) details: Vec<(&'static str, Json)>,
-    /// New files that could not be removed again when they failed.
-    leftover: Vec<String>,
 }
 
 impl<S: Storage> Pen<S> {
-    /// Puts the file in order and writes what the disk may not have to a new one.
+    /// Puts the file in order and goes on in a new one, with what the disk may not have.
     pub(super) fn resume(&mut self, resumed: &mut Resumed) -> Result<(), AuditError> {
         let failed = |why| AuditError::file("look at", &self.dir)(why);
         if !self.storage.is_in_place().map_err(failed)? {
             return Err(AuditError::DirectoryGone(self.dir.clone()));
         }
-        while let Some(name) = resumed.leftover.last() {
-            let path = self.dir.join(name);
-            match self.storage.unlink(name) {
-                Err(why) if why.kind() != io::ErrorKind::NotFound => {
-                    return Err(AuditError::file("remove", &path)(why));
-                }
-                Ok(()) | Err(_) => drop(resumed.leftover.pop()),
-            }
-        }
+        self.prepare()?;
         let failed = |why| AuditError::file("look at", &self.open.path)(why);
         let place = self.open.file.place(self.bytes()).map_err(failed)?;
         if matches!(place, Place::Removed | Place::Replaced) {
@@ -54,17 +48,67 @@ impl<S: Storage> Pen<S> {
         }
         let path = self.open.path.clone();
         self.cut_back(resumed).map_err(AuditError::file("cut back", &path))?;
-        self.begin(resumed)
+        self.enter()
+    }
+
+    /// Writes what the disk may not have to a file that is none of the log's yet: cutting it off
+    /// here before it stands there would lose it to a death in between.
+    fn prepare(&mut self) -> Result<(), AuditError> {
+        if self.prepared.is_some() {
+            return Ok(());
+        }
+        if self.next_name().path(&self.dir).exists() {
+            self.next_number += 1;
+        }
+        let name = self.next_name();
+        let path = name.path(&self.dir);
+        let prepared = format!("{name}{PREPARED}");
+        let write = || {
+            self.storage.unlink_if_there(&prepared)?;
+            let mut file = self.storage.create(&prepared)?;
+            let written = write_all(&mut file, &self.tail)
+                .and_then(|()| file.sync())
+                .and_then(|()| self.storage.sync_dir());
+            if written.is_err() {
+                drop(self.storage.unlink(&prepared));
+            }
+            written
+        };
+        write().map_err(AuditError::file("make the audit file", &path))?;
+        self.prepared = Some(name);
+        Ok(())
+    }
+
+    /// Makes the prepared file the one that is written.
+    fn enter(&mut self) -> Result<(), AuditError> {
+        let Some(name) = self.prepared.clone() else { return Ok(()) };
+        let path = name.path(&self.dir);
+        let enter = || {
+            // It may have its name already, if only that was not durable.
+            if !path.exists() {
+                self.storage.rename(&format!("{name}{PREPARED}"), &name.to_string())?;
+            }
+            self.storage.sync_dir()?;
+            self.storage.reopen(&name.to_string())
+        };
+        let file = enter().map_err(AuditError::file("make the audit file", &path))?;
+        let synced = u64::try_from(self.tail.len()).unwrap_or(u64::MAX);
+        self.open = Open { file, name, path, synced, worked: None };
+        self.tail.clear();
+        self.given = 0;
+        self.next_number += 1;
+        self.prepared = None;
+        self.tell_closed();
+        self.check_place()?;
+        self.signer.iter_mut().for_each(Signer::synced);
+        Ok(())
     }
 
     /// What was written to a file that lost its name is still in it, as long as it is open.
     fn put_back(&mut self, place: Place, resumed: &mut Resumed) -> io::Result<()> {
         let name = self.open.name.to_string();
         let copy = format!("{name}.back");
-        match self.storage.unlink(&copy) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
-            Ok(()) | Err(_) => {}
-        }
+        self.storage.unlink_if_there(&copy)?;
         let mut file = self.storage.create(&copy)?;
         copy_part(&self.open.file, (0, self.open.synced), &mut file)?;
         file.sync()?;
@@ -139,31 +183,6 @@ impl<S: Storage> Pen<S> {
             at += u64::try_from(read).unwrap_or(u64::MAX);
         }
         Ok(true)
-    }
-
-    /// Writes all that the disk may not have to a new file.
-    fn begin(&mut self, resumed: &mut Resumed) -> Result<(), AuditError> {
-        let name = self.next_name();
-        if name.path(&self.dir).exists() {
-            self.next_number += 1;
-        }
-        let open = create(&self.storage, &self.dir, self.next_name())?;
-        let before = std::mem::replace(&mut self.open, open);
-        self.given = 0;
-        let written = self.flush().and_then(|()| self.sync());
-        let Err(why) = written else {
-            self.next_number += 1;
-            self.tell_closed();
-            return Ok(());
-        };
-        let failed = std::mem::replace(&mut self.open, before);
-        self.given = 0;
-        // The same lines in two files would not be what was written.
-        if self.storage.unlink(&failed.name.to_string()).is_err() {
-            resumed.leftover.push(failed.name.to_string());
-            self.next_number += 1;
-        }
-        Err(why)
     }
 }
 

@@ -214,8 +214,9 @@ impl Shared {
         self.state().head.clone()
     }
 
-    pub(super) fn set_head(&self, head: Head) {
-        self.state().head = Some(head);
+    pub(super) fn set_head(&self, head: Head, signed_at: Option<jiff::Timestamp>) {
+        let mut state = self.state();
+        (state.head, state.checkpoint) = (Some(head), signed_at);
     }
 
     /// All that the kernel was given is on the disk.
@@ -223,11 +224,6 @@ impl Shared {
         if let Some(head) = self.head() {
             self.committed.set(head);
         }
-    }
-
-    /// A signed head was made.
-    pub(in crate::audit) fn set_checkpoint(&self, at: jiff::Timestamp) {
-        self.state().checkpoint = Some(at);
     }
 
     pub(super) fn set_space(&self, space: Option<Space>, stage: Stage, has_reserve: bool) {

@@ -28,6 +28,14 @@ pub(in crate::audit) trait Storage: Clone + Send + 'static {
     /// Removes a file. Durable as a new name is.
     fn unlink(&self, name: &str) -> io::Result<()>;
 
+    /// As [`Storage::unlink`], if the name is there.
+    fn unlink_if_there(&self, name: &str) -> io::Result<()> {
+        match self.unlink(name) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+
     /// Makes what was done to names durable.
     fn sync_dir(&self) -> io::Result<()>;
 

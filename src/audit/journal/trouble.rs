@@ -105,7 +105,7 @@ impl<S: Storage> Owner<S> {
             self.pen.resume(&mut trouble.resumed)?;
             trouble.stands = true;
             self.shared.waiting.sync();
-            self.shared.set_head(self.pen.head());
+            self.shared.set_head(self.pen.head(), self.pen.signed_at);
             self.shared.commit();
         }
         self.room.look(&self.pen.storage);

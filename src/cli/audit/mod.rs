@@ -2,11 +2,18 @@
 //! several of them share: where the log is, how it is read, and a record as one line.
 
 mod erase;
+mod export;
 mod hash;
 mod key;
+mod pick;
 mod prove;
 mod query;
+mod report;
+mod session;
+mod sessions;
 mod show;
+mod stats;
+mod table;
 mod tail;
 mod verify;
 mod verify_proof;
@@ -19,8 +26,11 @@ use crate::audit::{Entry, records};
 use crate::cli::out::{self, complain, say};
 use crate::model::json::Json;
 use crate::model::record::Kind;
+use crate::review::policies::KeptPolicies;
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -29,7 +39,17 @@ pub(super) enum Command {
     /// Records that fit a filter
     Query(query::Arguments),
     /// One decision whole, by its call id, tool use id or sequence number
-    Show(show::Arguments),
+    Show(Box<show::Arguments>),
+    /// One session as it went: calls, waits, subagents, files, hosts, cost
+    Session(session::Arguments),
+    /// The sessions of the log
+    Sessions(sessions::Arguments),
+    /// Decisions counted by tool, rule, host and who asked; rules that never fired; what is slow
+    Stats(stats::Arguments),
+    /// One page that holds all it needs, with charts
+    Report(report::Arguments),
+    /// The log for other tools: as JSON lines, CSV, an SQLite database, or OCSF events
+    Export(export::Arguments),
     /// What the log says in a secret's place, for a value; and with --find the records of it
     Hash(hash::Arguments),
     /// Erase texts that are kept beside the log; what the log says of them stays
@@ -66,6 +86,11 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Show(arguments) => show::run(arguments),
         Command::Hash(arguments) => hash::run(arguments),
         Command::Erase(arguments) => erase::run(arguments),
+        Command::Session(arguments) => session::run(arguments),
+        Command::Sessions(arguments) => sessions::run(arguments),
+        Command::Stats(arguments) => stats::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Prove(arguments) => prove::run(arguments),
         Command::VerifyProof(arguments) => verify_proof::run(arguments),
@@ -91,7 +116,16 @@ impl Directory {
         &self,
         whole: &'a Cell<Outcome>,
     ) -> Result<impl Iterator<Item = Entry> + 'a, String> {
-        let records = records(&self.path()?).map_err(|error| error.to_string())?;
+        self.entries_holding("", whole)
+    }
+
+    /// Those whose line holds a text: finding it costs far less than reading a record.
+    fn entries_holding<'a>(
+        &self,
+        text: &'static str,
+        whole: &'a Cell<Outcome>,
+    ) -> Result<impl Iterator<Item = Entry> + 'a, String> {
+        let records = records(&self.path()?).map_err(|error| error.to_string())?.holding(text);
         Ok(records.filter_map(|entry| {
             let told = entry.inspect_err(|bad| {
                 complain!("warning: {}", plain(&bad.to_string()));
@@ -158,4 +192,46 @@ pub(super) fn paint_of(effect: &str) -> Paint {
         "defer" => Paint::Defer,
         _ => Paint::Dim,
     }
+}
+
+/// The texts of policies that the log of a directory kept.
+fn kept(_directory: &Path) -> KeptPolicies<NoTexts> {
+    KeptPolicies::of(NoTexts)
+}
+
+struct NoTexts;
+
+impl crate::review::policies::Texts for NoTexts {
+    fn text(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+/// Writes a file whole or not at all: half a report must not look like one.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let beside = beside(path);
+    create(&beside)?.write_all(bytes).map_err(|error| cannot_write(&beside, &error))?;
+    put_in_place(&beside, path)
+}
+
+/// Where a file is written until it is whole.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
+}
+
+/// A new file that nobody else may read: it tells what agents did.
+fn create(path: &Path) -> Result<std::fs::File, String> {
+    let mut options = std::fs::OpenOptions::new();
+    options.mode(0o600).write(true).create(true).truncate(true);
+    options.open(path).map_err(|error| cannot_write(path, &error))
+}
+
+fn put_in_place(beside: &Path, path: &Path) -> Result<(), String> {
+    std::fs::rename(beside, path).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot write `{}`: {error}", path.display())
 }

@@ -1,38 +1,192 @@
 //! `toolgate audit show`: one decision whole.
 
+mod screen;
+
 use super::Directory;
+use crate::audit::StreamId;
+use crate::audit::proof::bundle::Bundle;
+use crate::audit::proof::checkpoint::Checkpoint;
+use crate::audit::proof::prove::{NoProof, prove};
+use crate::audit::wire::WireRecord;
+use crate::author::explain::{Explainer, Written};
 use crate::cli::Outcome;
-use crate::cli::out::{complain, say};
-use crate::cli::show::plain;
+use crate::cli::out::{self, complain, say};
+use crate::cli::policy::{Asked, Ready, home};
+use crate::cli::show::{lines, plain};
+use crate::policy::builtin::Protected;
+use crate::policy::compile;
+use crate::redact::Redactor;
+use crate::review::decision::{
+    Again, Asker, DecisionView, Found, ProofView, Prover, Sources, Wanted, ask,
+};
+use crate::review::policies::{Kept, KeptPolicies, KeptPolicy, Policies};
+use crate::world::Same;
 use std::cell::Cell;
+use std::path::Path;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// A call id, tool use id or sequence number
+    /// A call id, a tool use id, a sequence number, or STREAM/NUMBER
     id: String,
     #[command(flatten)]
     directory: Directory,
+    /// How it is told
+    #[arg(long, default_value = "human", value_parser = ["human", "json"])]
+    format: String,
+    /// Print the line as it stands in the log, and nothing else
+    #[arg(long)]
+    raw: bool,
+    /// The policy that is asked what it would say now [default: the one that came into force
+    /// last, else the shipped one]
+    #[command(flatten)]
+    asked: Asked,
 }
 
-pub(super) fn run(show: &Arguments) -> Result<Outcome, String> {
+pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let whole = Cell::new(Outcome::Fine);
-    let mut found = false;
-    for entry in show.directory.entries(&whole)? {
-        let record = &entry.record;
-        let named = record.call.as_ref() == Some(&show.id)
-            || record.tool_use_id.as_ref() == Some(&show.id)
-            || record.seq.to_string() == show.id;
-        if named {
-            found = true;
-            let value: serde_json::Value =
-                serde_json::from_str(&entry.text).map_err(|error| error.to_string())?;
-            let text = serde_json::to_string_pretty(&value).map_err(|error| error.to_string())?;
-            say!("{}", text.lines().map(plain).collect::<Vec<_>>().join("\n"));
-        }
-    }
-    if !found {
-        complain!("error: no record has the id `{}`", plain(&show.id));
+    let wanted = Wanted::parse(&arguments.id);
+    let entries = |needle: &str| {
+        let needle = needle.to_owned();
+        let entries = arguments.directory.entries(&whole)?;
+        Ok::<_, String>(entries.filter(move |entry| entry.text.contains(&needle)))
+    };
+    let Some(found) = Found::of(&wanted, entries)? else {
+        complain!("error: no record has the id `{}`", plain(&arguments.id));
         return Ok(Outcome::Findings);
+    };
+    if arguments.raw {
+        say!("{}", found.main.text);
+        return Ok(Outcome::Fine);
+    }
+    let view = view(arguments, found, &whole)?;
+    match arguments.format.as_str() {
+        "json" => {
+            let json = serde_json::to_string_pretty(&view).map_err(|error| error.to_string())?;
+            say!("{}", crate::policy::diagnostic::ascii(&json));
+        }
+        _ => out::text(&screen::whole(&view)),
     }
     Ok(Outcome::Fine)
+}
+
+fn view(
+    arguments: &Arguments,
+    found: Found,
+    whole: &Cell<Outcome>,
+) -> Result<DecisionView, String> {
+    let directory = arguments.directory.path()?;
+    let mut policies = Policies::default();
+    for entry in arguments.directory.entries_holding("\"policy.load\"", whole)? {
+        policies.take(&entry.record);
+    }
+    let kept = super::kept(&directory);
+    let asker = Asking::of(arguments, &policies, &kept)?;
+    let prover = Log(&directory);
+    Ok(DecisionView::of(
+        found,
+        &Sources { policies: &policies, kept: &kept, asker: &asker, prover: &prover },
+    ))
+}
+
+/// The policies that are asked, in the world of who asks.
+struct Asking<'a> {
+    world: Same,
+    redactor: Redactor,
+    now: Now<'a>,
+    kept: &'a dyn Kept,
+}
+
+/// The current policy.
+enum Now<'a> {
+    /// One that was named, or the shipped one.
+    Named(Box<Ready>),
+    /// The one that came into force last.
+    Last(&'a crate::review::policies::PolicyLoad),
+}
+
+impl<'a> Asking<'a> {
+    fn of<T>(
+        arguments: &Arguments,
+        policies: &'a Policies,
+        kept: &'a KeptPolicies<T>,
+    ) -> Result<Asking<'a>, String>
+    where
+        KeptPolicies<T>: Kept,
+    {
+        let last = policies.loads.last().filter(|load| kept.policy(load).is_ok());
+        let now = match last {
+            Some(load) if !arguments.asked.is_named() => Now::Last(load),
+            Some(_) | None => Now::Named(Box::new(arguments.asked.read()?)),
+        };
+        let redactor = Redactor::shipped().map_err(|error| error.to_string())?;
+        Ok(Asking { world: Same { home: home(), path: None }, redactor, now, kept })
+    }
+}
+
+impl Asker for Asking<'_> {
+    fn then(&self, record: &WireRecord, policy: &KeptPolicy) -> Again {
+        let written = Written::of(&policy.written);
+        let (world, redactor) = (&self.world, &self.redactor);
+        ask(record, &Explainer { bound: &policy.bound, written, world, redactor })
+    }
+
+    fn now(&self, record: &WireRecord) -> Again {
+        match &self.now {
+            Now::Last(load) => match self.kept.policy(load) {
+                Ok(policy) => self.then(record, &policy),
+                Err(why) => Again::untold(why),
+            },
+            Now::Named(ready) => {
+                let Ready { sources, bound, redactor } = &**ready;
+                let compiled = compile(sources, &bound.anchors, &Protected::default());
+                let (written, world) = (Written::of(&compiled.written), &self.world);
+                ask(record, &Explainer { bound, written, world, redactor })
+            }
+        }
+    }
+}
+
+/// Proves places in the log of a directory, and checks each proof as anyone else would.
+struct Log<'a>(&'a Path);
+
+impl Prover for Log<'_> {
+    fn prove(&self, stream: &str, seq: u64) -> ProofView {
+        let not = |state: &str, told: String| {
+            let state = state.to_owned();
+            ProofView { state, told, ..ProofView::default() }
+        };
+        let Some(id) = StreamId::parse(stream) else {
+            return not("BROKEN", "its stream has no name that a stream can have".to_owned());
+        };
+        let bundle = match prove(self.0, &id, seq) {
+            Ok(proof) => Bundle::Inclusion(proof),
+            Err(NoProof::NotSigned(..)) => {
+                return not("UNSEALED", "no signed head covers it yet".to_owned());
+            }
+            Err(why @ NoProof::Broken(_)) => return not("BROKEN", why.to_string()),
+            Err(why) => return not("UNSEALED", why.to_string()),
+        };
+        let checked = bundle.check(None);
+        let Bundle::Inclusion(proof) = bundle else { return ProofView::default() };
+        let (state, told) = match checked {
+            Ok(proven) => {
+                let Checkpoint { size, time, .. } = &proven.head;
+                let told = format!("in the first {size} records, by the head signed at {time}");
+                ("SEALED", told)
+            }
+            Err(why) => ("BROKEN", why.to_string()),
+        };
+        ProofView {
+            state: state.to_owned(),
+            told,
+            note: Some(proof.head),
+            size: Some(proof.size),
+            path: proof.path,
+        }
+    }
+}
+
+/// A JSON value as it is printed for people: several lines, harmless.
+pub(super) fn pretty(value: &crate::model::json::Json) -> String {
+    lines(&serde_json::to_string_pretty(value).unwrap_or_default())
 }

@@ -63,7 +63,7 @@ pub(super) fn run(command: &Command) -> Outcome {
 
 /// Which policy is asked, and where.
 #[derive(clap::Args)]
-struct Asked {
+pub(super) struct Asked {
     /// A policy file, or a directory of them; may be given more than once [default: the shipped
     /// policy]
     #[arg(long, value_name = "FILE")]
@@ -77,15 +77,20 @@ struct Asked {
 }
 
 /// A policy that was read, and where it holds.
-struct Ready {
-    sources: Vec<Source>,
-    bound: Bound,
-    redactor: Redactor,
+pub(super) struct Ready {
+    pub(super) sources: Vec<Source>,
+    pub(super) bound: Bound,
+    pub(super) redactor: Redactor,
 }
 
 impl Asked {
+    /// Whether a policy was named.
+    pub(super) fn is_named(&self) -> bool {
+        !self.policy.is_empty()
+    }
+
     /// The policy as this user's own files would be judged by it.
-    fn read(&self) -> Result<Ready, String> {
+    pub(super) fn read(&self) -> Result<Ready, String> {
         self.read_with(&[])
     }
 
@@ -111,7 +116,7 @@ fn now() -> Moment {
     Moment(jiff::Timestamp::now().as_microsecond())
 }
 
-fn home() -> Option<AbsPath> {
+pub(super) fn home() -> Option<AbsPath> {
     std::env::var("HOME").ok().and_then(|home| AbsPath::parse(&home).ok())
 }
 

@@ -27,11 +27,6 @@ pub trait Kept {
     /// # Errors
     /// If its texts are not kept, or do not make a policy any more.
     fn policy(&self, load: &PolicyLoad) -> Result<Rc<KeptPolicy>, String>;
-
-    /// Its rules, if the policy is kept.
-    fn rules(&self, load: &PolicyLoad) -> Option<Vec<KeptRule>> {
-        self.policy(load).ok().map(|policy| policy.rules())
-    }
 }
 
 /// One rule of a kept policy.

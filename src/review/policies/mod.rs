@@ -92,7 +92,7 @@ impl PolicyFile {
     fn of(json: &Json) -> PolicyFile {
         let text = |name: &str| json.get(name).and_then(Json::as_str).map(str::to_owned);
         PolicyFile {
-            file: text("file").unwrap_or_default(),
+            file: text("file").or_else(|| json.as_str().map(str::to_owned)).unwrap_or_default(),
             sha256: text("sha256").unwrap_or_default(),
             layer: text("layer"),
         }

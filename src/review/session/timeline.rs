@@ -6,7 +6,7 @@
 //! row says so. Nothing is made up: what no record tells is not there.
 
 use super::list::{SessionRow, Sessions, host_of};
-use crate::audit::wire::{WireAccess, WireRecord};
+use crate::audit::wire::{WireAccess, WireDecision, WireRecord, WireRule};
 use crate::model::json::Json;
 use crate::model::record::Kind;
 use crate::review::findings::{at, what};
@@ -453,6 +453,9 @@ impl Timelines {
         };
         if record.tool.is_none() && !event.is_empty() {
             event.clone_into(&mut item.name);
+            // What was named is not said again.
+            let rest = item.about.strip_prefix(event).unwrap_or(&item.about);
+            item.about = rest.trim_start_matches(": ").to_owned();
         }
     }
 }
@@ -494,8 +497,11 @@ fn spawns(record: &WireRecord) -> bool {
     matches!(record.tool.as_deref(), Some("Task" | "Agent"))
 }
 
-fn rules(decision: &crate::audit::wire::WireDecision) -> Vec<String> {
-    decision.rules.iter().filter(|rule| !rule.shadow).map(|rule| rule.id.clone()).collect()
+/// The rules that say what it came to; of a default, none does.
+fn rules(decision: &WireDecision) -> Vec<String> {
+    let attended = decision.attended.as_deref().unwrap_or(&decision.effect);
+    let made = |rule: &&WireRule| !rule.shadow && rule.effect == attended;
+    decision.rules.iter().filter(made).map(|rule| rule.id.clone()).collect()
 }
 
 pub(super) fn detail<'a>(record: &'a WireRecord, name: &str) -> Option<&'a str> {

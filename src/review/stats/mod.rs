@@ -6,11 +6,13 @@
 
 mod compare;
 mod count;
+mod people;
 mod rules;
 mod slow;
 
 pub use compare::{Change, Comparing, Comparison};
 pub use count::{Counts, Row, Table};
+pub use people::{Approvals, Secrets};
 pub use rules::{Approved, Evidence, NeverFired};
 pub use slow::{Latency, SlowCall};
 
@@ -54,8 +56,14 @@ pub struct Stats {
     pub denied_hosts: Vec<Row>,
     /// Rules of the policies in force then that made no decision.
     pub never_fired: Vec<NeverFired>,
+    /// Policies of which that is not known, and why.
+    pub not_kept: Vec<String>,
     /// Questions to which a person always said yes.
     pub always_approved: Vec<Approved>,
+    /// All questions and their answers, by who asked, rule and tool.
+    pub approvals: Vec<Approvals>,
+    /// Secrets that were taken out, by detector, place and tool.
+    pub secrets: Vec<Secrets>,
     /// How long deciding took.
     pub deciding: Latency,
     /// The decisions that took longest.
@@ -103,7 +111,7 @@ pub struct Counting {
     denied_hosts: Table,
     asked: rules::Asked,
     slow: slow::Slow,
-    loads: Policies,
+    secrets: people::Found,
     findings: BTreeMap<String, u64>,
     lost: u64,
     unknown: u64,
@@ -119,12 +127,12 @@ impl Counting {
         }
         self.last.clone_from(&record.ts);
         self.lost += findings::losses(record);
-        self.loads.take(record);
         if let Some(row) = findings::of(record) {
             *self.findings.entry(row.code).or_default() += 1;
         }
         self.asked.take(record);
         self.slow.take(record);
+        self.secrets.take(record);
         let kind = record.kind.as_str();
         if kind == Kind::ToolPre.as_str() {
             self.call(record);
@@ -175,15 +183,20 @@ impl Counting {
         }
     }
 
-    /// What it comes to; `kept` tells which rules the policies had.
+    /// What it comes to. `policies` are those of the whole log, since one that was in force may have
+    /// come before the stretch; `kept` tells which rules they had.
     #[must_use]
-    pub fn finish(self, kept: &dyn Kept) -> Stats {
+    pub fn finish(self, policies: &Policies, kept: &dyn Kept) -> Stats {
         let (bucket_s, over_time) = buckets(&self.minutes);
         let (slow_decisions, slow_calls, deciding) = self.slow.finish();
         let (always_approved, waiting) = self.asked.approved();
+        let (never_fired, not_kept) = self.asked.never_fired(policies, kept);
         Stats {
-            never_fired: self.asked.never_fired(&self.loads, kept),
+            never_fired,
+            not_kept,
             always_approved,
+            approvals: self.asked.approvals(),
+            secrets: self.secrets.finish(),
             deciding,
             slow_decisions,
             slow_calls,

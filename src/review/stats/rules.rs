@@ -1,12 +1,14 @@
 //! Rules and what came of them: those that never fired, questions that are always answered yes.
 
+use super::people::Approvals;
+use super::principal;
 use super::slow::{Histogram, Latency, wait_us};
 use crate::audit::wire::{WireRecord, WireRule};
-use crate::limits::{STATS_EVIDENCE_ROWS, STATS_KEYS_MAX, STATS_PENDING_MAX};
+use crate::limits::{STATS_EVIDENCE_ROWS, STATS_KEYS_MAX, STATS_PENDING_MAX, STATS_TOP_MAX};
 use crate::model::json::Json;
 use crate::model::record::Kind;
 use crate::review::findings::at;
-use crate::review::policies::{Kept, Policies};
+use crate::review::policies::{Kept, Policies, PolicyLoad};
 use crate::review::session::about;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -63,17 +65,23 @@ pub struct Evidence {
 /// Collects both.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
+    /// Policies that something was decided under, by digest.
+    in_force: BTreeSet<String>,
     /// Rules that fired: of which policy's digest, and which.
     fired: BTreeSet<(String, String)>,
     /// Questions under way.
     open: HashMap<String, Question>,
     answers: BTreeMap<(String, String), Answers>,
+    /// The same by who asked.
+    approvals: BTreeMap<(String, String, String), Approvals>,
     waiting: Histogram,
 }
 
 #[derive(Debug)]
 struct Question {
     key: (String, String),
+    /// Its key among the approvals.
+    whose: (String, String, String),
     at: i64,
     ran_ms: Option<u64>,
 }
@@ -95,6 +103,12 @@ impl Asked {
     }
 
     pub(super) fn take(&mut self, record: &WireRecord) {
+        if let Some(policy) = &record.policy
+            && !self.in_force.contains(&policy.sha256)
+            && self.in_force.len() < STATS_KEYS_MAX
+        {
+            self.in_force.insert(policy.sha256.clone());
+        }
         let Some(call) = &record.call else { return };
         if record.kind == Kind::ToolPre.as_str() {
             let Some(decision) = record.decision.as_ref().filter(|one| one.effect == "ask") else {
@@ -112,7 +126,9 @@ impl Asked {
                 let (stream, seq) = (record.stream.clone(), record.seq);
                 answers.row.evidence.push(Evidence { stream, seq, about: about(record) });
             }
-            self.open.insert(call.clone(), Question { key, at: at(record), ran_ms: None });
+            let whose = (principal(record), key.0.clone(), key.1.clone());
+            self.approvals.entry(whose.clone()).or_default().asked += 1;
+            self.open.insert(call.clone(), Question { key, whose, at: at(record), ran_ms: None });
         } else if record.kind == Kind::ToolPost.as_str() {
             // Its approval stands behind it.
             if let Some(question) = self.open.get_mut(call) {
@@ -131,10 +147,29 @@ impl Asked {
         let waited = told.unwrap_or(between.saturating_sub(question.ran_ms.unwrap_or(0)));
         answers.row.waited_ms = answers.row.waited_ms.saturating_add(waited);
         self.waiting.add(waited.saturating_mul(1_000));
-        match record.details.get("answer").and_then(Json::as_str) {
-            Some("yes") => answers.row.yes += 1,
-            _ => answers.no += 1,
+        let yes = record.details.get("answer").and_then(Json::as_str) == Some("yes");
+        answers.row.yes += u64::from(yes);
+        answers.no += u64::from(!yes);
+        if let Some(row) = self.approvals.get_mut(&question.whose) {
+            row.yes += u64::from(yes);
+            row.no += u64::from(!yes);
+            row.waited_ms = row.waited_ms.saturating_add(waited);
+            row.longest_ms = row.longest_ms.max(waited);
+            let by = record.details.get("by").and_then(Json::as_str);
+            by.unwrap_or_default().clone_into(&mut row.by);
         }
+    }
+
+    /// All questions and their answers, the most asked first.
+    pub(super) fn approvals(&self) -> Vec<Approvals> {
+        let row = |((principal, rule, tool), row): (&(String, String, String), &Approvals)| {
+            let (principal, rule, tool) = (principal.clone(), rule.clone(), tool.clone());
+            Approvals { principal, rule, tool, ..row.clone() }
+        };
+        let mut rows: Vec<Approvals> = self.approvals.iter().map(row).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.asked));
+        rows.truncate(STATS_TOP_MAX);
+        rows
     }
 
     /// Those that were always answered yes, the most asked first; and how long people took.
@@ -153,11 +188,24 @@ impl Asked {
         (rows, self.waiting.told())
     }
 
-    /// The rules of each policy that was in force, without those that fired under it.
-    pub(super) fn never_fired(&self, loads: &Policies, kept: &dyn Kept) -> Vec<NeverFired> {
-        let mut rows = Vec::new();
-        for load in loads.distinct() {
-            for rule in kept.rules(load).unwrap_or_default() {
+    /// The rules of each policy that was in force, without those that fired under it; and the
+    /// policies of which that is not known, with the reason.
+    pub(super) fn never_fired(
+        &self,
+        policies: &Policies,
+        kept: &dyn Kept,
+    ) -> (Vec<NeverFired>, Vec<String>) {
+        let (mut rows, mut unknown) = (Vec::new(), Vec::new());
+        let in_force = |load: &&PolicyLoad| self.in_force.contains(&load.sha256);
+        for load in policies.distinct().into_iter().filter(in_force) {
+            let policy = match kept.policy(load) {
+                Ok(policy) => policy,
+                Err(why) => {
+                    unknown.push(format!("{} {}: {why}", load.name, load.sha256));
+                    continue;
+                }
+            };
+            for rule in policy.rules() {
                 if !self.fired.contains(&(load.sha256.clone(), rule.id.clone())) {
                     rows.push(NeverFired {
                         policy: load.name.clone(),
@@ -171,6 +219,6 @@ impl Asked {
                 }
             }
         }
-        rows
+        (rows, unknown)
     }
 }

@@ -48,14 +48,21 @@ pub(super) struct Histogram {
     max: u64,
 }
 
+/// A call under way.
+#[derive(Debug)]
+struct Open {
+    began: i64,
+    asked: bool,
+    about: String,
+}
+
 /// Collects it.
 #[derive(Debug, Default)]
 pub(super) struct Slow {
     deciding: Histogram,
     decisions: Vec<SlowCall>,
     calls: Vec<SlowCall>,
-    /// Calls under way, and when they began.
-    open: HashMap<String, (i64, bool)>,
+    open: HashMap<String, Open>,
 }
 
 impl Slow {
@@ -63,25 +70,27 @@ impl Slow {
         if record.kind == Kind::ToolPre.as_str() {
             if let Some(us) = record.decided_us {
                 self.deciding.add(us);
-                keep(&mut self.decisions, record, us);
+                keep(&mut self.decisions, record, us, None);
             }
             let effect = record.decision.as_ref().map(|decision| decision.effect.as_str());
             if effect != Some("deny")
                 && self.open.len() < STATS_PENDING_MAX
                 && let Some(call) = &record.call
             {
-                self.open.insert(call.clone(), (at(record), effect == Some("ask")));
+                let (began, asked) = (at(record), effect == Some("ask"));
+                self.open.insert(call.clone(), Open { began, asked, about: about(record) });
             }
         } else if record.kind == Kind::ToolPost.as_str() {
             let open = record.call.as_ref().and_then(|call| self.open.remove(call));
             let told = record.details.get("duration_ms").and_then(Json::as_u64);
             // With a question before it, the time between says nothing of the tool.
             let between = open
-                .filter(|(_, asked)| !asked)
-                .map(|(began, _)| u64::try_from(at(record).saturating_sub(began)).unwrap_or(0));
+                .as_ref()
+                .filter(|open| !open.asked)
+                .map(|open| u64::try_from(at(record).saturating_sub(open.began)).unwrap_or(0));
             let us = told.map(|ms| ms.saturating_mul(1_000)).or(between);
             if let Some(us) = us {
-                keep(&mut self.calls, record, us);
+                keep(&mut self.calls, record, us, open.map(|open| open.about));
             }
         } else if record.kind == Kind::ToolUnknown.as_str()
             && let Some(call) = &record.call
@@ -96,7 +105,7 @@ impl Slow {
 }
 
 /// Keeps the slowest, slowest first; of two alike the earlier one.
-fn keep(rows: &mut Vec<SlowCall>, record: &WireRecord, us: u64) {
+fn keep(rows: &mut Vec<SlowCall>, record: &WireRecord, us: u64, told: Option<String>) {
     let place = rows.partition_point(|row| row.us >= us);
     if place >= STATS_SLOW_ROWS {
         return;
@@ -108,7 +117,7 @@ fn keep(rows: &mut Vec<SlowCall>, record: &WireRecord, us: u64) {
             seq: record.seq,
             call: record.call.clone(),
             tool: record.tool.clone().unwrap_or_default(),
-            about: about(record),
+            about: told.unwrap_or_else(|| about(record)),
             us,
         },
     );

@@ -128,7 +128,14 @@ mod tests {
         for ours in [here, "localhost:9000", "LOCALHOST:9000", "[::1]:9000", "review.example"] {
             assert!(door.is_for_us(&headers(HOST, &[ours]), &root), "{ours}");
         }
-        for other in ["", "127.0.0.1", "127.0.0.1:9001", "evil.example:9000", "localhost:9000.", "a@localhost:9000"] {
+        for other in [
+            "",
+            "127.0.0.1",
+            "127.0.0.1:9001",
+            "evil.example:9000",
+            "localhost:9000.",
+            "a@localhost:9000",
+        ] {
             assert!(!door.is_for_us(&headers(HOST, &[other]), &root), "{other}");
         }
         assert!(!door.is_for_us(&headers(HOST, &[]), &root));

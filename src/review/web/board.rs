@@ -5,13 +5,13 @@
 
 use super::rows::parse::Lean;
 use super::rows::{Dictionary, Rows};
-use super::source::{LogFile, Source};
+use crate::audit::{AuditError, Files, LogFile};
 use crate::limits::REVIEW_ROWS_MAX;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
 /// The log as pages count it.
 pub(super) struct Board {
-    pub(super) source: Source,
+    pub(super) files: Files,
     state: RwLock<State>,
     /// Held by the one who fills.
     filling: Mutex<()>,
@@ -34,6 +34,7 @@ pub(super) struct State {
 
 /// One file with its rows.
 pub(super) struct Part {
+    pub(super) number: u64,
     pub(super) file: LogFile,
     pub(super) rows: Rows,
     /// Behind the last line that was read.
@@ -41,7 +42,7 @@ pub(super) struct Part {
 }
 
 /// Lines that are read before the lock is taken for them.
-const BATCH: usize = 16_384;
+const BATCH: usize = 4_096;
 
 impl State {
     fn new() -> State {
@@ -74,8 +75,8 @@ impl State {
 }
 
 impl Board {
-    pub(super) fn of(source: Source) -> Board {
-        Board { source, state: RwLock::new(State::new()), filling: Mutex::new(()) }
+    pub(super) fn of(files: Files) -> Board {
+        Board { files, state: RwLock::new(State::new()), filling: Mutex::new(()) }
     }
 
     /// What is read so far.
@@ -94,19 +95,19 @@ impl Board {
     ///
     /// # Errors
     /// If the directory or a file cannot be read.
-    pub(super) fn refresh(&self) -> std::io::Result<()> {
+    pub(super) fn refresh(&self) -> Result<(), AuditError> {
         let _filling = match self.filling.try_lock() {
             Ok(filling) => filling,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Ok(()),
         };
-        let there = self.source.files()?;
+        let there = self.files.list()?;
         self.keep_only(&there);
         // The newest first: it is what is looked at, and what follows is the past.
         for file in there.iter().rev() {
             let known = {
                 let state = self.read();
-                let known = state.files.iter().find(|part| part.file.number == file.number);
+                let known = state.files.iter().find(|part| part.number == file.number());
                 match known {
                     None if state.len() >= REVIEW_ROWS_MAX => break,
                     known => known.map(|part| part.end),
@@ -125,15 +126,15 @@ impl Board {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.files_there = there.len();
         let before = state.files.len();
-        state.files.retain(|part| there.iter().any(|file| file.number == part.file.number));
+        state.files.retain(|part| there.iter().any(|file| file.number() == part.number));
         state.version += u64::from(state.files.len() != before);
     }
 
     /// Reads a file from where it was read to.
-    fn fill(&self, file: &LogFile, known: Option<u64>) -> std::io::Result<()> {
+    fn fill(&self, file: &LogFile, known: Option<u64>) -> Result<(), AuditError> {
         let from = known.unwrap_or_default();
         let mut waiting: Vec<(u64, Vec<u8>)> = Vec::new();
-        let end = self.source.each_line(file, from, |offset, line| {
+        let end = self.files.each_line(file, from, |offset, line| {
             waiting.push((offset, line.to_vec()));
             if waiting.len() >= BATCH {
                 self.add(file, &mut waiting);
@@ -173,9 +174,12 @@ impl Board {
 impl State {
     /// The part of a file, which is there from now on.
     fn part(&mut self, file: &LogFile) -> &mut Part {
-        let found = self.files.binary_search_by_key(&file.number, |part| part.file.number);
+        let found = self.files.binary_search_by_key(&file.number(), |part| part.number);
         let at = found.unwrap_or_else(|at| {
-            self.files.insert(at, Part { file: file.clone(), rows: Rows::default(), end: 0 });
+            self.files.insert(
+                at,
+                Part { number: file.number(), file: file.clone(), rows: Rows::default(), end: 0 },
+            );
             at
         });
         #[expect(clippy::indexing_slicing, reason = "found, or inserted just there")]

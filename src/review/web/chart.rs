@@ -16,9 +16,19 @@ pub(super) struct Histogram {
     /// What the highest bar counts.
     pub(super) most: String,
     /// Words below, from left to right.
-    pub(super) ticks: Vec<String>,
+    pub(super) ticks: Vec<Tick>,
     /// What a bar spans.
     pub(super) width: String,
+}
+
+/// A word below.
+pub(super) struct Tick {
+    /// In the box.
+    pub(super) x: String,
+    /// Of the width.
+    pub(super) percent: String,
+    pub(super) text: String,
+    part: f64,
 }
 
 /// One bar, which is a link.
@@ -48,9 +58,8 @@ pub(super) fn histogram(
     shown: &[usize],
     href: &dyn Fn(i64, i64) -> String,
 ) -> Histogram {
-    let of = |classes: &Classes| -> u64 {
-        shown.iter().filter_map(|class| classes.get(*class)).sum()
-    };
+    let of =
+        |classes: &Classes| -> u64 { shown.iter().filter_map(|class| classes.get(*class)).sum() };
     let most = counts.iter().map(of).max().unwrap_or_default();
     let slot = WIDTH / number(u64::try_from(bins.count).unwrap_or(1));
     let mut bars = Vec::new();
@@ -79,20 +88,44 @@ pub(super) fn histogram(
     Histogram { bars, most: count(most), ticks: ticks(bins), width: span(bins.width) }
 }
 
-/// Where the words below a chart stand: five of them, evenly.
-fn ticks(bins: Bins) -> Vec<String> {
-    const TICKS: usize = 5;
-    let whole = bins.width * i64::try_from(bins.count).unwrap_or(1);
-    let is_days = whole > 3 * 86_400_000_000;
-    let at = |tick: usize| {
-        let part = i64::try_from(tick).unwrap_or_default() * 2 + 1;
-        bins.from + whole / (2 * i64::try_from(TICKS).unwrap_or(1)) * part
+/// Where the words below a chart stand: at the beginnings of days, hours or minutes, some six of
+/// them, none so near to an end that it would leave the box.
+fn ticks(bins: Bins) -> Vec<Tick> {
+    const DAY: i64 = 86_400;
+    const STEPS: [i64; 14] = [
+        10,
+        60,
+        300,
+        900,
+        1_800,
+        3_600,
+        10_800,
+        21_600,
+        43_200,
+        DAY,
+        2 * DAY,
+        7 * DAY,
+        30 * DAY,
+        365 * DAY,
+    ];
+    const TICKS: i64 = 8;
+    let whole = bins.width.saturating_mul(i64::try_from(bins.count).unwrap_or(1));
+    let fits = |step: &i64| whole / (step * 1_000_000) < TICKS;
+    let step = STEPS.into_iter().find(fits).unwrap_or(whole / TICKS / 1_000_000 + 1) * 1_000_000;
+    let first = bins.from.div_euclid(step) * step;
+    let end = bins.from.saturating_add(whole);
+    let times = (1..=TICKS + 1).map(|number| first + number * step).filter(|at| *at < end);
+    let tick = |at: i64| {
+        let past = number(u64::try_from(at - bins.from).unwrap_or_default());
+        let part = past / number(u64::try_from(whole.max(1)).unwrap_or(1));
+        let time = clock(at);
+        let text = match (step % (DAY * 1_000_000), time.as_str()) {
+            (0, _) | (_, "00:00:00") => day(at),
+            _ => time.strip_suffix(":00").unwrap_or(&time).to_owned(),
+        };
+        Tick { x: exact(part * WIDTH), percent: exact(part * 100.0), text, part }
     };
-    let word = |at: i64| match is_days {
-        true => day(at),
-        false => format!("{} {}", day(at), clock(at).get(..5).unwrap_or_default()),
-    };
-    (0..TICKS).map(|tick| word(at(tick))).collect()
+    times.map(tick).filter(|tick| (0.03..=0.97).contains(&tick.part)).collect()
 }
 
 /// How long a bar is, in words.

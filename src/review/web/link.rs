@@ -125,9 +125,7 @@ impl Filter {
                 }
             }
             if matches!(name.as_str(), "since" | "until") && moment().is_none() {
-                wrong.push(format!(
-                    "{name} is no time: write 2h, 7d, or 2026-11-24T09:00:00Z"
-                ));
+                wrong.push(format!("{name} is no time: write 2h, 7d, or 2026-11-24T09:00:00Z"));
             }
         }
         (filter, wrong)
@@ -229,8 +227,10 @@ mod tests {
 
     #[test]
     fn a_command_says_the_same() {
-        let (filter, _) = Filter::read(&parameters("since=2h&decision=deny&decision=ask&tool=mcp:*&q=it%27s"));
-        let command = r"toolgate audit query --since 2h --decision deny,ask --tool 'mcp:*' -g 'it'\''s'";
+        let (filter, _) =
+            Filter::read(&parameters("since=2h&decision=deny&decision=ask&tool=mcp:*&q=it%27s"));
+        let command =
+            r"toolgate audit query --since 2h --decision deny,ask --tool 'mcp:*' -g 'it'\''s'";
         assert_eq!(filter.command(), command);
         let (filter, _) = Filter::read(&parameters("session=%60id%60"));
         assert_eq!(filter.command(), "toolgate audit query --session '`id`'");

@@ -34,7 +34,7 @@ impl Live {
 
     /// How many listen.
     pub(super) fn viewers(&self) -> usize {
-        self.viewers.load(Ordering::Relaxed)
+        self.viewers.load(Ordering::SeqCst)
     }
 
     fn tell(&self, text: &str) {
@@ -51,16 +51,18 @@ impl Live {
 /// A stream of events, or that there are too many already.
 pub(super) fn events(web: &Arc<Web>) -> Response<Body> {
     let viewers = Arc::clone(&web.live.viewers);
-    if viewers.fetch_add(1, Ordering::Relaxed) >= REVIEW_LIVE_MAX {
-        viewers.fetch_sub(1, Ordering::Relaxed);
+    if viewers.fetch_add(1, Ordering::SeqCst) >= REVIEW_LIVE_MAX {
+        viewers.fetch_sub(1, Ordering::SeqCst);
         let mut full = Response::new(Body::from("Too many look live already.\n"));
         *full.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         return full;
     }
     let (sender, receiver) = channel(4);
     let _ = sender.try_send(Bytes::from_static(b"retry: 3000\n\n"));
+    // Something may have come between the page and this.
+    let _ = sender.try_send(Bytes::from(told(web.board.read().version)));
     web.live.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
-    if !web.live.is_polled.swap(true, Ordering::AcqRel) {
+    if !web.live.is_polled.swap(true, Ordering::SeqCst) {
         tokio::spawn(poll(Arc::clone(web)));
     }
     let mut response = Response::new(Body::new(Events { receiver, viewers }));
@@ -69,31 +71,38 @@ pub(super) fn events(web: &Arc<Web>) -> Response<Body> {
     response
 }
 
+/// That the log is in this state now.
+fn told(version: u64) -> String {
+    format!("event: records\ndata: {version}\n\n")
+}
+
 /// Looks at the log as long as somebody listens.
 async fn poll(web: Arc<Web>) {
-    let (mut told, mut last) = (0, Instant::now());
-    while web.live.viewers() > 0 {
+    let (mut seen, mut last) = (0, Instant::now());
+    loop {
         let read = Arc::clone(&web);
         let version = tokio::task::spawn_blocking(move || {
             let _ = read.board.refresh();
-            let state = read.board.read();
-            (state.version, state.len())
+            read.board.read().version
         });
-        let Ok((version, records)) = version.await else { break };
-        if version != told {
-            web.live.tell(&format!("event: records\ndata: {records}\n\n"));
-            (told, last) = (version, Instant::now());
+        let Ok(version) = version.await else { break };
+        if version != seen {
+            web.live.tell(&told(version));
+            (seen, last) = (version, Instant::now());
         } else if last.elapsed() > REVIEW_HEARTBEAT {
             web.live.tell(": nothing new\n\n");
             last = Instant::now();
         }
         tokio::time::sleep(REVIEW_POLL).await;
+        if web.live.viewers() == 0 {
+            web.live.is_polled.store(false, Ordering::SeqCst);
+            // Somebody may have come in between, and found it still polled.
+            if web.live.viewers() == 0 || web.live.is_polled.swap(true, Ordering::SeqCst) {
+                return;
+            }
+        }
     }
-    web.live.is_polled.store(false, Ordering::Release);
-    // Somebody may have come in between, and found it still polled.
-    if web.live.viewers() > 0 && !web.live.is_polled.swap(true, Ordering::AcqRel) {
-        tokio::spawn(Box::pin(poll(web)) as Pin<Box<dyn Future<Output = ()> + Send>>);
-    }
+    web.live.is_polled.store(false, Ordering::SeqCst);
 }
 
 /// The body of a live view.
@@ -116,6 +125,6 @@ impl hyper::body::Body for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.viewers.fetch_sub(1, Ordering::Relaxed);
+        self.viewers.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -17,19 +17,17 @@ mod rows;
 mod select;
 mod server;
 mod sidecar;
-mod source;
 mod view;
 
 pub use auth::random;
 pub use server::serve;
 pub use sidecar::{Grid, GridLayer, GridRow, Sidecar, SinkStanding, Standing};
 
-use crate::audit::Report;
+use crate::audit::{Files, Report};
 use auth::Door;
 use board::Board;
 use jiff::Timestamp;
 use live::Live;
-use source::Source;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,7 +70,7 @@ impl Web {
     ) -> Result<Arc<Web>, getrandom::Error> {
         Ok(Arc::new(Web {
             door: Door::new(token, at, hosts)?,
-            board: Board::of(Source::of(dir)),
+            board: Board::of(Files::of(dir)),
             sidecar,
             verified: Mutex::default(),
             live: Live::new(),
@@ -93,7 +91,7 @@ impl Web {
         drop(verified);
         let web = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
-            let report = crate::audit::verify(web.board.source.dir(), None);
+            let report = crate::audit::verify(web.board.files.dir(), None);
             let report = report.map_err(|error| error.to_string());
             let mut verified = web.verified.lock().unwrap_or_else(PoisonError::into_inner);
             verified.report = Some((report, Timestamp::now()));

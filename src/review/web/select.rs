@@ -158,7 +158,12 @@ impl Bins {
 }
 
 /// Counts what a test selects. `skip` is left out, though it fits.
-pub(super) fn count(state: &State, test: &Test, bins: Bins, skip: &dyn Fn(&Rows, usize) -> bool) -> Counted {
+pub(super) fn count(
+    state: &State,
+    test: &Test,
+    bins: Bins,
+    skip: &dyn Fn(&Rows, usize) -> bool,
+) -> Counted {
     let mut counted = Counted {
         rows: 0,
         classes: Classes::default(),
@@ -267,10 +272,10 @@ pub(super) fn newest<'a>(
     before: Option<Place>,
 ) -> impl Iterator<Item = (&'a Part, usize)> + 'a {
     let files = state.files.iter().rev();
-    let files = files.filter(move |part| before.is_none_or(|at| part.file.number <= at.file));
+    let files = files.filter(move |part| before.is_none_or(|at| part.number <= at.file));
     files.flat_map(move |part| {
         let end = match before {
-            Some(at) if at.file == part.file.number => at.row.min(part.rows.len()),
+            Some(at) if at.file == part.number => at.row.min(part.rows.len()),
             _ => part.rows.len(),
         };
         (0..end).rev().filter(|row| test.fits(&part.rows, *row)).map(move |row| (part, row))
@@ -281,11 +286,14 @@ pub(super) fn newest<'a>(
 pub(super) fn oldest_behind<'a>(
     state: &'a State,
     test: &'a Test,
-    behind: Place,
+    behind: Option<Place>,
 ) -> impl Iterator<Item = (&'a Part, usize)> + 'a {
-    let files = state.files.iter().filter(move |part| part.file.number >= behind.file);
-    files.flat_map(move |part| {
-        let begin = if part.file.number == behind.file { behind.row + 1 } else { 0 };
+    let is_behind = move |part: &&Part| behind.is_none_or(|at| part.number >= at.file);
+    state.files.iter().filter(is_behind).flat_map(move |part| {
+        let begin = match behind {
+            Some(at) if at.file == part.number => at.row.saturating_add(1),
+            _ => 0,
+        };
         let rows = (begin..part.rows.len()).filter(|row| test.fits(&part.rows, *row));
         rows.map(move |row| (part, row))
     })

@@ -1,5 +1,7 @@
 //! What pages ask of the running sidecar. The service answers; it may not hold anything up.
 
+use crate::audit::wire::WireRecord;
+use crate::review::decision::Again;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -13,6 +15,9 @@ pub trait Sidecar: Send + Sync + 'static {
     /// # Errors
     /// In words, if it cannot be shown.
     fn grid(&self) -> Result<Grid, String>;
+
+    /// What the policy in force says of a recorded call; it may take a moment, too.
+    fn ask_again(&self, record: &WireRecord) -> Again;
 }
 
 /// How the sidecar stands.

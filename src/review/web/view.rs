@@ -2,7 +2,8 @@
 
 use crate::review::visible::plain;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 
 /// A logged text, harmless: what is hidden in it is shown. The template escapes it besides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +21,13 @@ impl Shown {
             kept.push('…');
         }
         Shown(plain(&kept))
+    }
+
+    /// The same with its lines kept, for a place that shows lines.
+    pub(super) fn lines(text: &str) -> Shown {
+        let lines: Vec<String> =
+            text.split('\n').map(|line| plain(&line.replace('\t', "    "))).collect();
+        Shown(lines.join("\n"))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -49,11 +57,10 @@ impl Mark {
             "defer" => ("allow", "◌"),
             "ask" => ("ask", "◆"),
             "deny" => ("deny", "■"),
-            "" => ("other", "·"),
+            "" => ("other", ""),
             _ => ("deny", "?"),
         };
-        let word = if effect.is_empty() { "–" } else { effect };
-        Mark { word: Shown::cut(word, 24), class, shape }
+        Mark { word: Shown::cut(effect, 24), class, shape }
     }
 }
 
@@ -83,18 +90,24 @@ pub(super) fn count(number: u64) -> String {
     out
 }
 
-fn zoned(micros: i64) -> Option<jiff::Zoned> {
-    Timestamp::from_microsecond(micros).ok().map(|at| at.to_zoned(TimeZone::UTC))
+fn civil(micros: i64) -> Option<DateTime> {
+    Timestamp::from_microsecond(micros).ok().map(|at| Offset::UTC.to_datetime(at))
 }
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// `Nov 24`
 pub(super) fn day(micros: i64) -> String {
-    zoned(micros).map_or_else(String::new, |at| at.strftime("%b %e").to_string().replace("  ", " "))
+    let Some(at) = civil(micros) else { return String::new() };
+    let month = usize::try_from(at.month()).ok().and_then(|month| MONTHS.get(month - 1));
+    format!("{} {}", month.copied().unwrap_or_default(), at.day())
 }
 
 /// `15:59:17`
 pub(super) fn clock(micros: i64) -> String {
-    zoned(micros).map_or_else(String::new, |at| at.strftime("%H:%M:%S").to_string())
+    let at = |at: DateTime| format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
+    civil(micros).map_or_else(String::new, at)
 }
 
 /// `2026-11-24T15:59:17Z`, as filters take it.
@@ -111,7 +124,9 @@ pub(super) fn length(micros: u64) -> String {
         1_000_000..10_000_000 => format!("{}.{} s", seconds, micros % 1_000_000 / 100_000),
         10_000_000..60_000_000 => format!("{seconds} s"),
         60_000_000..3_600_000_000 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3_600_000_000..86_400_000_000 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        3_600_000_000..86_400_000_000 => {
+            format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60)
+        }
         _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
     }
 }
@@ -134,7 +149,10 @@ mod tests {
 
     #[test]
     fn how_things_are_written() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(count),
+            ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]
+        );
         let at = "2026-11-04T05:06:07.5Z".parse::<Timestamp>().unwrap().as_microsecond();
         assert_eq!((day(at).as_str(), clock(at).as_str()), ("Nov 4", "05:06:07"));
         assert_eq!(stamp(at), "2026-11-04T05:06:07.5Z");

@@ -6,6 +6,7 @@
 mod client;
 mod http;
 mod label;
+mod log;
 mod protocol;
 mod server;
 

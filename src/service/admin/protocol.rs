@@ -143,8 +143,29 @@ pub enum Reloaded {
 pub struct Audit {
     /// The newest record, as `audit verify --head` takes it.
     pub head: Option<String>,
-    /// Why nothing can be recorded any more, if that is so.
+    /// Why nothing can be recorded now, if that is so.
     pub failure: Option<String>,
+    /// What becomes of calls then: `deny`, `allow_readonly` or `allow`.
+    #[serde(default)]
+    pub on_failure: String,
+    /// Records not yet on the disk, and records kept in memory until the log takes some.
+    #[serde(default)]
+    pub waiting: u64,
+    /// As above.
+    #[serde(default)]
+    pub kept: usize,
+    /// Records that are in no log, since the start.
+    #[serde(default)]
+    pub lost: u64,
+    /// The room on its disk: `enough`, `warn`, `low` or `full`.
+    #[serde(default)]
+    pub space: String,
+    /// Free bytes there.
+    #[serde(default)]
+    pub free_bytes: Option<u64>,
+    /// When its newest signed head was made.
+    #[serde(default)]
+    pub signed_at: Option<String>,
 }
 
 /// Connections being served now.

@@ -3,9 +3,9 @@
 //! One connection, one request, one answer. Whoever may not speak, says something unreadable, or
 //! is slow, is told so and recorded, and the server goes on.
 
+use super::log;
 use super::protocol::{
-    Audit, Connections, Erase, Erased, Health, Layer, Policy, Reload, Reloaded, Reply, Request,
-    Status,
+    Connections, Erase, Erased, Health, Layer, Policy, Reload, Reloaded, Reply, Request, Status,
 };
 use crate::audit::{Beside, Hash, NAMES_ERASED_MAX, Waiting};
 use crate::gate::{Bound, Gate};
@@ -154,7 +154,8 @@ impl Server {
         Ok(Erased { texts: done.texts, bytes: done.bytes })
     }
 
-    fn status(&self) -> Status {
+    /// How it stands.
+    pub(in crate::service) fn status(&self) -> Status {
         let bound = self.gate.in_force();
         let standing = self.reloads.standing();
         let layers = &bound.policy.layers;
@@ -162,7 +163,7 @@ impl Server {
             name: name(&layer.name),
             rules: layer.rules.len(),
         };
-        let head = self.gate.log_head();
+        let log = self.gate.log_standing();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -176,10 +177,7 @@ impl Server {
                 unsigned: notices(&bound).collect(),
             },
             reload: standing.last.as_ref().map(reload),
-            audit: Audit {
-                head: head.map(|head| format!("{}/{}/{}", head.stream, head.seq, head.hash)),
-                failure: self.gate.log_failure().map(|why| why.to_string()),
-            },
+            audit: log::status(log),
             connections: Connections { hook: self.hook.connections(), admin: self.connections() },
         }
     }
@@ -193,16 +191,16 @@ impl Server {
     /// The text of all metrics.
     pub(super) async fn metrics(&self) -> Result<String, String> {
         let ready = self.health().await.ready;
-        let waiting = self.gate.log_waiting();
+        let standing = self.gate.log_standing();
+        let failures: Vec<_> =
+            standing.failures.iter().map(|(why, count)| (*why, *count)).collect();
         let (sinks, heads_failing) = self.gate.stands_beside().map(counted).unwrap_or_default();
         let now = Now {
             version: env!("CARGO_PKG_VERSION"),
             started: self.started.1.as_duration().as_secs_f64(),
             policy: &self.gate.in_force().policy.id,
             ready,
-            log_failed: self.gate.log_failure().is_some(),
-            waiting: waiting.records,
-            waiting_for: waiting.oldest,
+            log: log::counted(&standing, &failures),
             sessions: self.gate.sessions(),
             connections: &[
                 ("hook", self.hook.connections()),
@@ -231,6 +229,7 @@ impl Server {
         };
         let mut warnings: Vec<String> = notices(&self.gate.in_force()).collect();
         warnings.extend(self.reloads.standing().last.and_then(refused));
+        warnings.extend(log::warnings(&self.gate.log_standing()));
         let mut health = Health { ready: problems.is_empty(), problems, warnings };
         if let Some(beside) = self.gate.stands_beside() {
             told(beside, &mut health);
@@ -246,13 +245,24 @@ impl Server {
         self.gate.self_check().await
     }
 
-    /// Why calls cannot be judged or recorded in a sidecar that nobody told to stop. A new start
-    /// may help against each.
-    pub(in crate::service) async fn problems(&self) -> Vec<String> {
+    /// Why calls cannot be judged or recorded in a sidecar that nobody told to stop.
+    async fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<String> = self.log_problem().into_iter().collect();
+        problems.extend(self.stuck().await);
+        problems
+    }
+
+    /// Why nothing can be recorded now. The log is tried again by itself, and a new start would
+    /// only lose what is kept in memory.
+    pub(in crate::service) fn log_problem(&self) -> Option<String> {
+        self.gate.log_failure().map(|error| format!("the log failed: {error}"))
+    }
+
+    /// What else stands against it. A new start may help against each.
+    pub(in crate::service) async fn stuck(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        problems.extend(self.gate.log_failure().map(|error| format!("the log failed: {error}")));
         let Waiting { records, oldest } = self.gate.log_waiting();
-        if oldest > JOURNAL_TIMEOUT && problems.is_empty() {
+        if oldest > JOURNAL_TIMEOUT && self.log_problem().is_none() {
             let seconds = oldest.as_secs();
             problems.push(format!("the disk holds up the log: {records} records, {seconds} s"));
         }

@@ -11,7 +11,13 @@ use std::path::PathBuf;
 
 /// Files with the digest of exactly the text that was read.
 pub(in crate::service) fn files(sources: &[Source]) -> Json {
-    let one = |source: &Source| json!({ "file": source.name, "sha256": load::sha256(source) });
+    let one = |source: &Source| {
+        let mut file = json!({ "file": source.name, "sha256": load::sha256(source) });
+        if let (Some(layer), Some(fields)) = (source.layer, file.as_object_mut()) {
+            fields.insert("layer".to_owned(), layer.as_str().into());
+        }
+        file
+    };
     sources.iter().map(one).collect()
 }
 
@@ -35,7 +41,11 @@ pub(in crate::service) fn loaded(
         ("sha256", id.sha256.as_str().into()),
         ("rules", rules.into()),
         ("files", files),
+        // With the texts of the files, all that the policy can be compiled from again.
+        ("workspace", bound.anchors.workspace.as_str().into()),
+        ("tmp", bound.anchors.tmp.as_str().into()),
     ];
+    details.extend(bound.anchors.home.as_ref().map(|home| ("home", home.as_str().into())));
     if !bound.policy.notices.is_empty() {
         details.push(("unsigned", bound.policy.notices.iter().map(String::as_str).collect()));
     }

@@ -11,7 +11,9 @@ use crate::review::web::board::{Part, State as Read};
 use crate::review::web::chart::{Histogram, histogram};
 use crate::review::web::link::{Filter, Moment, encoded};
 use crate::review::web::rows::Field;
-use crate::review::web::select::{Bins, Counted, Place, Test, count as count_rows, newest, oldest_behind};
+use crate::review::web::select::{
+    Bins, Counted, Place, Test, count as count_rows, newest, oldest_behind,
+};
 use crate::review::web::view::{Shown, clock, count, day};
 use askama::Template;
 use axum::http::StatusCode;
@@ -90,9 +92,9 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
         let and = if query.is_empty() { "" } else { "&" };
         format!("/explore?{query}{and}{name}={at}")
     };
-    let searched = page.searched_to.map(|at| {
-        format!("Looked through records back to {} {}.", day(at), clock(at))
-    });
+    let searched = page
+        .searched_to
+        .map(|at| format!("Looked through records back to {} {}.", day(at), clock(at)));
     let explore = Explore {
         frame: Frame::of(asked, &read, "/explore"),
         wrong,
@@ -151,22 +153,22 @@ fn page(
     (before, after): (Option<Place>, Option<Place>),
     search: Option<&Regex>,
 ) -> OnePage {
-    let backwards = newest(read, test, before);
-    let mut found: Vec<(Place, Row)>;
-    let (mut is_more, mut searched_to) = (false, None);
-    match after {
+    let (found, is_more, searched_to) = match after {
         Some(after) => {
-            let rows = oldest_behind(read, test, after);
-            (found, is_more, searched_to) = take(asked, rows, search);
+            let (mut found, is_more, searched) =
+                take(asked, oldest_behind(read, test, Some(after)), search);
             found.reverse();
+            (found, is_more, searched)
         }
-        None => (found, is_more, searched_to) = take(asked, backwards, search),
-    }
+        None => take(asked, newest(read, test, before), search),
+    };
     let first = found.first().map(|(at, _)| *at);
     let last = found.last().map(|(at, _)| *at);
     let has_newer = match (after, first) {
         (Some(_), _) => is_more,
-        (None, Some(first)) => before.is_some() && oldest_behind(read, test, first).next().is_some(),
+        (None, Some(first)) => {
+            before.is_some() && oldest_behind(read, test, Some(first)).next().is_some()
+        }
         (None, None) => false,
     };
     let has_older = if after.is_some() { last.is_some() } else { is_more };
@@ -193,7 +195,7 @@ fn take<'a>(
     let began = Instant::now();
     let mut found = Vec::new();
     for (part, row) in rows {
-        let place = Place { file: part.file.number, row };
+        let place = Place { file: part.number, row };
         if found.len() == ROWS {
             return (found, true, None);
         }

@@ -35,7 +35,7 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
     let mut found: Vec<_> = newest(&read, &test, before).take(ROWS + 1).collect();
     let has_more = found.len() > ROWS;
     found.truncate(ROWS);
-    let last = found.last().map(|(part, row)| Place { file: part.file.number, row: *row });
+    let last = found.last().map(|(part, row)| Place { file: part.number, row: *row });
     let page = Findings {
         frame: Frame::of(asked, &read, "/findings"),
         total: count(counted.rows),

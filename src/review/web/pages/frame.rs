@@ -19,6 +19,8 @@ pub(super) struct Frame {
     pub(super) notices: Vec<Notice>,
     /// The log is still being read.
     pub(super) is_reading: bool,
+    /// Which state of the log the page shows.
+    pub(super) seen: u64,
 }
 
 /// A page that one can go to.
@@ -92,6 +94,7 @@ impl Frame {
             version: Shown::of(&asked.standing.version),
             notices,
             is_reading: !read.is_whole(),
+            seen: read.version,
             ..Frame::bare()
         }
     }
@@ -108,6 +111,7 @@ impl Frame {
             version: Shown::default(),
             notices: Vec::new(),
             is_reading: false,
+            seen: 0,
         }
     }
 }

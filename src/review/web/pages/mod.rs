@@ -157,7 +157,8 @@ pub(super) fn nothing_here() -> String {
 
 /// For a page that took too long.
 pub(super) fn busy() -> String {
-    let page = words("Not now", "The pages are busy. Nothing is wrong with the sidecar; try again.");
+    let page =
+        words("Not now", "The pages are busy. Nothing is wrong with the sidecar; try again.");
     rendered(StatusCode::SERVICE_UNAVAILABLE, &page).1
 }
 

@@ -93,7 +93,8 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
     let read = asked.web.board.read();
     let now = asked.now.as_microsecond();
     let (first, last) = read.span().unwrap_or((now - 3_600_000_000, now));
-    let fitting = RANGES.iter().find(|(.., long)| long.is_none_or(|s| now - first <= s * 1_000_000));
+    let fitting =
+        RANGES.iter().find(|(.., long)| long.is_none_or(|s| now - first <= s * 1_100_000));
     // What is chosen if nobody chooses: all of it, if that is a month; else the last week.
     let usual = match fitting {
         Some((key, ..)) if *key != "all" => *key,
@@ -167,9 +168,7 @@ fn figures(read: &Read, counted: &Counted, filter: &Filter, test: &Test) -> Vec<
 
 fn findings(read: &Read, test: &Test) -> u64 {
     let Some(finding) = read.names.of(Field::Kind).known("finding") else { return 0 };
-    let is_one = |rows: &Rows, row: usize| {
-        matches!(rows.numbers(Field::Kind, row), Numbers::One(number) if number == finding)
-    };
+    let is_one = |rows: &Rows, row: usize| matches!(rows.numbers(Field::Kind, row), Numbers::One(number) if number == finding);
     let fits = |rows: &Rows| {
         (0..rows.len()).filter(|row| is_one(rows, *row) && test.fits(rows, *row)).count()
     };
@@ -235,7 +234,9 @@ fn integrity(asked: &Asked<'_>) -> Integrity {
         let gaps = u64::try_from(report.gaps.len()).unwrap_or_default();
         facts.push(fact("gaps", &count(gaps), if gaps > 0 { "bad" } else { "" }));
         let bad = report.segments.iter().find_map(|one| {
-            one.first_bad.as_ref().map(|bad| format!("{} line {}: {}", one.file, bad.line, bad.flaw))
+            one.first_bad
+                .as_ref()
+                .map(|bad| format!("{} line {}: {}", one.file, bad.line, bad.flaw))
         });
         facts.extend(bad.map(|bad| fact("first bad record", &bad, "bad")));
     }

@@ -141,11 +141,7 @@ fn rule_row(row: &GridRow, hits: &HashMap<&str, u64>, most: u64) -> RuleRow {
 }
 
 /// What came into force and what was refused, the newest first.
-fn activations(
-    asked: &Asked<'_>,
-    read: &Read,
-    digests: &HashMap<&str, u64>,
-) -> Vec<Activation> {
+fn activations(asked: &Asked<'_>, read: &Read, digests: &HashMap<&str, u64>) -> Vec<Activation> {
     const MOST: usize = 40;
     let filter = Filter::default()
         .toggled(Field::Kind, "policy.load")

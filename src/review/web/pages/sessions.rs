@@ -56,8 +56,14 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
     let only_held = asked.parameter("held").is_some();
     let from = asked.parameter("from").and_then(|from| from.parse().ok()).unwrap_or(0_usize);
     let sums = sums(&read);
-    let mut all: Vec<(&str, &Sum)> =
-        read.names.of(Field::Session).texts().zip(&sums).skip(1).filter(|(_, s)| s.records > 0).collect();
+    let mut all: Vec<(&str, &Sum)> = read
+        .names
+        .of(Field::Session)
+        .texts()
+        .zip(&sums)
+        .skip(1)
+        .filter(|(_, s)| s.records > 0)
+        .collect();
     all.retain(|(_, sum)| !only_held || sum.denied + sum.asked + sum.findings > 0);
     all.sort_by(|a, b| b.1.last.cmp(&a.1.last).then(a.0.cmp(b.0)));
     let held = if only_held { "&held=1" } else { "" };

@@ -1,10 +1,12 @@
 //! Records as a table: one row each, with what is read from its line.
 
+use crate::audit::LogFile;
 use crate::audit::wire::WireRecord;
+use crate::review::findings;
+use crate::review::session::about;
 use crate::review::web::Web;
 use crate::review::web::board::Part;
 use crate::review::web::link::encoded;
-use crate::review::web::source::LogFile;
 use crate::review::web::view::{Link, Mark, Shown, clock, day, length, stamp};
 use askama::Template;
 
@@ -51,12 +53,12 @@ impl Moment {
 
 /// Where a record is found by its file and place there.
 pub(super) fn address(file: &LogFile, offset: u64) -> String {
-    format!("/record?at={}.{offset}", file.number)
+    format!("/record?at={}.{offset}", file.number())
 }
 
 /// The record of a row, if its line can still be read.
 pub(super) fn record(web: &Web, file: &LogFile, offset: u64) -> Option<(WireRecord, String)> {
-    let line = web.board.source.line(file, offset).ok()?;
+    let line = web.board.files.line(file, offset).ok()?;
     let text = String::from_utf8(line).ok()?;
     Some((serde_json::from_str(&text).ok()?, text))
 }
@@ -89,7 +91,10 @@ impl Row {
         Row {
             href,
             at: Moment::of(written(record)),
-            mark: Mark::of(effect),
+            mark: match record.kind.as_str() {
+                "finding" => Mark { word: Shown::of("finding"), class: "deny", shape: "▲" },
+                _ => Mark::of(effect),
+            },
             kind: Shown::cut(&record.kind, 24),
             tool: Shown::cut(record.tool.as_deref().unwrap_or_default(), 40),
             what: what(record),
@@ -118,18 +123,11 @@ pub(super) fn what(record: &WireRecord) -> Shown {
     if let Some(access) = decisive.or(record.accesses.first()) {
         return Shown::cut(&format!("{} {}", access.verb, access.target), CHARS);
     }
-    let said = ["what", "why", "policy", "event", "version", "note", "message"];
-    let said = said.iter().find_map(|name| record.details.get(*name));
     let code = record.details.get("code").and_then(|code| code.as_str());
-    let text = match said {
-        Some(value) => match value.as_str() {
-            Some(text) => text.to_owned(),
-            None => value.to_string(),
-        },
-        None => String::new(),
-    };
+    let text = findings::what(record);
     match code {
-        Some(code) => Shown::cut(&format!("{code} {text}"), CHARS),
+        Some(code) => Shown::cut(&format!("{code}: {text}"), CHARS),
+        None if text.is_empty() => Shown::cut(&about(record), CHARS),
         None => Shown::cut(&text, CHARS),
     }
 }

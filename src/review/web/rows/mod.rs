@@ -163,7 +163,8 @@ impl Rows {
 
     /// Adds the record of a line that begins at `offset`.
     pub(super) fn push(&mut self, offset: u64, lean: &Lean, names: &mut Dictionary) {
-        let text = |one: &Option<std::borrow::Cow<'_, str>>| one.as_deref().unwrap_or_default().to_owned();
+        let text =
+            |one: &Option<std::borrow::Cow<'_, str>>| one.as_deref().unwrap_or_default().to_owned();
         let decision = lean.decision.as_ref();
         self.at.push(lean.at());
         self.offset.push(offset);
@@ -238,14 +239,23 @@ mod tests {
         rows.push(5, &Lean::read(line.as_bytes()).unwrap(), &mut names);
         let name = |field: Field| match rows.numbers(field, 0) {
             Numbers::One(number) => vec![names.of(field).text(number).to_owned()],
-            Numbers::Several(all) => all.iter().map(|n| names.of(field).text(*n).to_owned()).collect(),
+            Numbers::Several(all) => {
+                all.iter().map(|n| names.of(field).text(*n).to_owned()).collect()
+            }
         };
         assert_eq!(name(Field::Decision), ["deny"]);
         assert_eq!(name(Field::Session), ["s1"]);
         assert_eq!(name(Field::Host), ["a.example", "b.example"]);
         assert_eq!(name(Field::Rule), ["r1"]);
         assert_eq!(name(Field::Code), [""]);
-        assert_eq!((rows.at[0], rows.offset[0], rows.decided_us[0]), ("2026-11-20T10:00:00.000001Z".parse::<jiff::Timestamp>().unwrap().as_microsecond(), 5, 12));
+        assert_eq!(
+            (rows.at[0], rows.offset[0], rows.decided_us[0]),
+            (
+                "2026-11-20T10:00:00.000001Z".parse::<jiff::Timestamp>().unwrap().as_microsecond(),
+                5,
+                12
+            )
+        );
         assert_eq!(rows.call[0], hash("c1"));
     }
 }

@@ -1,0 +1,468 @@
+//! The few fields of a record that a question needs, found in its line without reading all of it.
+//!
+//! A line as the writer writes it is walked from key to key: no whitespace between tokens, keys in
+//! the order of [`WireRecord`]. Strings are skipped to their unescaped quote, so no text of an agent
+//! can pass for a key. Where keys stand in that order, the walk ends behind the last that is asked
+//! for. Anything else that a line may hold is read by serde, written anew and walked whole, so
+//! that both ways answer alike; `fuzz/targets_shared/scan.rs` holds them against each other.
+//!
+//! It does not judge a line that it need not read: that is `verify`.
+
+use super::json::Walk;
+use crate::audit::wire::WireRecord;
+use std::borrow::Cow;
+
+/// A text of a line: where it stands between its quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::audit) struct Piece {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) escaped: bool,
+}
+
+/// One access: its verb, its target, and where that really leads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Access {
+    verb: Piece,
+    target: Piece,
+    real: Option<Piece>,
+}
+
+/// Which parts of a record are asked for, in the order in which they stand in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(in crate::audit) enum Part {
+    Seq,
+    Ts,
+    Kind,
+    Call,
+    Session,
+    Agent,
+    Runtime,
+    Uid,
+    Tool,
+    ToolUseId,
+    Accesses,
+    Decision,
+    Policy,
+    DecidedUs,
+    Details,
+}
+
+/// A set of parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::audit) struct Parts(u16);
+
+impl Parts {
+    pub(in crate::audit) const ALL: Parts = Parts((1 << (Part::Details as u16 + 1)) - 1);
+
+    pub(in crate::audit) fn of(parts: &[Part]) -> Parts {
+        parts.iter().fold(Parts::default(), |all, part| all.and(*part))
+    }
+
+    pub(in crate::audit) fn and(self, part: Part) -> Parts {
+        Parts(self.0 | (1 << part as u16))
+    }
+
+    pub(in crate::audit) fn or(self, other: Parts) -> Parts {
+        Parts(self.0 | other.0)
+    }
+
+    fn has(self, part: Part) -> bool {
+        self.0 & (1 << part as u16) != 0
+    }
+
+    /// Whether nothing that is asked for stands behind this part.
+    fn ends_with(self, part: Part) -> bool {
+        self.0 >> (part as u16 + 1) == 0
+    }
+}
+
+/// The keys of a record in their order, each with its part if it has one.
+const KEYS: [(&[u8], Option<Part>); 24] = [
+    (b"v", None),
+    (b"seq", Some(Part::Seq)),
+    (b"ts", Some(Part::Ts)),
+    (b"stream", None),
+    (b"kind", Some(Part::Kind)),
+    (b"call", Some(Part::Call)),
+    (b"session", Some(Part::Session)),
+    (b"agent", Some(Part::Agent)),
+    (b"runtime", Some(Part::Runtime)),
+    (b"uid", Some(Part::Uid)),
+    (b"sender", None),
+    (b"tool", Some(Part::Tool)),
+    (b"tool_use_id", Some(Part::ToolUseId)),
+    (b"cwd", None),
+    (b"accesses", Some(Part::Accesses)),
+    (b"accesses_more", None),
+    (b"decision", Some(Part::Decision)),
+    (b"policy", Some(Part::Policy)),
+    (b"decided_us", Some(Part::DecidedUs)),
+    (b"input", None),
+    (b"output", None),
+    (b"state", None),
+    (b"details", Some(Part::Details)),
+    (b"prev", None),
+];
+
+/// What was found; used again for each line.
+#[derive(Debug, Default)]
+struct Found {
+    seq: u64,
+    ts: Option<Piece>,
+    kind: Option<Piece>,
+    call: Option<Piece>,
+    session: Option<Piece>,
+    agent_id: Option<Piece>,
+    agent_kind: Option<Piece>,
+    runtime: Option<Piece>,
+    uid: Option<Piece>,
+    tool: Option<Piece>,
+    tool_use_id: Option<Piece>,
+    accesses: Vec<Access>,
+    effect: Option<Piece>,
+    basis: Option<Piece>,
+    rules: Vec<Piece>,
+    policy: Option<Piece>,
+    decided_us: Option<u64>,
+    code: Option<Piece>,
+}
+
+/// Finds the parts of one line after the other.
+#[derive(Debug)]
+pub(in crate::audit) struct Reader {
+    parts: Parts,
+    found: Found,
+    /// An odd line, written anew.
+    anew: Vec<u8>,
+}
+
+/// What was asked for of one record.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::audit) struct Row<'a> {
+    line: &'a [u8],
+    found: &'a Found,
+}
+
+impl Reader {
+    /// Finds these parts, and no others.
+    pub(in crate::audit) fn of(parts: Parts) -> Reader {
+        Reader { parts, found: Found::default(), anew: Vec::new() }
+    }
+
+    /// The parts of a line.
+    ///
+    /// # Errors
+    /// If it is no record, in words.
+    pub(in crate::audit) fn read<'a>(&'a mut self, line: &'a [u8]) -> Result<Row<'a>, String> {
+        self.found.clear();
+        if self.found.fill(line, self.parts, true).is_some() {
+            return Ok(Row { line, found: &self.found });
+        }
+        self.read_odd(line)
+    }
+
+    /// The way of a line that the writer did not write so.
+    pub(super) fn read_odd<'a>(&'a mut self, line: &[u8]) -> Result<Row<'a>, String> {
+        let wrong = |why: serde_json::Error| format!("the line is no record: {why}");
+        let text = std::str::from_utf8(line).map_err(|why| why.to_string())?;
+        serde_json::from_str::<WireRecord>(text).map_err(wrong)?;
+        let value: serde_json::Value = serde_json::from_str(text).map_err(wrong)?;
+        self.anew.clear();
+        let Some(fields) = value.as_object() else {
+            return Err("the line is no record: it is no object".to_owned());
+        };
+        // What serde takes for absent is left out, as the writer does.
+        let fields: serde_json::Map<String, serde_json::Value> = fields
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), without_nulls(name, value)))
+            .collect();
+        serde_json::to_writer(&mut self.anew, &fields).map_err(wrong)?;
+        self.found.clear();
+        match self.found.fill(&self.anew, self.parts, false) {
+            Some(()) => Ok(Row { line: &self.anew, found: &self.found }),
+            None => Err("the line is no record that could be looked at".to_owned()),
+        }
+    }
+}
+
+/// Absent fields of the parts that are walked into.
+fn without_nulls(name: &str, value: &serde_json::Value) -> serde_json::Value {
+    let mut value = value.clone();
+    let objects = match name {
+        "agent" => vec![&mut value],
+        "accesses" => value.as_array_mut().into_iter().flatten().collect(),
+        _ => Vec::new(),
+    };
+    for object in objects {
+        if let Some(fields) = object.as_object_mut() {
+            fields.retain(|_, value| !value.is_null());
+        }
+    }
+    value
+}
+
+impl Found {
+    fn clear(&mut self) {
+        let (mut accesses, mut rules) =
+            (std::mem::take(&mut self.accesses), std::mem::take(&mut self.rules));
+        accesses.clear();
+        rules.clear();
+        *self = Found { accesses, rules, ..Found::default() };
+    }
+
+    /// Walks a line; nothing if it is not as the writer writes it.
+    fn fill(&mut self, line: &[u8], parts: Parts, lazy: bool) -> Option<()> {
+        let mut walk = Walk::new(line);
+        walk.take(b'{')?;
+        let mut place = 0;
+        let mut ordered = lazy;
+        loop {
+            let key = walk.key()?;
+            let found = KEYS.iter().enumerate().skip(place).find(|(_, (name, _))| *name == key);
+            let found = match found {
+                Some((at, (_, part))) => {
+                    place = at + 1;
+                    Some(*part)
+                }
+                None => {
+                    // A key of a newer writer, or not in order: then nothing ends the walk early.
+                    ordered = false;
+                    KEYS.iter().find(|(name, _)| *name == key).map(|(_, part)| *part)
+                }
+            };
+            match found.flatten() {
+                Some(part) if parts.has(part) => self.part(part, &mut walk)?,
+                Some(_) | None => walk.skip_value()?,
+            }
+            if ordered && found.flatten().is_some_and(|part| parts.ends_with(part)) {
+                return Some(());
+            }
+            // Nor is anything asked for behind the last key that a part has.
+            if !walk.more(b'}')? {
+                return walk.is_at_end().then_some(());
+            }
+        }
+    }
+
+    fn part(&mut self, part: Part, walk: &mut Walk<'_>) -> Option<()> {
+        match part {
+            Part::Seq => self.seq = walk.number()?,
+            Part::Ts => self.ts = Some(walk.text()?),
+            Part::Kind => self.kind = Some(walk.text()?),
+            Part::Call => self.call = Some(walk.text()?),
+            Part::Session => self.session = Some(walk.text()?),
+            Part::Agent => self.agent(walk)?,
+            Part::Runtime => self.runtime = Some(walk.text()?),
+            Part::Uid => self.uid = Some(walk.digits()?),
+            Part::Tool => self.tool = Some(walk.text()?),
+            Part::ToolUseId => self.tool_use_id = Some(walk.text()?),
+            Part::Accesses => self.accesses(walk)?,
+            Part::Decision => self.decision(walk)?,
+            Part::Policy => walk.object(|key, walk| {
+                match key {
+                    b"sha256" => self.policy = Some(walk.text()?),
+                    _ => walk.skip_value()?,
+                }
+                Some(())
+            })?,
+            Part::DecidedUs => self.decided_us = Some(walk.number()?),
+            Part::Details => walk.object(|key, walk| {
+                match key {
+                    // Any value may stand there; only a text is a code.
+                    b"code" if walk.is_text() => self.code = Some(walk.text()?),
+                    b"code" => {
+                        self.code = None;
+                        walk.skip_value()?;
+                    }
+                    _ => walk.skip_value()?,
+                }
+                Some(())
+            })?,
+        }
+        Some(())
+    }
+
+    fn agent(&mut self, walk: &mut Walk<'_>) -> Option<()> {
+        walk.object(|key, walk| {
+            match key {
+                b"id" => self.agent_id = Some(walk.text()?),
+                b"kind" => self.agent_kind = Some(walk.text()?),
+                _ => walk.skip_value()?,
+            }
+            Some(())
+        })
+    }
+
+    fn accesses(&mut self, walk: &mut Walk<'_>) -> Option<()> {
+        walk.array(|walk| {
+            let (mut verb, mut target, mut real) = (None, None, None);
+            walk.object(|key, walk| {
+                match key {
+                    b"verb" => verb = Some(walk.text()?),
+                    b"target" => target = Some(walk.text()?),
+                    b"real" => real = Some(walk.text()?),
+                    _ => walk.skip_value()?,
+                }
+                Some(())
+            })?;
+            self.accesses.push(Access { verb: verb?, target: target?, real });
+            Some(())
+        })
+    }
+
+    fn decision(&mut self, walk: &mut Walk<'_>) -> Option<()> {
+        walk.object(|key, walk| {
+            match key {
+                b"effect" => self.effect = Some(walk.text()?),
+                b"basis" => self.basis = Some(walk.text()?),
+                b"rules" => walk.array(|walk| {
+                    walk.object(|key, walk| {
+                        match key {
+                            b"id" => self.rules.push(walk.text()?),
+                            _ => walk.skip_value()?,
+                        }
+                        Some(())
+                    })
+                })?,
+                _ => walk.skip_value()?,
+            }
+            Some(())
+        })
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The line, or what an odd one was written anew as.
+    pub(super) fn line(&self) -> &'a [u8] {
+        self.line
+    }
+
+    fn text(&self, piece: Piece) -> Cow<'a, str> {
+        piece.text(self.line)
+    }
+
+    fn maybe(&self, piece: Option<Piece>) -> Option<Cow<'a, str>> {
+        piece.map(|piece| self.text(piece))
+    }
+
+    pub(in crate::audit) fn seq(&self) -> u64 {
+        self.found.seq
+    }
+
+    /// When it was written, in microseconds; nothing if that is no time.
+    pub(in crate::audit) fn time(&self) -> Option<i64> {
+        super::when::of_record(&self.maybe(self.found.ts)?)
+    }
+
+    pub(in crate::audit) fn kind(&self) -> Cow<'a, str> {
+        self.maybe(self.found.kind).unwrap_or_default()
+    }
+
+    pub(in crate::audit) fn call(&self) -> Option<Cow<'a, str>> {
+        self.maybe(self.found.call)
+    }
+
+    pub(in crate::audit) fn tool_use_id(&self) -> Option<Cow<'a, str>> {
+        self.maybe(self.found.tool_use_id)
+    }
+
+    pub(in crate::audit) fn session(&self) -> Option<Cow<'a, str>> {
+        self.maybe(self.found.session)
+    }
+
+    /// The thread of the runtime: its kind, and of a subagent `kind/id`.
+    pub(in crate::audit) fn agent(&self) -> Option<Cow<'a, str>> {
+        let kind = self.maybe(self.found.agent_kind)?;
+        Some(match self.maybe(self.found.agent_id) {
+            Some(id) => Cow::Owned(format!("{kind}/{id}")),
+            None => kind,
+        })
+    }
+
+    pub(in crate::audit) fn runtime(&self) -> Option<Cow<'a, str>> {
+        self.maybe(self.found.runtime)
+    }
+
+    pub(in crate::audit) fn uid(&self) -> Option<Cow<'a, str>> {
+        self.maybe(self.found.uid)
+    }
+
+    pub(in crate::audit) fn tool(&self) -> Option<Cow<'a, str>> {
+        self.maybe(self.found.tool)
+    }
+
+    pub(in crate::audit) fn effect(&self) -> Option<Cow<'a, str>> {
+        self.maybe(self.found.effect)
+    }
+
+    pub(in crate::audit) fn basis(&self) -> Option<Cow<'a, str>> {
+        self.maybe(self.found.basis)
+    }
+
+    pub(in crate::audit) fn rules(&self) -> impl Iterator<Item = Cow<'a, str>> + '_ {
+        self.found.rules.iter().map(|piece| self.text(*piece))
+    }
+
+    pub(in crate::audit) fn policy(&self) -> Option<Cow<'a, str>> {
+        self.maybe(self.found.policy)
+    }
+
+    pub(in crate::audit) fn decided_us(&self) -> Option<u64> {
+        self.found.decided_us
+    }
+
+    pub(in crate::audit) fn code(&self) -> Option<Cow<'a, str>> {
+        self.maybe(self.found.code)
+    }
+
+    /// What was connected to, or would have been: hosts, in lower case.
+    pub(in crate::audit) fn hosts(&self) -> impl Iterator<Item = String> + '_ {
+        let connects = self.found.accesses.iter().filter(|one| self.text(one.verb) == "connect");
+        connects.filter_map(|access| host_of(&self.text(access.target)).map(str::to_lowercase))
+    }
+
+    /// The paths that would be read or written: as stated, and where they really lead.
+    pub(in crate::audit) fn paths(&self) -> impl Iterator<Item = Cow<'a, str>> + '_ {
+        let files = |access: &&Access| matches!(&*self.text(access.verb), "read" | "write");
+        self.found.accesses.iter().filter(files).flat_map(|access| {
+            [Some(access.target), access.real].into_iter().flatten().map(|piece| self.text(piece))
+        })
+    }
+}
+
+impl Piece {
+    /// The text that stands there in the line it was found in; it was read once already.
+    pub(super) fn text(self, line: &[u8]) -> Cow<'_, str> {
+        let raw = line.get(self.from..self.to).unwrap_or_default();
+        if !self.escaped {
+            return String::from_utf8_lossy(raw);
+        }
+        let quoted = line.get(self.from.saturating_sub(1)..=self.to).unwrap_or_default();
+        Cow::Owned(serde_json::from_slice(quoted).unwrap_or_default())
+    }
+}
+
+/// The host of what a connect access is shown as: `POST https://host:443/path`, `host:22`.
+pub(in crate::audit) fn host_of(target: &str) -> Option<&str> {
+    let place = target.rsplit(' ').next().unwrap_or_default();
+    if place.starts_with("unix:") || place.starts_with('⟨') || target.starts_with('⟨') {
+        return None;
+    }
+    let place = place.split_once("://").map_or(place, |(_, rest)| rest);
+    let authority = place.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            Some(_) | None => authority,
+        },
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+#[cfg(test)]
+#[path = "row_tests.rs"]
+mod tests;

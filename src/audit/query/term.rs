@@ -1,0 +1,254 @@
+//! One condition of a filter: a field, and the words of which one must fit (or none, with `not`).
+//!
+//! Every word is a pattern: `*` any text, across `/` too, `?` any one character, `\` takes the next
+//! as it is; `-` alone stands for "has none". A word is kept as it was typed, so that a filter is
+//! printed as it was asked.
+
+use super::field::Field;
+use crate::model::call::ToolName;
+use crate::model::finding::Code;
+use crate::model::record::Kind;
+use crate::policy::diagnostic::did_you_mean;
+use crate::policy::pattern::text::TextPattern;
+
+/// What a word is that stands for a record without such a value.
+pub const ABSENT: &str = "-";
+
+const DECISIONS: [&str; 4] = ["allow", "ask", "deny", "defer"];
+const BASES: [&str; 7] =
+    ["rule", "default", "unattended", "built-in", "limit", "budget", "failsafe"];
+
+/// A condition on one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::audit) struct Term {
+    pub(super) field: Field,
+    pub(super) not: bool,
+    words: Vec<Word>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Word {
+    typed: String,
+    meaning: Meaning,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Meaning {
+    Absent,
+    /// One of these fits: other spellings of the same.
+    Any(Vec<TextPattern>),
+}
+
+impl Term {
+    /// Reads a comma list of words.
+    pub(super) fn parse(field: Field, not: bool, text: &str) -> Result<Term, String> {
+        let words = split(text)
+            .into_iter()
+            .map(|typed| Ok(Word { meaning: meaning(field, &typed)?, typed }))
+            .collect::<Result<Vec<_>, String>>()?;
+        Ok(Term { field, not, words })
+    }
+
+    /// A further list for the same field.
+    pub(super) fn join(&mut self, other: Term) {
+        for word in other.words {
+            if !self.words.contains(&word) {
+                self.words.push(word);
+            }
+        }
+    }
+
+    /// The list as it was typed.
+    pub(super) fn typed(&self) -> String {
+        self.words.iter().map(|word| word.typed.as_str()).collect::<Vec<_>>().join(",")
+    }
+
+    /// Whether a record with these values fits.
+    pub(in crate::audit) fn fits<'a>(&self, values: impl Iterator<Item = &'a str> + Clone) -> bool {
+        let any = self.words.iter().any(|word| match &word.meaning {
+            Meaning::Absent => values.clone().next().is_none(),
+            Meaning::Any(_) => values.clone().any(|value| word.fits(self.field, value)),
+        });
+        any != self.not
+    }
+
+    /// Whether a record without such a value fits.
+    pub(super) fn fits_none(&self) -> bool {
+        self.fits(std::iter::empty())
+    }
+
+    /// Whether any word but `-` fits this value; `not` plays no part.
+    pub(super) fn names(&self, value: &str) -> bool {
+        self.words.iter().any(|word| word.fits(self.field, value))
+    }
+
+    /// Whether one of the words is `-`.
+    pub(super) fn names_none(&self) -> bool {
+        self.words.iter().any(|word| word.meaning == Meaning::Absent)
+    }
+
+    /// Texts of which each fitting line holds one, quotes included; nothing if that is not known.
+    pub(super) fn needles(&self) -> Option<Vec<Vec<u8>>> {
+        if self.not {
+            return None;
+        }
+        let mut needles = Vec::new();
+        for word in &self.words {
+            let Meaning::Any(patterns) = &word.meaning else { return None };
+            for pattern in patterns {
+                let needle = match (pattern.literal(), self.field) {
+                    // What is shown of an access or an agent is only a part of its text.
+                    (Some(text), Field::Host | Field::Agent) => text.to_owned(),
+                    // Two values come out of others, and a number has no quotes.
+                    (Some(text), Field::Uid) => text.to_owned(),
+                    (Some(text), _) => format!("\"{text}\""),
+                    (None, _) => longest_literal(&word.typed_of(pattern))?,
+                };
+                // A host may be written in capitals.
+                if self.field == Field::Host || !is_plain(&needle) {
+                    return None;
+                }
+                needles.push(needle.into_bytes());
+            }
+        }
+        Some(needles)
+    }
+
+    /// The words without a wildcard that no value fitted, of those that were seen.
+    pub(super) fn literals(&self) -> impl Iterator<Item = (&str, &TextPattern)> {
+        self.words.iter().filter_map(|word| match &word.meaning {
+            Meaning::Any(patterns) => Some((word.typed.as_str(), patterns.first()?)),
+            Meaning::Absent => None,
+        })
+    }
+}
+
+impl Word {
+    fn fits(&self, field: Field, value: &str) -> bool {
+        let Meaning::Any(patterns) = &self.meaning else { return false };
+        patterns.iter().any(|pattern| {
+            pattern.matches(value)
+                || (field == Field::Agent
+                    && value
+                        .split_once('/')
+                        .is_some_and(|(kind, id)| pattern.matches(kind) || pattern.matches(id)))
+        })
+    }
+
+    /// The text of a pattern with wildcards; nothing that could mislead if it has escapes.
+    fn typed_of(&self, _: &TextPattern) -> String {
+        match self.typed.contains('\\') || self.typed.starts_with("mcp") {
+            true => String::new(),
+            false => self.typed.clone(),
+        }
+    }
+}
+
+/// Characters that every writer of JSON writes as they are.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:@ -\"".contains(&byte);
+    text.len() >= 2 && text.bytes().all(plain)
+}
+
+/// The longest run of a pattern without a wildcard, if it is worth looking for.
+fn longest_literal(pattern: &str) -> Option<String> {
+    let runs = pattern.split(['*', '?', '/']);
+    runs.max_by_key(|run| run.len()).filter(|run| run.len() >= 3).map(str::to_owned)
+}
+
+/// The words of a comma list; `\,` is no end of a word.
+fn split(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut escaped = false;
+    for c in text.chars() {
+        match c {
+            ',' if !escaped => {
+                words.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped;
+        if let Some(word) = words.last_mut() {
+            word.push(c);
+        }
+    }
+    words
+}
+
+fn meaning(field: Field, typed: &str) -> Result<Meaning, String> {
+    if typed.is_empty() {
+        return Err("a word is empty; `*` stands for any value, `-` for none".to_owned());
+    }
+    if typed == ABSENT {
+        return Ok(Meaning::Absent);
+    }
+    let wild = typed.contains(['*', '?', '\\']);
+    let one_of = |names: &[&'static str], what: &str| match names.contains(&typed) || wild {
+        true => Ok(vec![TextPattern::parse(typed)]),
+        false => Err(no_such(typed, what, names)),
+    };
+    let patterns = match field {
+        Field::Decision => one_of(&DECISIONS, "decision")?,
+        Field::Basis => one_of(&BASES, "basis")?,
+        Field::Kind => one_of(&Kind::ALL.map(Kind::as_str), "kind of record")?,
+        Field::Code => one_of(&Code::ALL.map(Code::as_str), "code of a finding")?,
+        Field::Tool => tool(typed).iter().map(|name| TextPattern::parse(name)).collect(),
+        Field::Host => {
+            vec![TextPattern::parse(&typed.trim_end_matches('.').to_lowercase())]
+        }
+        Field::Path => path(typed).iter().map(|path| TextPattern::parse(path)).collect(),
+        Field::Uid if !wild && typed.parse::<u32>().is_err() => {
+            return Err(format!("`{typed}` is no user id; write a number"));
+        }
+        Field::Policy => vec![TextPattern::parse(&digest(typed)?)],
+        Field::Uid | Field::Rule | Field::Session | Field::Agent | Field::Runtime | Field::Call => {
+            vec![TextPattern::parse(typed)]
+        }
+    };
+    Ok(Meaning::Any(patterns))
+}
+
+fn no_such(typed: &str, what: &str, names: &[&'static str]) -> String {
+    match did_you_mean(typed, names.iter().copied()) {
+        Some(meant) => format!("there is no {what} `{typed}`; did you mean `{meant}`?"),
+        None => format!("there is no {what} `{typed}`; there are {}", names.join(", ")),
+    }
+}
+
+/// A tool in the log's spelling: `mcp:server/tool`, which runtimes write `mcp__server__tool`.
+fn tool(typed: &str) -> Vec<String> {
+    let name = ToolName::parse(typed);
+    let mut names = vec![typed.to_owned()];
+    if name.as_str() != typed {
+        names.push(name.as_str().to_owned());
+    } else if let Some(rest) = typed.strip_prefix("mcp__") {
+        names.push(format!("mcp:{rest}"));
+    }
+    names
+}
+
+/// A path; one that is not from the root stands for its end, and one with `/` for what is below.
+fn path(typed: &str) -> Vec<String> {
+    let below = match typed.ends_with('/') {
+        true => format!("{typed}*"),
+        false => typed.to_owned(),
+    };
+    match typed.starts_with(['/', '*']) {
+        true => vec![below],
+        false => vec![format!("*/{below}"), below],
+    }
+}
+
+/// The beginning of a policy's digest, as a pattern.
+fn digest(typed: &str) -> Result<String, String> {
+    let hex = typed.strip_prefix("sha256:").unwrap_or(typed);
+    let is_hex = hex.len() <= 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    match is_hex && !hex.is_empty() {
+        true => Ok(format!("{hex}*")),
+        false => Err(format!(
+            "`{typed}` is no beginning of a policy's digest; `toolgate status` \
+                              and `--by policy` show it"
+        )),
+    }
+}

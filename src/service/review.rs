@@ -1,0 +1,191 @@
+//! The review pages of a running sidecar: opening their listener, and what they are told of it.
+
+use super::admin;
+use super::config::ConfigError;
+use super::config::review::Review;
+use super::layers::Places;
+use crate::audit::wire::WireRecord;
+use crate::author::explain::{Explainer, Written};
+use crate::author::show::Shown;
+use crate::gate::Gate;
+use crate::policy::builtin::Protected;
+use crate::policy::compile;
+use crate::redact::Redactor;
+use crate::review::decision::{Again, ask};
+use crate::review::web::{self, Grid, GridLayer, GridRow, Sidecar, Standing, Web};
+use crate::world::World;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// A listener that is open, but answers nobody yet.
+pub(super) struct Opened {
+    listener: TcpListener,
+    at: std::net::SocketAddr,
+    token: String,
+    hosts: Vec<String>,
+}
+
+/// Opens the listener of the pages, if the operator asked for them.
+///
+/// # Errors
+/// If the address or the token cannot be used.
+pub(super) fn open(review: &Review) -> Result<Option<Opened>, ConfigError> {
+    let Some(address) = review.listen()? else { return Ok(None) };
+    let token = match review.token()? {
+        Some(token) => token,
+        None => web::random().map_err(|error| {
+            ConfigError::Value(format!("no token for the review pages can be made: {error}"))
+        })?,
+    };
+    let listening = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        let at = listener.local_addr()?;
+        Ok((TcpListener::from_std(listener)?, at))
+    });
+    let (listener, at) = listening.map_err(|error| {
+        ConfigError::Value(format!("cannot listen at `{address}`, `listen` in `[review]`: {error}"))
+    })?;
+    Ok(Some(Opened { listener, at, token, hosts: review.hosts.clone() }))
+}
+
+impl Opened {
+    /// Where a person opens the pages. Whoever has it may look.
+    pub(super) fn link(&self) -> String {
+        format!("http://{}/login?token={}", self.at, self.token)
+    }
+
+    /// Serves, for the log in `dir`.
+    ///
+    /// # Errors
+    /// If the system has no random bytes.
+    pub(super) fn serve(
+        self,
+        dir: &Path,
+        told: Told,
+    ) -> Result<impl Future<Output = ()> + Send + 'static, ConfigError> {
+        let web = Web::new(dir, Arc::new(told), &self.token, self.at, &self.hosts);
+        let web = web.map_err(|error| {
+            ConfigError::Value(format!("the review pages cannot start: {error}"))
+        })?;
+        Ok(web::serve(web, self.listener))
+    }
+}
+
+/// What the pages are told of the sidecar.
+pub(super) struct Told {
+    pub(super) gate: Arc<Gate>,
+    pub(super) admin: Arc<admin::Server>,
+    pub(super) places: Places,
+    pub(super) redactor: Redactor,
+    pub(super) dir: PathBuf,
+    pub(super) world: Arc<dyn World>,
+}
+
+impl Sidecar for Told {
+    fn standing(&self) -> Pin<Box<dyn Future<Output = Standing> + Send + '_>> {
+        Box::pin(async {
+            let health = self.admin.health().await;
+            let status = self.admin.status();
+            let head = self.gate.log_head();
+            Standing {
+                version: status.version,
+                pid: status.pid,
+                uptime_s: status.uptime_s,
+                ready: health.ready,
+                problems: health.problems,
+                warnings: health.warnings,
+                policy: status.policy.name,
+                policy_sha256: status.policy.sha256,
+                head: head.map(|head| (head.stream.to_string(), head.seq, head.hash.to_string())),
+                log_failure: status.audit.failure,
+                waiting: usize::try_from(self.gate.log_waiting().records).unwrap_or(usize::MAX),
+                space: space(&self.dir),
+                lost: 0,
+                sinks: Vec::new(),
+                connections: vec![
+                    ("hook", status.connections.hook),
+                    ("admin", status.connections.admin),
+                ],
+                sessions: self.gate.sessions(),
+            }
+        })
+    }
+
+    fn grid(&self) -> Result<Grid, String> {
+        let bound = self.gate.in_force();
+        let sources = self.places.sources().map_err(|error| error.to_string())?;
+        let compiled = compile(&sources, &bound.anchors, &Protected::default());
+        let policy = compiled.policy.as_ref().ok_or("the policy's files do not load any more")?;
+        let shown =
+            Shown { sources: &sources, compiled: &compiled, policy, redactor: &self.redactor };
+        let mut notices = policy.notices.clone();
+        if policy.id.sha256 != bound.policy.id.sha256 {
+            notices.push(
+                "the files hold another policy than the one in force; the grid shows the files"
+                    .to_owned(),
+            );
+        }
+        Ok(Grid {
+            name: policy.id.name.clone(),
+            sha256: policy.id.sha256.clone(),
+            layers: layers(&shown),
+            rows: shown.rows().into_iter().map(row).collect(),
+            notices,
+        })
+    }
+
+    fn ask_again(&self, record: &WireRecord) -> Again {
+        let bound = self.gate.in_force();
+        // What stands in its rules is told from the files, as far as they are still those.
+        let written = self.places.sources().map_or_else(
+            |_| Vec::new(),
+            |sources| compile(&sources, &bound.anchors, &Protected::default()).written,
+        );
+        let explainer = Explainer {
+            bound: &bound,
+            written: Written::of(&written),
+            world: self.world.as_ref(),
+            redactor: &self.redactor,
+        };
+        ask(record, &explainer)
+    }
+}
+
+/// The layers of a policy.
+fn layers(shown: &Shown<'_>) -> Vec<GridLayer> {
+    let layer = |layer: &crate::policy::rule::Layer| {
+        let files = shown.files().filter(|(kind, ..)| *kind == layer.kind);
+        GridLayer {
+            name: layer.kind.as_str().to_owned(),
+            power: layer.power.as_str().to_owned(),
+            default: layer.default.verdict().to_string(),
+            files: files.map(|(_, source, ..)| source.name.clone()).collect(),
+        }
+    };
+    shown.policy.layers.iter().map(layer).collect()
+}
+
+fn row(row: crate::author::show::Row) -> GridRow {
+    GridRow {
+        verb: row.verb.to_owned(),
+        effect: row.effect.to_owned(),
+        pattern: row.pattern,
+        layer: row.layer.to_owned(),
+        rule: row.rule,
+        of_grid: row.of_grid,
+        file: row.file,
+        line: row.line,
+        besides: row.conditions,
+        ignored: row.ignored.map(str::to_owned),
+    }
+}
+
+/// Free bytes for us and all bytes of the file system that a path is on.
+fn space(dir: &Path) -> Option<(u64, u64)> {
+    let told = nix::sys::statvfs::statvfs(dir).ok()?;
+    let unit = told.fragment_size();
+    Some((told.blocks_available() * unit, told.blocks() * unit))
+}
