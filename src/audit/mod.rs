@@ -46,5 +46,5 @@ pub use proof::{
     BadRecord, Elsewhere, Flaw, Gap, Outside, Progress, Report, SegmentReport, SignedBy, State,
     verify, verify_newest, verify_with,
 };
-pub use proof::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
+pub use proof::{HEADS_WAITING_MAX, Heads, KEY_FILE, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};

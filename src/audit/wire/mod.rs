@@ -194,7 +194,7 @@ pub struct WireCapture {
 }
 
 /// One thing taken out of a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WireRedaction {
     /// Where, as a JSON pointer.
     pub pointer: String,

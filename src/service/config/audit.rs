@@ -1,11 +1,11 @@
 //! `[audit]`: where the log is, how firmly it is kept, and what happens when it cannot be written.
 
 use super::ConfigError;
-use crate::audit::{BlobBounds, OnFailure, Options, SpaceMarks};
+use crate::audit::{BlobBounds, OnFailure, Options, Signing, SpaceMarks, commitment_key_file};
 use crate::limits::{JOURNAL_DEADLINE_MAX, JOURNAL_DEADLINE_MIN, JOURNAL_RESERVE_BYTES};
 use crate::redact::{CommitmentKey, KeepTexts, Keeping, Redactor};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// `[audit]`
@@ -35,6 +35,14 @@ pub struct Audit {
     pub sink: Vec<super::sinks::Sink>,
     /// `[[audit.head]]`: where signed heads go.
     pub head: Vec<super::sinks::HeadTo>,
+    /// The file of the key that signs the log.
+    pub key: Option<PathBuf>,
+    /// How long a record may stand unsigned, in milliseconds.
+    pub checkpoint_ms: Option<u64>,
+    /// How long there may be no signed head though no record comes, in seconds.
+    pub heartbeat_seconds: Option<u64>,
+    /// How long a key signs, in hours; 0 for ever.
+    pub key_hours: Option<u64>,
 }
 
 /// Which records are on the disk before their answer.
@@ -94,11 +102,44 @@ impl Audit {
             space,
             reserve_bytes: JOURNAL_RESERVE_BYTES,
             ..usual
+        }
+        .signed(self.signing()?))
+    }
+
+    fn signing(&self) -> Result<Signing, ConfigError> {
+        let within =
+            |key: &str, stated: Option<u64>, (low, high): (u64, u64), usual: Duration| match stated
+            {
+                None => Ok(usual),
+                Some(number) if (low..=high).contains(&number) => Ok(Duration::from_secs(number)),
+                Some(number) => Err(ConfigError::Value(format!(
+                    "`{key} = {number}` in `[audit]` must be from {low} to {high}"
+                ))),
+            };
+        let usual = Signing::default();
+        let (ms, seconds, hours) = (self.checkpoint_ms, self.heartbeat_seconds, self.key_hours);
+        let every = within("checkpoint_ms", ms, (10, 60_000), usual.every)?;
+        Ok(Signing {
+            key: self.key.clone(),
+            every: if ms.is_some() { every / 1_000 } else { every },
+            heartbeat: within("heartbeat_seconds", seconds, (1, 86_400), usual.heartbeat)?,
+            rotate: match hours {
+                None => usual.rotate,
+                Some(_) => within("key_hours", hours, (0, 24 * 366), usual.rotate)? * 3_600,
+            },
+            heads: None,
         })
     }
 }
 
 impl Audit {
+    /// The file of the key by which secrets are committed to: beside the one that signs.
+    #[must_use]
+    pub fn commitment_key(&self, directory: &Path) -> PathBuf {
+        let signing = self.key.as_deref().and_then(Path::parent);
+        commitment_key_file(signing.unwrap_or(directory))
+    }
+
     /// What is kept of what is redacted and left out.
     #[must_use]
     pub fn keeping(&self, key: CommitmentKey) -> Keeping {
@@ -168,6 +209,13 @@ mod tests {
         assert_eq!((other.on_failure, other.strict), (OnFailure::AllowReadonly, true));
         assert_eq!(other.space, SpaceMarks { warn: 5, low: 0 });
         assert_eq!(other.timeout, Duration::from_millis(250));
+        let signing = usual.signing.unwrap();
+        assert_eq!((signing.key, signing.every), (None, Duration::from_secs(1)));
+        let text = "key = \"/k\"\ncheckpoint_ms = 50\nheartbeat_seconds = 5\nkey_hours = 2";
+        let signing = options(text).unwrap().signing.unwrap();
+        assert_eq!((signing.key, signing.every), (Some("/k".into()), Duration::from_millis(50)));
+        let (heartbeat, rotate) = (Duration::from_secs(5), Duration::from_secs(7_200));
+        assert_eq!((signing.heartbeat, signing.rotate), (heartbeat, rotate));
     }
 
     #[test]
@@ -179,6 +227,9 @@ mod tests {
             ("space_low = \"-1%\"", "space_low"),
             ("space_low = \"100%\"", "space_low"),
             ("space_low = \"30%\"", "space_low"),
+            ("checkpoint_ms = 0", "checkpoint_ms"),
+            ("heartbeat_seconds = 0", "heartbeat_seconds"),
+            ("key_hours = 10000", "key_hours"),
         ] {
             let why = options(text).unwrap_err().to_string();
             assert!(why.contains(key), "{text}: {why}");
