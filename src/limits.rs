@@ -171,6 +171,13 @@ pub const SEGMENT_AGE: Duration = Duration::from_secs(60 * 60);
 pub const SEALED_FRAME_BYTES: usize = 256 * 1024;
 /// Frames of one sealed file: 16 GiB of lines.
 pub const SEALED_FRAMES_MAX: usize = 65_536;
+/// Files that one record of a deletion names: it must fit a line.
+pub const RETENTION_FILES_MAX: usize = 64;
+/// What is younger is not deleted unless the operator insists, in days: half a year is what the
+/// laws that ask for such logs ask for.
+pub const RETENTION_MIN_DAYS: u32 = 180;
+/// How often it is looked for what is to be deleted.
+pub const RETENTION_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How long after a failure to seal a file it is tried again: room comes back slowly.
 pub const SEALING_RETRY: Duration = Duration::from_secs(60);
 /// How long an answer that need not be durable may stay unsynced.
@@ -416,3 +423,5 @@ pub const INDEX_HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const GROUPS_MAX: usize = 1 << 20;
 /// Unreadable lines that are told one by one; of more only the number.
 pub const UNREADABLE_TOLD_MAX: usize = 20;
+/// How often `audit tail -f` looks for new records: a person sees no delay.
+pub const TAIL_POLL: Duration = Duration::from_millis(200);

@@ -48,3 +48,5 @@ pub use proof::{
 };
 pub use proof::{HEADS_WAITING_MAX, Heads, KEY_FILE, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};
+pub use segment::seal_all;
+pub use segment::{Due, Retention, Why, delete, due};

@@ -3,6 +3,7 @@
 
 mod erase;
 mod export;
+mod filter;
 mod hash;
 mod key;
 mod pick;
