@@ -203,6 +203,9 @@ pub const SINK_POLL: Duration = Duration::from_secs(1);
 pub const SINK_RETRY_MAX: Duration = Duration::from_secs(30);
 /// How long one step of a sink's socket may take before its connection counts as lost.
 pub const SINK_IO_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the other side's kernel may leave what was sent to it unacknowledged: some
+/// retransmissions.
+pub const SINK_SILENT: Duration = Duration::from_secs(3);
 /// How long one request of a sink may take.
 pub const SINK_HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much is read of the answer to a sink, in bytes; real ones have some dozen.

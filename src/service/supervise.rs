@@ -174,7 +174,8 @@ async fn start_telling(
     let protected = own.protected();
     let unsigned_ok = config.policy.unsigned_ok;
     let bound = load_to_serve(&sources, anchors, &protected, &redactor, unsigned_ok)?;
-    let redactor = redactor.keeping(config.audit.keeping(commitment_key_or_new(&directory)?));
+    let key = commitment_key_or_new(&config.audit.commitment_key(&directory))?;
+    let redactor = redactor.keeping(config.audit.keeping(key));
     let mut options = config.audit.options(redactor.clone())?;
     let publisher = plan.publish(&mut options)?;
     let retention = config.audit.retention.retention()?;

@@ -3,12 +3,13 @@
 use super::ConfigError;
 use crate::audit::{
     BlobBounds, OnFailure, Options, Retention, SEGMENT_BYTES_MAX, Signing, SpaceMarks,
+    commitment_key_file,
 };
 use crate::limits::{JOURNAL_DEADLINE_MAX, JOURNAL_DEADLINE_MIN, JOURNAL_RESERVE_BYTES};
 use crate::limits::{RETENTION_MIN_DAYS, SEGMENT_MB_MAX, SEGMENT_MINUTES_MAX};
 use crate::redact::{CommitmentKey, KeepTexts, Keeping, Redactor};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// `[audit]`
@@ -213,6 +214,13 @@ impl Audit {
 }
 
 impl Audit {
+    /// The file of the key by which secrets are committed to: beside the one that signs.
+    #[must_use]
+    pub fn commitment_key(&self, directory: &Path) -> PathBuf {
+        let signing = self.key.as_deref().and_then(Path::parent);
+        commitment_key_file(signing.unwrap_or(directory))
+    }
+
     /// What is kept of what is redacted and left out.
     #[must_use]
     pub fn keeping(&self, key: CommitmentKey) -> Keeping {
