@@ -517,9 +517,14 @@ impl Part {
         let mut lines = Lines::open(dir, &self.name)?;
         let (mut line, mut number) = (Vec::new(), 0);
         let end = self.report.first_bad.as_ref().map_or(u64::MAX, |bad| bad.line);
-        while let Some(ending) =
-            lines.next_into(&mut line).map_err(AuditError::file("read", &path))?
-        {
+        loop {
+            let ending = match lines.next_into(&mut line) {
+                Ok(Some(ending)) => ending,
+                // The first reading has told of it.
+                Err(why) if why.kind() == ErrorKind::InvalidData => break,
+                Ok(None) => break,
+                Err(why) => return Err(AuditError::file("read", &path)(why)),
+            };
             number += 1;
             if number >= end || ending == Ending::Torn {
                 break;
