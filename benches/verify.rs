@@ -5,6 +5,12 @@
 //!
 //! `cargo bench --bench verify [-- RECORDS]`
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a measurement that cannot be made ends there"
+)]
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
