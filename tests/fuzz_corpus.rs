@@ -15,6 +15,8 @@ mod expansion;
 mod host;
 #[path = "../fuzz/targets_shared/http.rs"]
 mod http;
+#[path = "../fuzz/targets_shared/note.rs"]
+mod note;
 #[path = "../fuzz/targets_shared/patch.rs"]
 mod patch;
 #[path = "../fuzz/targets_shared/path.rs"]
@@ -75,6 +77,11 @@ fn every_known_policy_holds() {
 #[test]
 fn every_known_text_is_shown_harmless() {
     replay("visible", visible::hold);
+}
+
+#[test]
+fn every_known_note_holds() {
+    replay("note", note::hold);
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub struct Elsewhere {
 
 /// A head that was kept elsewhere.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there are a few of them at most")]
 pub enum Outside {
     /// The place of a record.
     Place(Head),
