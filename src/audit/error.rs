@@ -183,6 +183,22 @@ impl AuditError {
         }
     }
 
+    /// All words of what can befall a log that is written.
+    pub const WORDS: [&'static str; 12] = [
+        "no_space",
+        "quota",
+        "read_only",
+        "disk",
+        "forbidden",
+        "removed",
+        "replaced",
+        "shortened",
+        "lengthened",
+        "directory_gone",
+        "timeout",
+        "refused",
+    ];
+
     /// Its word in metrics and records.
     #[must_use]
     pub fn word(&self) -> &'static str {

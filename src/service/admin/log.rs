@@ -1,7 +1,7 @@
 //! How the log stands, for those who ask: in a status, in health, in metrics.
 
 use super::protocol::Audit;
-use crate::audit::{Counts, OnFailure, Stage, Standing};
+use crate::audit::{AuditError, Counts, OnFailure, Stage, Standing};
 use crate::limits::LOG_FAILURE_TOLD_SECONDS;
 use crate::metrics::Log;
 
@@ -18,6 +18,12 @@ pub(super) fn status(log: Standing) -> Audit {
         free_bytes: log.space.map(|space| space.free),
         signed_at: log.checkpoint.map(|at| format!("{at:.3}")),
     }
+}
+
+/// Every cause, those that never were too, so that their first change can be seen.
+pub(super) fn failures(log: &Standing) -> Vec<(&'static str, u64)> {
+    let count = |word| log.failures.get(word).copied().unwrap_or_default();
+    AuditError::WORDS.map(|word| (word, count(word))).to_vec()
 }
 
 /// For metrics.

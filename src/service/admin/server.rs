@@ -192,8 +192,7 @@ impl Server {
     pub(super) async fn metrics(&self) -> Result<String, String> {
         let ready = self.health().await.ready;
         let standing = self.gate.log_standing();
-        let failures: Vec<_> =
-            standing.failures.iter().map(|(why, count)| (*why, *count)).collect();
+        let failures = log::failures(&standing);
         let (sinks, heads_failing) = self.gate.stands_beside().map(counted).unwrap_or_default();
         let now = Now {
             version: env!("CARGO_PKG_VERSION"),
