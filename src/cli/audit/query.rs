@@ -56,6 +56,9 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let filter = arguments.filter.filter()?;
+    if arguments.exit_code && arguments.file.as_deref() == Some(std::path::Path::new("-")) {
+        return Err("--exit-code: standard input can be read once only; give a file".to_owned());
+    }
     let source = source(&arguments.directory, arguments.file.as_deref())?;
     let counts = arguments.count || !arguments.by.is_empty() || arguments.bucket.is_some();
     if arguments.print_command {
@@ -68,10 +71,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     if !arguments.exit_code || whole == Outcome::Findings {
         return Ok(whole);
     }
-    let denials = filter.with(Field::Decision, "deny");
-    let denied = self::source(&arguments.directory, arguments.file.as_deref())?;
-    let found = denied.rows(&denials, Order::OldestFirst).map_err(|error| error.to_string())?;
-    Ok(if found.flatten().next().is_some() { Outcome::Findings } else { whole })
+    let again = self::source(&arguments.directory, arguments.file.as_deref())?;
+    let by = again.group(&filter, &[Grouping::by(&[Field::Decision])]);
+    let by = by.map_err(|error| error.to_string())?.value;
+    let denied = by
+        .iter()
+        .flat_map(|groups| &groups.groups)
+        .any(|group| group.key.first().is_some_and(|effect| effect == "deny"));
+    Ok(if denied { Outcome::Findings } else { whole })
 }
 
 /// How far the work has come, on standard error, if that is a terminal.
