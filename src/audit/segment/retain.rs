@@ -95,6 +95,8 @@ pub fn due(
     let bytes = |one: &SegmentName| size(&one.path(dir)) + size(&one.index_path(dir));
     let mut total: u64 = segments.iter().map(bytes).sum();
     segments.pop();
+    // Nor what a required sink has not taken.
+    let needed = [needed, crate::audit::sink::least(dir)?].into_iter().flatten().min();
     segments.retain(|one| needed.is_none_or(|needed| one.number < needed));
     let mut due = Vec::new();
     for segment in segments.into_iter().filter(|one| one.form == Form::Sealed) {
