@@ -7,6 +7,7 @@
 //! permit made. Whatever fails on the way, a panic included, ends in a refusal, and what was taken
 //! for the call is given back.
 
+mod beside;
 mod in_force;
 mod join;
 mod judge;
@@ -16,7 +17,7 @@ pub mod permit;
 pub mod record;
 pub mod standing;
 
-use crate::audit::{AuditError, Journal, Proof};
+use crate::audit::{AuditError, Beside, Journal, Proof};
 use crate::calls::Calls;
 use crate::metrics::Metrics;
 use crate::model::call::ToolCall;
@@ -27,7 +28,7 @@ use crate::world::World;
 pub use in_force::Bound;
 use judge::Judged;
 use permit::{Passage, Refusal};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Instant;
 
 /// The door: everything that every plane shares.
@@ -35,6 +36,7 @@ pub struct Gate {
     policy: RwLock<Arc<Bound>>,
     redactor: Redactor,
     journal: Journal,
+    beside: OnceLock<Beside>,
     store: Store,
     calls: Calls,
     metrics: Metrics,
@@ -60,7 +62,8 @@ impl Gate {
         let metrics = Metrics::new();
         metrics.in_force(&bound.policy);
         let policy = RwLock::new(Arc::new(bound));
-        Arc::new(Gate { policy, redactor, journal, store, calls, metrics })
+        let beside = OnceLock::new();
+        Arc::new(Gate { policy, redactor, journal, beside, store, calls, metrics })
     }
 
     /// Judges one call, seen in `world`: the way through, if there is one, and the record of it.
@@ -82,8 +85,8 @@ impl Gate {
         let mut beside = record::findings(&draft, &judged.findings);
         beside.extend(ended.asked.then(|| join::approval(&draft, true)));
         let (kind, took, input) = (draft.kind, started.elapsed(), judged.input);
-        let (record, decision, held) =
-            record::complete(draft.clone(), judged, took, &self.redactor);
+        let complete = record::complete(draft.clone(), judged, took, &self.redactor);
+        let (record, decision, held) = self.if_sinks_take_it(complete);
         match self.write(record, beside).await {
             Ok(proof) => {
                 held.keep();
@@ -121,6 +124,10 @@ impl Gate {
     /// The one way from here into the log: what is in it is counted, whether it gets there or not.
     async fn append(&self, record: Record) -> Result<Proof, AuditError> {
         self.metrics.recorded(&record);
+        let record = match self.stands_beside() {
+            Some(beside) => beside.settled(record).await,
+            None => record,
+        };
         self.journal.append_or_waive(record).await
     }
 }

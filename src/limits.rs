@@ -175,6 +175,38 @@ pub const SEALED_FRAMES_MAX: usize = 65_536;
 pub const SEALING_RETRY: Duration = Duration::from_secs(60);
 /// How long an answer that need not be durable may stay unsynced.
 pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);
+/// One text that is kept beside the log, in bytes: as long as an event can be.
+pub const BLOB_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// All texts that are kept beside the log, in bytes, unless the operator says otherwise. Met, no
+/// more are kept until some are erased; records go on, with the digest.
+pub const BLOBS_BYTES_MAX: u64 = 1 << 30;
+/// How long a call may wait until its long texts are kept; half of what its record may take.
+pub const BLOB_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// Records that a sink hands on at once.
+pub const SINK_BATCH_MAX: usize = 256;
+/// The same in bytes: some seconds of a slow network.
+pub const SINK_BATCH_BYTES_MAX: usize = 1 << 20;
+/// How often a sink looks though nobody woke it.
+pub const SINK_POLL: Duration = Duration::from_secs(1);
+/// How long a sink waits at most before it tries again what failed.
+pub const SINK_RETRY_MAX: Duration = Duration::from_secs(30);
+/// How long one step of a sink's socket may take before its connection counts as lost.
+pub const SINK_IO_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one request of a sink may take.
+pub const SINK_HTTP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much is read of the answer to a sink, in bytes; real ones have some dozen.
+pub const SINK_ANSWER_BYTES_MAX: u64 = 64 * 1024;
+/// How long what was sent to a side that does not acknowledge may still be lost with it: longer
+/// than a daemon that works leaves its socket unread.
+pub const SINK_SETTLES: Duration = Duration::from_secs(1);
+/// How long a sink may take over a record, unless the operator says otherwise.
+pub const SINK_DEADLINE_MS: u64 = 250;
+/// How long the sinks may still hand on when the sidecar stops.
+pub const SINK_DRAIN: Duration = Duration::from_secs(2);
+/// Sinks of one log, each of which is a thread.
+pub const SINKS_MAX: usize = 16;
+/// How often it is tried to send a head before the next one is waited for: some minutes.
+pub const HEAD_TRIES_MAX: u32 = 10;
 /// How long the gate waits for a record to be written before it refuses.
 pub const JOURNAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// A shorter deadline for a record would refuse calls on a sound disk.
@@ -381,3 +413,5 @@ pub const INDEX_HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const GROUPS_MAX: usize = 1 << 20;
 /// Unreadable lines that are told one by one; of more only the number.
 pub const UNREADABLE_TOLD_MAX: usize = 20;
+/// How often `audit tail -f` looks for new records: a person sees no delay.
+pub const TAIL_POLL: Duration = Duration::from_millis(200);

@@ -138,6 +138,19 @@ pub enum AuditError {
     /// It took too long.
     #[error("the record was not written within {} ms; is the disk too slow?", .0.as_millis())]
     Timeout(Duration),
+    /// A sink that must have every record does not take them.
+    #[error(
+        "the sink `{name}` has not taken the log's records within {} ms: {why}",
+        deadline.as_millis()
+    )]
+    Sink {
+        /// Its name.
+        name: String,
+        /// How long it may take.
+        deadline: Duration,
+        /// What is known of the reason.
+        why: Arc<str>,
+    },
     /// The journal is closed.
     #[error("the audit log is closed")]
     Closed,
@@ -188,6 +201,7 @@ impl AuditError {
             AuditError::Lengthened { .. } => "lengthened",
             AuditError::DirectoryGone(_) => "directory_gone",
             AuditError::Timeout(_) => "timeout",
+            AuditError::Sink { .. } => "sink",
             AuditError::Closed => "closed",
             AuditError::Key { .. } => "key",
             AuditError::Failed(why) => why.word(),

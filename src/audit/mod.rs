@@ -10,6 +10,9 @@
 //! Nothing written since the last good sync is trusted after a failed one: it is written again, to
 //! a new file. A journal never appends to a broken chain.
 
+mod beside;
+mod blob;
+mod commitment;
 mod error;
 mod files;
 mod index;
@@ -21,13 +24,20 @@ pub mod proof;
 pub mod query;
 mod read;
 mod segment;
-mod texts;
+pub mod sink;
 pub mod wire;
 
+pub use beside::Beside;
+pub use blob::{
+    BlobBounds, BlobError, BlobReport, Blobs, Chosen, EraseError, Erased, Kept, NAMES_ERASED_MAX,
+    SelectError, Selection, blob_error, blob_report, erase, select,
+};
+pub use commitment::{commitment_key, commitment_key_file, commitment_key_or_new};
 pub use error::AuditError;
 pub use files::{Files, LogFile};
 pub use journal::{
-    Counts, Journal, Measured, Space, Stage, Standing, Waiting, durable_records_per_second,
+    Committed, Counts, Journal, Measured, Space, Stage, Standing, Waiting,
+    durable_records_per_second,
 };
 pub use log::{Log, Strict};
 pub use options::{OnFailure, Options, SEGMENT_BYTES_MAX, SpaceMarks};
@@ -36,6 +46,6 @@ pub use proof::{
     BadRecord, Elsewhere, Flaw, Gap, Outside, Progress, Report, SegmentReport, SignedBy, State,
     verify, verify_newest, verify_with,
 };
-pub use proof::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
+pub use proof::{HEADS_WAITING_MAX, Heads, KEY_FILE, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};
-pub use texts::{keep_policy, kept_policy};
+pub use segment::seal_all;

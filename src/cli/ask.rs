@@ -38,7 +38,8 @@ pub(super) fn refused(reply: Reply) -> Outcome {
         | Reply::Reload(_)
         | Reply::Health(_)
         | Reply::Metrics(_)
-        | Reply::Label(_) => {
+        | Reply::Label(_)
+        | Reply::Erased(_) => {
             failed(&"the sidecar answered another question; is it of another version?")
         }
     }

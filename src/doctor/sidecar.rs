@@ -194,9 +194,13 @@ pub(super) fn ready(subject: &Subject, _: &Watch) -> Outcome {
         }
         Ok(Reply::Health(_)) => Outcome::Ok("it can judge and record".to_owned()),
         Ok(Reply::Error(why)) => Outcome::Skipped(why),
-        Ok(Reply::Status(_) | Reply::Reload(_) | Reply::Label(_) | Reply::Metrics(_)) => {
-            Outcome::Failed("it answered another question".to_owned())
-        }
+        Ok(
+            Reply::Status(_)
+            | Reply::Reload(_)
+            | Reply::Label(_)
+            | Reply::Erased(_)
+            | Reply::Metrics(_),
+        ) => Outcome::Failed("it answered another question".to_owned()),
         Err(why) => Outcome::Failed(why),
     }
 }

@@ -13,7 +13,7 @@ use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
 use crate::model::record::{Capture, Durability, Kind, Record};
 use crate::redact::withhold::withhold;
-use crate::redact::{DIGEST_ONLY, Redactor, TOO_LONG};
+use crate::redact::{DIGEST_ONLY, Redactor, TOO_LONG, UNREDACTABLE};
 use crate::session::Held;
 use std::time::Duration;
 
@@ -69,6 +69,16 @@ pub(super) fn complete(
     (record, decision, held)
 }
 
+/// The record of a call that is refused after all, and so changes nothing of its session.
+pub(super) fn refused(record: Record, refusal: &Decision) -> Record {
+    Record {
+        decision: Some(Box::new(refusal.clone())),
+        state: None,
+        durability: Durability::Synced,
+        ..record
+    }
+}
+
 /// An output as it went to the model, or should have.
 fn shown(output: &Json, decision: &Decision, redactor: &Redactor) -> Capture {
     let capture = |value: &Json| redactor.capture(value, decision.capture);
@@ -84,13 +94,14 @@ fn shown(output: &Json, decision: &Decision, redactor: &Redactor) -> Capture {
     };
     // How long it was, and where secrets stood, is told of what came back.
     let Capture { bytes, mut redactions, .. } = capture(output);
-    redactions.retain(|one| ![TOO_LONG, DIGEST_ONLY].contains(&one.detector.as_str()));
+    let of_all = [TOO_LONG, DIGEST_ONLY, UNREDACTABLE];
+    redactions.retain(|one| !of_all.contains(&one.detector.as_str()));
     for one in replaced.redactions {
         if !redactions.contains(&one) {
             redactions.push(one);
         }
     }
-    Capture { value: replaced.value, bytes, redactions }
+    Capture { value: replaced.value, bytes, redactions, texts: replaced.texts }
 }
 
 /// What a rule took out of a failed call's output, which no runtime lets us rewrite.

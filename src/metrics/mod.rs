@@ -9,7 +9,7 @@
 mod now;
 mod rules;
 
-pub use now::{Log, Now};
+pub use now::{Log, Now, SinkNow};
 
 use crate::limits::METRIC_CODES_MAX;
 use crate::model::decision::{Basis, Decision, Obligation};

@@ -7,6 +7,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// How the sidecar stands.
@@ -26,6 +27,27 @@ pub struct Now<'a> {
     pub sessions: usize,
     /// Connections being served, by listener.
     pub connections: &'a [(&'static str, usize)],
+    /// Where records go besides the file.
+    pub sinks: &'a [SinkNow],
+    /// Targets of signed heads that the newest one did not reach.
+    pub heads_failing: usize,
+    /// Long texts that could not be kept beside the log.
+    pub texts_not_kept: u64,
+}
+
+/// How one sink stands.
+#[derive(Debug, Clone)]
+pub struct SinkNow {
+    /// Its name, which the operator gave it.
+    pub name: String,
+    /// Records on the disk that it has not taken.
+    pub behind: u64,
+    /// How long the oldest of them has waited.
+    pub behind_for: Duration,
+    /// Records that were handed on to it.
+    pub sent: u64,
+    /// Whether it is late by its deadline.
+    pub late: bool,
 }
 
 /// How the log stands.
@@ -110,6 +132,7 @@ impl Now<'_> {
         }
         all.register("connections", "Connections being served", connections);
         self.log.register(&mut all);
+        self.register_sinks(&mut all);
         let seconds = |value: f64| (Unit::Seconds, ConstGauge::new(value));
         let (unit, started) = seconds(self.started);
         all.register_with_unit("start_time", "When it started, since 1970", unit, started);
@@ -119,5 +142,34 @@ impl Now<'_> {
         let build = vec![("version", self.version.to_owned())];
         all.register("build", "Which toolgate this is", Info::new(build));
         all
+    }
+
+    /// What goes besides the log's file.
+    fn register_sinks(&self, all: &mut Registry) {
+        type Gauges<T> = Family<[(&'static str, String); 1], Gauge<T, AtomicU64>>;
+        let (late, behind) = (Gauges::<u64>::default(), Gauges::<u64>::default());
+        let waiting = Gauges::<f64>::default();
+        let sent = Family::<[(&'static str, String); 1], Counter>::default();
+        for sink in self.sinks {
+            let label = [("sink", sink.name.clone())];
+            late.get_or_create(&label).set(u64::from(sink.late));
+            behind.get_or_create(&label).set(sink.behind);
+            waiting.get_or_create(&label).set(sink.behind_for.as_secs_f64());
+            sent.get_or_create(&label).inc_by(sink.sent);
+        }
+        all.register("sink_late", "1 if a sink took longer than its deadline", late);
+        all.register(
+            "sink_behind_records",
+            "Records on the disk that a sink has not taken",
+            behind,
+        );
+        let help = "How long the oldest record that a sink has not taken has waited";
+        all.register_with_unit("sink_behind", help, Unit::Seconds, waiting);
+        all.register("sink_records", "Records handed on to a sink", sent);
+        let failing = i64::try_from(self.heads_failing).unwrap_or(i64::MAX);
+        let help = "Targets that the newest signed head of the log did not reach";
+        all.register("heads_failing", help, ConstGauge::new(failing));
+        let help = "Long texts that could not be kept beside the log";
+        all.register("texts_not_kept", help, ConstCounter::new(self.texts_not_kept));
     }
 }

@@ -55,6 +55,15 @@ fn samples(metrics: &Metrics, of: &Policy, name: &str) -> Vec<String> {
         log: Log::default(),
         sessions: 0,
         connections: &[("hook", 2)],
+        sinks: &[SinkNow {
+            name: "siem".to_owned(),
+            behind: 7,
+            behind_for: Duration::from_millis(1_500),
+            sent: 9,
+            late: true,
+        }],
+        heads_failing: 0,
+        texts_not_kept: 0,
     };
     let text = metrics.text(&now).unwrap();
     assert!(text.ends_with("# EOF\n"), "{text}");
@@ -157,4 +166,18 @@ fn codes_are_bounded_too() {
     let told = samples(&metrics, &any, "toolgate_findings_total");
     assert_eq!(told.len(), METRIC_CODES_MAX + 1);
     assert!(told.contains(&"code=\"other\"} 5".to_owned()));
+}
+
+#[test]
+fn how_sinks_stand_is_told() {
+    let (metrics, policy) = (Metrics::new(), policy(HEAD));
+    for (name, value) in [
+        ("toolgate_sink_late", "1"),
+        ("toolgate_sink_behind_records", "7"),
+        ("toolgate_sink_behind_seconds", "1.5"),
+        ("toolgate_sink_records_total", "9"),
+    ] {
+        let expected = format!("sink=\"siem\"}} {value}");
+        assert_eq!(samples(&metrics, &policy, name), [expected]);
+    }
 }

@@ -49,6 +49,17 @@ pub struct Capture {
     pub bytes: usize,
     /// What was taken out: the place as a JSON pointer, and the detector's id.
     pub redactions: Vec<Redaction>,
+    /// Redacted texts that were left out and are to be kept beside the log.
+    pub texts: Vec<LeftOut>,
+}
+
+/// A text that is too long for its record, to be kept beside the log under its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Where it stood, as the redaction that names it says.
+    pub pointer: String,
+    /// Without its secrets.
+    pub text: String,
 }
 
 /// How much of a call's arguments and output the log keeps.
@@ -62,13 +73,26 @@ pub enum CaptureLevel {
     Digest,
 }
 
-/// One secret that was taken out of a value.
+/// One secret that was taken out of a value, or a text that was left out of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redaction {
     /// Where, as a JSON pointer (RFC 6901).
     pub pointer: String,
     /// Which detector found it.
     pub detector: String,
+    /// The commitment to the secret, if there is one.
+    pub hmac: Option<String>,
+    /// The SHA-256 under which a text that was left out is kept beside the log, once it is.
+    pub blob: Option<String>,
+}
+
+impl Redaction {
+    /// What a detector took out of a place, with nothing said of what it was.
+    #[must_use]
+    pub fn new(pointer: &str, detector: &str) -> Redaction {
+        let (pointer, detector) = (pointer.to_owned(), detector.to_owned());
+        Redaction { pointer, detector, hmac: None, blob: None }
+    }
 }
 
 /// How firmly a record must stand before its answer goes out.
@@ -139,13 +163,15 @@ pub enum Kind {
     AuditKey,
     /// Records were deleted by retention.
     AuditRetention,
+    /// Texts that were kept beside the log were erased.
+    AuditErased,
     /// The room on the log's disk changed its stage; `full` is the last word before refusals.
     AuditSpace,
 }
 
 impl Kind {
     /// All of them, in the order above.
-    pub const ALL: [Kind; 29] = [
+    pub const ALL: [Kind; 30] = [
         Kind::ToolPre,
         Kind::ToolPost,
         Kind::ToolUnknown,
@@ -174,6 +200,7 @@ impl Kind {
         Kind::AuditCheckpoint,
         Kind::AuditKey,
         Kind::AuditRetention,
+        Kind::AuditErased,
         Kind::AuditSpace,
     ];
 
@@ -209,6 +236,7 @@ impl Kind {
             Kind::AuditCheckpoint => "audit.checkpoint",
             Kind::AuditKey => "audit.key",
             Kind::AuditRetention => "audit.retention",
+            Kind::AuditErased => "audit.erased",
             Kind::AuditSpace => "audit.space",
         }
     }

@@ -17,6 +17,9 @@ pub(super) struct Detector {
     /// Lower case; one must be there before the regex is tried. None: it is always tried.
     keywords: Vec<String>,
     entropy_min: Option<f64>,
+    /// Using it panics.
+    #[cfg(test)]
+    panics: bool,
 }
 
 /// Why the catalogue of detectors cannot be used.
@@ -106,11 +109,28 @@ impl Detector {
             regex,
             keywords: written.keywords,
             entropy_min: written.entropy,
+            #[cfg(test)]
+            panics: false,
         })
+    }
+
+    /// One on which every text panics.
+    #[cfg(test)]
+    pub(crate) fn panicking() -> Detector {
+        Detector {
+            id: "panicking".to_owned(),
+            key: None,
+            regex: Regex::new("a").unwrap(),
+            keywords: Vec::new(),
+            entropy_min: None,
+            panics: true,
+        }
     }
 
     /// Whether the regex is worth trying; `lower` is the text in lower case.
     pub(super) fn may_match(&self, lower: &str) -> bool {
+        #[cfg(test)]
+        assert!(!self.panics, "a detector panics");
         self.keywords.is_empty() || self.keywords.iter().any(|keyword| lower.contains(keyword))
     }
 

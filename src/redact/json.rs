@@ -1,7 +1,7 @@
 //! Redaction of JSON: every string value and every key, with the place of each secret.
 
 use super::capture::push_step;
-use super::{MARK, Redactor, around_marks};
+use super::{MARK, Redactor, Spotted, around_marks};
 use crate::model::json::Json;
 use crate::model::record::Redaction;
 use serde_json::Map;
@@ -21,9 +21,8 @@ impl Redactor {
         match value {
             Json::Null | Json::Bool(_) | Json::Number(_) => value.clone(),
             Json::String(text) => {
-                let Some((clean, ids)) = self.redact_text(text) else { return value.clone() };
-                let here = |detector| Redaction { pointer: pointer.clone(), detector };
-                found.extend(ids.into_iter().map(here));
+                let Some((clean, spotted)) = self.redact(text) else { return value.clone() };
+                found.extend(spotted.into_iter().map(|one| one.at(pointer)));
                 Json::String(clean)
             }
             Json::Array(items) => {
@@ -49,7 +48,7 @@ impl Redactor {
         // Only ever counts up, so that many equal keys cost linear time.
         let mut suffix = 1_usize;
         for (key, value) in members {
-            let (base, ids) = self.redact_text(key).unwrap_or_else(|| (key.clone(), Vec::new()));
+            let (base, spotted) = self.redact(key).unwrap_or_else(|| (key.clone(), Vec::new()));
             let mut name = base.clone();
             // A redacted key may equal another one: neither member may be lost.
             while clean.contains_key(&name) {
@@ -57,8 +56,7 @@ impl Redactor {
                 name = format!("{base}#{suffix}");
             }
             let length = push_step(pointer, &name);
-            let in_key = |detector| Redaction { pointer: pointer.clone(), detector };
-            found.extend(ids.into_iter().map(in_key));
+            found.extend(spotted.into_iter().map(|one| one.at(pointer)));
             let member = self.member((key, &name), value, pointer, found);
             pointer.truncate(length);
             clean.insert(name, member);
@@ -82,8 +80,15 @@ impl Redactor {
         let Some(detector) = texts.into_iter().flatten().find_map(names_secret) else {
             return clean;
         };
-        found.truncate(before);
-        found.push(Redaction { pointer: pointer.clone(), detector: detector.to_owned() });
+        // Of what was found inside, only the commitments tell something that this one does not.
+        let inside = found.split_off(before);
+        let key = self.keeping.key.as_ref();
+        let hmac = key.zip(value.as_str()).map(|(key, secret)| key.commit(secret));
+        let whole = Spotted { id: detector.to_owned(), hmac }.at(pointer);
+        let inside = inside.into_iter().filter(|one| one.hmac.is_some() && one.hmac != whole.hmac);
+        let inside: Vec<Redaction> = inside.collect();
+        found.push(whole);
+        found.extend(inside);
         Json::String(format!("{MARK}{detector}]"))
     }
 
@@ -94,5 +99,12 @@ impl Redactor {
                 && detector.secrets(text).next().is_some()
         })?;
         around_marks(0..text.len(), &self.marks(text)).map(|_| detector.id.as_str())
+    }
+}
+
+impl Spotted {
+    /// The same, said of a place.
+    fn at(self, pointer: &str) -> Redaction {
+        Redaction { hmac: self.hmac, ..Redaction::new(pointer, &self.id) }
     }
 }

@@ -10,14 +10,16 @@
 //! form, so a secret without form (a short password in prose) passes; policy must not rest on it.
 
 mod capture;
+mod commitment;
 mod detector;
 mod json;
 pub mod withhold;
 
 pub use capture::{
-    CAPTURE_BYTES_MAX, CAPTURE_FULL_BYTES_MAX, CAPTURE_STRING_BYTES_MAX, DIGEST_ONLY, TOO_LONG,
-    digest, json_bytes,
+    CAPTURE_BYTES_MAX, CAPTURE_FULL_BYTES_MAX, CAPTURE_STRING_BYTES_MAX, DIGEST_ONLY,
+    TEXTS_KEPT_MAX, TOO_LONG, UNREDACTABLE, json_bytes,
 };
+pub use commitment::{COMMITMENT_KEY_BYTES, CommitmentKey};
 pub use detector::RedactError;
 
 use detector::Detector;
@@ -29,6 +31,8 @@ use std::sync::Arc;
 const ROUNDS_MAX: usize = 4;
 /// What a text becomes that does not settle within the rounds.
 const UNSETTLED: &str = "unsettled";
+/// Secrets of one text that are committed to; a record has no room for more.
+const COMMITMENTS_MAX: usize = 64;
 /// The beginning of what stands in a secret's place.
 const MARK: &str = "[redacted:";
 
@@ -36,6 +40,37 @@ const MARK: &str = "[redacted:";
 #[derive(Debug, Clone)]
 pub struct Redactor {
     detectors: Arc<[Detector]>,
+    keeping: Keeping,
+}
+
+/// What is kept of that which is taken out or left out.
+#[derive(Debug, Clone, Default)]
+pub struct Keeping {
+    /// Commits to secrets; without it nothing is said of them but where they were.
+    pub key: Option<CommitmentKey>,
+    /// Which texts that are too long for a record are handed on beside it, redacted.
+    pub texts: KeepTexts,
+}
+
+/// Which texts that are too long for a record are handed on beside it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KeepTexts {
+    /// None.
+    #[default]
+    None,
+    /// Those of calls whose rule asks for all of it.
+    Full,
+    /// Those of calls whose rule asks for no less than usual.
+    Usual,
+}
+
+/// One secret that was found in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Spotted {
+    /// The detector.
+    id: String,
+    /// The commitment to it, if there is a key and the secret stood there as it is.
+    hmac: Option<String>,
 }
 
 /// A stretch of text to replace, and the index of the detector that found it.
@@ -52,7 +87,20 @@ impl Redactor {
     /// If the catalogue in this binary cannot be read; a test sees to it that it can.
     pub fn shipped() -> Result<Redactor, RedactError> {
         let detectors = detector::read(include_str!("../../policies/catalogue/secrets.toml"))?;
-        Ok(Redactor { detectors: detectors.into() })
+        Ok(Redactor { detectors: detectors.into(), keeping: Keeping::default() })
+    }
+
+    /// The same detectors, and this much kept of what they find.
+    #[must_use]
+    pub fn keeping(self, keeping: Keeping) -> Redactor {
+        Redactor { keeping, ..self }
+    }
+
+    /// One that panics on every text.
+    #[cfg(test)]
+    pub(crate) fn panicking() -> Redactor {
+        let detectors = vec![Detector::panicking()].into();
+        Redactor { detectors, keeping: Keeping::default() }
     }
 
     /// The ids of the detectors, in the order of the catalogue.
@@ -64,19 +112,34 @@ impl Redactor {
     /// nothing if there is none.
     #[must_use]
     pub fn redact_text(&self, text: &str) -> Option<(String, Vec<String>)> {
-        let mut current = Cow::Borrowed(text);
+        let (clean, spotted) = self.redact(text)?;
         let mut ids: Vec<String> = Vec::new();
+        for Spotted { id, .. } in spotted {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Some((clean, ids))
+    }
+
+    /// The same with a commitment to each secret.
+    fn redact(&self, text: &str) -> Option<(String, Vec<Spotted>)> {
+        let mut current = Cow::Borrowed(text);
+        let mut spotted: Vec<Spotted> = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let found = self.find(&current);
             if found.is_empty() {
-                return if ids.is_empty() { None } else { Some((current.into_owned(), ids)) };
+                let any = !spotted.is_empty();
+                return any.then(|| (current.into_owned(), spotted));
             }
-            current = Cow::Owned(self.replace(&current, &found, &mut ids));
+            self.commit(&current, &found, &mut spotted);
+            current = Cow::Owned(self.replace(&current, &merge(found)));
         }
         if self.find(&current).is_empty() {
-            return Some((current.into_owned(), ids));
+            return Some((current.into_owned(), spotted));
         }
-        Some((format!("{MARK}{UNSETTLED}]"), vec![UNSETTLED.to_owned()]))
+        let unsettled = Spotted { id: UNSETTLED.to_owned(), hmac: None };
+        Some((format!("{MARK}{UNSETTLED}]"), vec![unsettled]))
     }
 
     /// The text without its secrets, whichever they were.
@@ -88,7 +151,7 @@ impl Redactor {
         }
     }
 
-    /// Every stretch to replace, in order, none overlapping another.
+    /// Every stretch to replace, as each detector found it.
     fn find(&self, text: &str) -> Vec<Found> {
         let lower = text.to_ascii_lowercase();
         let marks = self.marks(text);
@@ -100,7 +163,38 @@ impl Redactor {
             let ranges = detector.secrets(text).filter_map(|range| around_marks(range, &marks));
             found.extend(ranges.map(|range| Found { range, detector: index }));
         }
-        merge(found)
+        found
+    }
+
+    /// Commits to what is about to be replaced: to each whole stretch, and to each secret in it as
+    /// another detector found it, since a person knows a token, not the header around it.
+    fn commit(&self, text: &str, found: &[Found], spotted: &mut Vec<Spotted>) {
+        let mut all: Vec<&Found> = Vec::new();
+        let whole = merge(found.to_vec());
+        all.extend(&whole);
+        if self.keeping.key.is_some() {
+            all.extend(found);
+        }
+        for Found { range, detector } in all {
+            let id = self.name(*detector).to_owned();
+            // What an earlier round left of a secret is no value that anyone knows.
+            let secret = text.get(range.clone()).filter(|secret| !secret.contains(MARK));
+            let key = self.keeping.key.as_ref().filter(|_| spotted.len() < COMMITMENTS_MAX);
+            let hmac = secret.zip(key).map(|(secret, key)| key.commit(secret));
+            let one = Spotted { id, hmac };
+            let is_known = spotted.iter().any(|known| match &one.hmac {
+                Some(_) => known.hmac == one.hmac,
+                None => known.id == one.id,
+            });
+            if !is_known {
+                spotted.push(one);
+            }
+        }
+    }
+
+    /// The id of a detector.
+    fn name(&self, detector: usize) -> &str {
+        self.detectors.get(detector).map_or(UNSETTLED, |known| known.id.as_str())
     }
 
     /// Where the marks of an earlier redaction are, in order.
@@ -114,19 +208,15 @@ impl Redactor {
         text.match_indices(MARK).filter_map(mark).collect()
     }
 
-    fn replace(&self, text: &str, found: &[Found], ids: &mut Vec<String>) -> String {
+    fn replace(&self, text: &str, found: &[Found]) -> String {
         let mut out = String::with_capacity(text.len());
         let mut from = 0;
         for Found { range, detector } in found {
-            let id = self.detectors.get(*detector).map_or(UNSETTLED, |known| known.id.as_str());
             out.push_str(text.get(from..range.start).unwrap_or_default());
             out.push_str(MARK);
-            out.push_str(id);
+            out.push_str(self.name(*detector));
             out.push(']');
             from = range.end;
-            if !ids.iter().any(|known| known == id) {
-                ids.push(id.to_owned());
-            }
         }
         out.push_str(text.get(from..).unwrap_or_default());
         out

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::json::Json;
-use crate::model::record::CaptureLevel;
+use crate::model::record::{CaptureLevel, Redaction};
 use detector::Catalogue;
 use regex::{Captures, Regex};
 use serde_json::json;
@@ -297,15 +297,106 @@ fn how_much_is_kept_is_the_levels_to_say() {
         (Some(long.as_str()), &["aws-access-key-id".to_owned()][..])
     );
     let (redacted, found) = detectors(CaptureLevel::Redacted);
-    assert_eq!(redacted["long"], digest(&long));
+    assert_eq!(redacted["long"], shipped().digest(&long));
     assert_eq!((redacted["short"].as_str(), found.len()), (Some("s"), 2));
     let (only, found) = detectors(CaptureLevel::Digest);
     assert_eq!(found, [DIGEST_ONLY]);
     // Of the text without its secrets: a digest of a short one would tell it.
     let clean = redactor.redact_json(&value).0;
-    assert_eq!(only, digest(&clean.to_string()));
+    assert_eq!(only, shipped().digest(&clean.to_string()));
     // What is too long even so is shortened, string by string.
     let long = json!({ "a": "x".repeat(30_000), "b": "y".repeat(30_000), "c": "z" });
     let kept = redactor.capture(&long, CaptureLevel::Full).value.unwrap();
     assert_eq!((kept["a"]["bytes"].as_u64(), kept["c"].as_str()), (Some(30_000), Some("z")));
+}
+
+fn keyed() -> (Redactor, CommitmentKey) {
+    let key = CommitmentKey::new([3; COMMITMENT_KEY_BYTES]);
+    let keeping = Keeping { key: Some(key.clone()), texts: KeepTexts::Usual };
+    (shipped().keeping(keeping), key)
+}
+
+#[test]
+fn every_secret_that_is_taken_out_is_committed_to() {
+    let (redactor, key) = keyed();
+    let (one, two) = (format!("ghp_{}", "a".repeat(36)), format!("ghp_{}", "b".repeat(36)));
+    for (value, pointer, secrets) in [
+        (json!({ "command": format!("x {one} y") }), "/command", vec![one.as_str()]),
+        (json!(format!("{one} {two} {one}")), "", vec![&one, &two]),
+        (json!({ "password": "abcd-efgh" }), "/password", vec!["abcd-efgh"]),
+        (json!({ "token": format!("Bearer {one}") }), "/token", vec![&one]),
+        (json!([format!("git push https://u:{one}@h.example/")]), "/0", vec![&one]),
+        (json!("mysql -pabcd-efgh"), "", vec!["abcd-efgh"]),
+    ] {
+        let capture = redactor.capture(&value, CaptureLevel::Redacted);
+        for secret in secrets {
+            let hmac = Some(key.commit(secret));
+            let found = capture.redactions.iter().find(|redaction| redaction.hmac == hmac);
+            assert_eq!(found.map(|found| found.pointer.as_str()), Some(pointer), "{value}");
+        }
+        // What is kept is the same as without a key, and no less is said of it.
+        let bare = shipped().capture(&value, CaptureLevel::Redacted);
+        assert_eq!(bare.value, capture.value);
+        assert!(bare.redactions.iter().all(|one| one.hmac.is_none()));
+        assert!(bare.redactions.len() <= capture.redactions.len());
+    }
+    let all: String = (0..200).map(|n| format!("ghp_{n:0>36} ")).collect();
+    let capture = redactor.capture(&json!(all), CaptureLevel::Full);
+    let committed = capture.redactions.iter().filter(|one| one.hmac.is_some()).count();
+    assert_eq!((committed, capture.redactions.len()), (COMMITMENTS_MAX, COMMITMENTS_MAX));
+}
+
+#[test]
+fn a_short_text_that_is_left_out_is_not_told_by_its_hash() {
+    let (redactor, key) = keyed();
+    let value = json!({ "command": "ls" });
+    let told = redactor.capture(&value, CaptureLevel::Digest);
+    let text = value.to_string();
+    let expected = json!({ "hmac": key.commit_text(&text), "bytes": text.len() });
+    assert_eq!(told.value, Some(expected));
+    let long = json!("x".repeat(5_000));
+    let told = redactor.capture(&long, CaptureLevel::Digest);
+    assert!(told.value.unwrap()["sha256"].is_string() && told.texts.is_empty());
+}
+
+#[test]
+fn a_long_text_is_handed_on_only_where_it_is_to_be_kept() {
+    let secret = format!("ghp_{}", "a".repeat(36));
+    let long = |bytes: usize| json!({ "a/b": [format!("{} {secret}", "word ".repeat(bytes / 5))] });
+    let at = |texts, value: &Json, level| {
+        shipped().keeping(Keeping { key: None, texts }).capture(value, level).texts
+    };
+    let (few, many) = (long(10_000), long(50_000));
+    assert_eq!(at(KeepTexts::None, &many, CaptureLevel::Full), []);
+    assert_eq!(at(KeepTexts::Full, &few, CaptureLevel::Full), []);
+    assert_eq!(at(KeepTexts::Full, &many, CaptureLevel::Redacted), []);
+    assert_eq!(at(KeepTexts::Usual, &many, CaptureLevel::Digest), []);
+    for (keep, value, level) in [
+        (KeepTexts::Full, &many, CaptureLevel::Full),
+        (KeepTexts::Usual, &few, CaptureLevel::Redacted),
+    ] {
+        let texts = at(keep, value, level);
+        assert_eq!((texts.len(), texts[0].pointer.as_str()), (1, "/a~1b/0"));
+        assert!(texts[0].text.ends_with(" [redacted:github-token]"), "{}", texts[0].text);
+    }
+    // Where all of a value is left out, all of it is handed on.
+    let texts = at(KeepTexts::Usual, &json!(vec!["some words"; 9_000]), CaptureLevel::Redacted);
+    assert_eq!((texts.len(), texts[0].pointer.as_str()), (1, ""));
+    let many: Vec<String> = (0..40).map(|n| format!("{n}").repeat(9_000)).collect();
+    let texts = at(KeepTexts::Usual, &json!(many), CaptureLevel::Redacted);
+    assert_eq!(texts.len(), TEXTS_KEPT_MAX);
+}
+
+#[test]
+fn of_a_value_that_cannot_be_redacted_only_the_length_is_kept() {
+    let (redactor, key) = keyed();
+    let broken = Redactor { detectors: vec![Detector::panicking()].into(), ..redactor };
+    let value = json!({ "command": "a secret" });
+    let capture = broken.capture(&value, CaptureLevel::Full);
+    let text = value.to_string();
+    let told = json!({ "hmac": key.commit_text(&text), "bytes": text.len() });
+    assert_eq!(capture.value, Some(told));
+    assert_eq!(capture.redactions, [Redaction::new("", UNREDACTABLE)]);
+    let keyless = broken.keeping(Keeping::default()).capture(&value, CaptureLevel::Full);
+    assert_eq!(keyless.value, Some(json!({ "bytes": text.len() })));
 }

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod http;
 pub mod review;
+pub mod sinks;
 
 use super::layers::ORG_DIRECTORY;
 use crate::limits::{HOOK_CONNECTIONS_CEILING, HOOK_SOCKET, POLICY_POLL_SECONDS};

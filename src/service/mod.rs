@@ -1,6 +1,7 @@
 //! The sidecar as a service: its configuration, its start, its listeners and its end.
 
 pub mod admin;
+mod beside;
 pub mod config;
 mod http;
 pub mod layers;

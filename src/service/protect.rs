@@ -7,6 +7,7 @@
 use super::config::http::Address;
 use super::config::{Config, ConfigError, absolute};
 use super::layers::Places;
+use crate::audit::KEY_FILE;
 use crate::limits::PATH_LINKS_MAX;
 use crate::model::path::AbsPath;
 use crate::policy::builtin::Protected;
@@ -21,8 +22,8 @@ pub struct Own {
 }
 
 impl Own {
-    /// The policy's files, the configuration, the log, this program, the wiring that is named, the
-    /// sockets and the token.
+    /// The policy's files, the configuration, the log and its key, this program, the wiring that
+    /// is named, the sockets and the token.
     ///
     /// # Errors
     /// If the hook and the admin socket would be one, or the HTTP listener's address is wrong.
@@ -41,11 +42,11 @@ impl Own {
         if let Some(Address::Unix(socket)) = config.http.address()? {
             sockets.push(socket);
         }
-        Ok(Own {
-            paths: paths.map(Path::to_owned).collect(),
-            sockets,
-            secrets: config.http.token_file.iter().cloned().collect(),
-        })
+        // Who has the key can sign the log anew.
+        let key = config.audit.key.clone().unwrap_or_else(|| audit.join(KEY_FILE));
+        let paths = paths.chain([key.as_path()]).map(Path::to_owned).collect();
+        let secrets = config.http.token_file.iter().chain([&key]).cloned().collect();
+        Ok(Own { paths, sockets, secrets })
     }
 
     /// Where these lie now.

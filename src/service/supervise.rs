@@ -1,6 +1,7 @@
 //! The life of the sidecar: load, open the log, listen, wait, drain, end.
 
 use super::admin;
+use super::beside::{self, Plan};
 use super::config::{Config, ConfigError};
 use super::http;
 use super::layers::Places;
@@ -11,7 +12,7 @@ use super::protect::Own;
 use super::reload::{Cause, Reloader, Reloads, record};
 use super::review::{self, Told};
 use super::socket::{self, Rights};
-use crate::audit::{AuditError, Journal};
+use crate::audit::{AuditError, Journal, commitment_key_or_new};
 use crate::gate::Gate;
 use crate::limits::DRAIN_TIMEOUT;
 use crate::model::record::{Kind, Record};
@@ -161,6 +162,7 @@ async fn start_telling(
 ) -> Result<Running, ServiceError> {
     let redactor = Redactor::shipped()?;
     let directory = audit_directory(config)?;
+    let plan = Plan::of(&config.audit)?;
     let places = Places::of(config);
     let anchors = anchors(&config.policy, world.home(), &places.sources()?)?;
     config.hook.sees(&anchors.workspace)?;
@@ -172,7 +174,11 @@ async fn start_telling(
     let protected = own.protected();
     let unsigned_ok = config.policy.unsigned_ok;
     let bound = load_to_serve(&sources, anchors, &protected, &redactor, unsigned_ok)?;
-    let journal = Journal::open(&directory, config.audit.options(redactor.clone())?)?;
+    let redactor = redactor.keeping(config.audit.keeping(commitment_key_or_new(&directory)?));
+    let mut options = config.audit.options(redactor.clone())?;
+    let publisher = plan.publish(&mut options)?;
+    let journal = Journal::open(&directory, options)?;
+    let beside = plan.start((&directory, &config.audit), &journal, publisher)?;
     // After the journal has put the end of the log in order.
     let store = memory::of(&directory, &bound.policy, &redactor)?;
     let calls = memory::calls_under_way(&directory)?;
@@ -193,6 +199,7 @@ async fn start_telling(
     );
     let loaded = record::loaded(Cause::Start.as_str(), &bound, record::files(&sources), None);
     let gate = Gate::remembering(store, calls, bound, redactor.clone(), journal);
+    gate.stand_beside(beside);
     gate.note(started).await?;
     record::keep(&directory, &sources);
     gate.note(loaded).await?;
@@ -330,7 +337,9 @@ impl Running {
         self.telling.iter().for_each(JoinHandle::abort);
         let _ = std::fs::remove_file(&self.admin_socket);
         // On the disk before we go: this record is synced, and so is everything before it.
-        Ok(self.gate.end().await?)
+        let ended = self.gate.end().await;
+        beside::stop(&self.gate).await;
+        Ok(ended?)
     }
 }
 

@@ -126,11 +126,14 @@ fn verify(audit: &Path) {
     assert!(output.status.success() && told.contains("UNSEALED: whole"), "{told}");
 }
 
-/// The files of a directory, in order, but for the room that a log holds back.
+/// The files of a directory, in order, but for keys and what is only held back.
 pub fn files_below(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> =
-        entries.filter(|path| path.is_file() && !path.ends_with("reserve")).collect();
+    let is_one = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        path.is_file() && name != "reserve" && !name.ends_with(".key")
+    };
+    let mut files: Vec<_> = entries.filter(is_one).collect();
     files.sort();
     files
 }

@@ -139,8 +139,11 @@ fn tracker(time: i64, random: &mut Random) -> Act {
         input,
         json!({ "items": random.below(20), "text": digest(random) }),
     );
-    act.input.redactions =
-        vec![WireRedaction { pointer: "/api_key".to_owned(), detector: "named-field".to_owned() }];
+    act.input.redactions = vec![WireRedaction {
+        pointer: "/api_key".to_owned(),
+        detector: "named-field".to_owned(),
+        ..WireRedaction::default()
+    }];
     act
 }
 

@@ -13,8 +13,9 @@ mod column;
 mod read;
 
 pub(in crate::audit) use build::Builder;
-pub use column::Column;
-pub use read::{Index, Unusable, same};
+pub(in crate::audit) use column::Column;
+pub(in crate::audit) use read::Rows;
+pub(in crate::audit) use read::{Index, Unusable};
 
 use super::query::Field;
 use serde::{Deserialize, Serialize};

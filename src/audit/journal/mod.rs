@@ -5,6 +5,7 @@
 //! (`trouble`), and goes on in a new file (`resume`).
 
 mod adopt;
+mod committed;
 mod kept;
 mod owner;
 mod park;
@@ -26,6 +27,7 @@ mod faults;
 #[cfg(test)]
 mod tests;
 
+pub use committed::Committed;
 pub use kept::Counts;
 pub use measure::{Measured, durable_records_per_second};
 pub use standing::{Stage, Standing};
@@ -134,12 +136,18 @@ impl Journal {
     /// # Errors
     /// As [`Journal::append`], if it is not waived.
     pub async fn append_or_waive(&self, record: Record) -> Result<Proof, AuditError> {
-        let waivable = match self.on_failure {
-            OnFailure::Deny => false,
-            OnFailure::AllowReadonly => record.durability == Durability::Written,
-            OnFailure::Allow => true,
-        };
+        let waivable = self.waives(record.durability);
         self.append_as(record, Terms { waivable, last: false }).await
+    }
+
+    /// Whether the operator chose that such a call goes on while its record cannot be written.
+    #[must_use]
+    pub fn waives(&self, durability: Durability) -> bool {
+        match self.on_failure {
+            OnFailure::Deny => false,
+            OnFailure::AllowReadonly => durability == Durability::Written,
+            OnFailure::Allow => true,
+        }
     }
 
     /// As [`Journal::append`], on a thread that may block.
@@ -208,6 +216,12 @@ impl Journal {
     #[must_use]
     pub fn head(&self) -> Option<Head> {
         self.shared.head()
+    }
+
+    /// The newest record that is on the disk, to follow.
+    #[must_use]
+    pub fn committed(&self) -> Arc<Committed> {
+        Arc::clone(&self.shared.committed)
     }
 
     /// What was taken and is not on the disk yet. After a failure it stays what it was.

@@ -248,6 +248,7 @@ impl<S: Storage> Owner<S> {
         self.checked = Instant::now();
         self.unsynced = None;
         self.shared.waiting.sync();
+        self.shared.commit();
         Ok(())
     }
 

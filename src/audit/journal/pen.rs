@@ -180,7 +180,9 @@ impl<S: Storage> Pen<S> {
         self.open.synced = self.bytes();
         self.tail.drain(..self.given.min(self.tail.len()));
         self.given = 0;
-        self.signer.iter_mut().for_each(Signer::synced);
+        if self.tail.is_empty() {
+            self.signer.iter_mut().for_each(Signer::synced);
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! What the owner and the journal's handles both see, and how the log stands for those who ask.
 
 use crate::audit::error::AuditError;
+use crate::audit::journal::committed::Committed;
 use crate::audit::journal::kept::{Counts, Kept};
 use crate::audit::journal::storage::Space;
 use crate::audit::journal::waiting::{Tally, Waiting};
@@ -76,6 +77,8 @@ pub(in crate::audit) struct Shared {
     kept: Mutex<Kept>,
     /// What is on its way to the disk.
     pub(in crate::audit) waiting: Tally,
+    /// The newest record on the disk.
+    pub(super) committed: Arc<Committed>,
 }
 
 /// What changes seldom.
@@ -214,6 +217,13 @@ impl Shared {
     pub(super) fn set_head(&self, head: Head, signed_at: Option<jiff::Timestamp>) {
         let mut state = self.state();
         (state.head, state.checkpoint) = (Some(head), signed_at);
+    }
+
+    /// All that the kernel was given is on the disk.
+    pub(super) fn commit(&self) {
+        if let Some(head) = self.head() {
+            self.committed.set(head);
+        }
     }
 
     pub(super) fn set_space(&self, space: Option<Space>, stage: Stage, has_reserve: bool) {

@@ -106,6 +106,7 @@ impl<S: Storage> Owner<S> {
             trouble.stands = true;
             self.shared.waiting.sync();
             self.shared.set_head(self.pen.head(), self.pen.signed_at);
+            self.shared.commit();
         }
         self.room.look(&self.pen.storage);
         let held = self.room.hold(&self.pen.storage);

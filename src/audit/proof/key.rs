@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The key's file in the log's directory, if it has no other place.
-pub(in crate::audit) const KEY_FILE: &str = "toolgate.key";
+pub const KEY_FILE: &str = "toolgate.key";
 /// The first line of the file.
 const FORM: &str = "toolgate log key 1";
 /// No key file is longer.
@@ -217,15 +217,6 @@ impl Keys {
             Signed::ByAnother
         })
     }
-
-    /// The key that signs now.
-    pub(in crate::audit) fn public(&self) -> PublicKey {
-        self.current.public()
-    }
-
-    pub(in crate::audit) fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 fn random(path: &Path) -> Result<Zeroizing<[u8; 32]>, AuditError> {
@@ -266,16 +257,19 @@ mod tests {
         for epoch in [0, 0, 1] {
             let next = keys.next().unwrap();
             let certificate = head(&keys, Some(next.clone()));
-            let (note, old) = (keys.sign(&certificate), keys.public());
+            let (note, old) = (keys.sign(&certificate), keys.current.public());
             assert_eq!(keys.epoch(), epoch);
             // It crashed before the certificate was in the log: the same next key is certified.
             let mut crashed = reopen();
             assert!(crashed.is_handing_over());
-            assert_eq!((crashed.public(), crashed.next().unwrap()), (old.clone(), next.clone()));
+            assert_eq!(
+                (crashed.current.public(), crashed.next().unwrap()),
+                (old.clone(), next.clone())
+            );
             // It crashed after that.
             let signed = crashed.recognise(&certificate, &note).unwrap();
             let expected = if old == next { Signed::ByCurrent } else { Signed::ByPrevious };
-            assert_eq!((signed, crashed.public()), (expected, next.clone()));
+            assert_eq!((signed, crashed.current.public()), (expected, next.clone()));
             keys = reopen();
             assert!(!keys.is_handing_over());
             // The old key is nowhere any more.

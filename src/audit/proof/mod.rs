@@ -18,6 +18,7 @@ pub(in crate::audit) mod verify;
 
 pub use chain::Flaw;
 pub use head::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
+pub use key::KEY_FILE;
 pub use report::{BadRecord, Gap, Progress, Report, SegmentReport, SignedBy, State};
 pub use verify::{Elsewhere, Outside, verify, verify_newest, verify_with};
 

@@ -96,12 +96,6 @@ impl Signer {
         Ok((signer, flaw))
     }
 
-    /// The stream ended; another one begins.
-    pub(in crate::audit) fn begin(&mut self) {
-        self.tree = Tree::default();
-        (self.unsigned, self.unsent, self.certified) = (None, None, false);
-    }
-
     /// A record's line was written.
     pub(in crate::audit) fn took(&mut self, line: &[u8]) {
         self.tree.push(leaf(line));

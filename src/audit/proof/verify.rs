@@ -185,7 +185,9 @@ impl<'a> Verifier<'a> {
         };
         match read {
             Err(AuditError::File { why, .. }) if why.kind() == ErrorKind::InvalidData => {
-                self.bad(&segment.stream, Flaw::Unreadable(why.to_string()));
+                self.bad(&segment.stream, Flaw::Damaged(why.to_string()));
+                // No stream may name this as the end of the one before it.
+                self.stream(&segment.stream).last_hash = Hash::of(&[]);
                 Ok(())
             }
             read => read,

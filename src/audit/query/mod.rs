@@ -7,16 +7,22 @@
 //! that is being written is where it ends.
 
 mod field;
+mod file;
 mod filter;
 mod group;
 mod json;
+mod plan;
 pub(in crate::audit) mod row;
+mod rows;
+mod scan;
 mod source;
+mod tally;
 mod term;
 mod when;
 
 pub use field::Field;
 pub use filter::{Filter, FilterError};
 pub use group::{Group, Grouping, Groups};
-pub use source::{Answer, Order, Rows, Source};
+pub use rows::{Order, Rows};
+pub use source::{Answer, Cost, Source};
 pub use term::ABSENT;

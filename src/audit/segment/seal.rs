@@ -7,6 +7,7 @@
 use super::frames::{InOrder, Writer};
 use super::name::{Form, SegmentName};
 use crate::audit::error::AuditError;
+use crate::audit::index::Builder;
 use crate::audit::segment::lines::{Ending, Lines};
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
@@ -168,6 +169,7 @@ impl Work<'_> {
         let mut lines = Lines::open(self.dir, self.segment).map_err(io::Error::other)?;
         let mut writer = Writer::new(create(&self.sealed_temporary)?)?;
         let mut digest = Sha256::new();
+        let mut index = Builder::new();
         let mut line = Vec::new();
         while let Some(ending) = lines.next_into(&mut line)? {
             match ending {
@@ -179,14 +181,20 @@ impl Work<'_> {
             }
             digest.update(&line);
             digest.update(b"\n");
-            if writer.line(&line)?.is_some() && !go_on(Step::Frame) {
-                return Ok(Err(Sealed::Stopped));
+            index.line(&line);
+            if let Some((offset, bytes)) = writer.line(&line)? {
+                index.frame(offset, bytes);
+                if !go_on(Step::Frame) {
+                    return Ok(Err(Sealed::Stopped));
+                }
             }
         }
-        writer.end_frame()?;
+        if let Some((offset, bytes)) = writer.end_frame()? {
+            index.frame(offset, bytes);
+        }
         writer.finish()?.sync_all()?;
         let digest = digest.finalize().into();
-        Ok(Ok(Content { bytes: lines.offset, digest, index: None }))
+        Ok(Ok(Content { bytes: lines.offset, digest, index: Some(index.finish()) }))
     }
 
     /// Nothing is removed before its replacement was read.

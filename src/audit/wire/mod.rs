@@ -11,12 +11,12 @@ use crate::audit::place::{Hash, StreamId};
 use crate::audit::proof::chain::VERSION;
 use crate::limits::LABEL_BYTES_MAX;
 use crate::model::access::{Access, Certainty, Target};
-use crate::model::decision::{Basis, Decision, Fired, Judged, Obligation};
+use crate::model::decision::{Basis, Decision, Fired, Judged, Obligation, PolicyId};
 use crate::model::json::Json;
 use crate::model::path::Real;
 use crate::model::principal::{Agent, Principal, Sender};
 use crate::model::record::{Capture, Record, Redaction};
-use crate::redact::Redactor;
+use crate::redact::{Redactor, UNREDACTABLE};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -194,12 +194,18 @@ pub struct WireCapture {
 }
 
 /// One thing taken out of a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WireRedaction {
     /// Where, as a JSON pointer.
     pub pointer: String,
     /// The detector.
     pub detector: String,
+    /// The commitment to what was taken out: `toolgate audit hash` makes the same of a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hmac: Option<String>,
+    /// The SHA-256 of the file beside the log that keeps what was too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blob: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -229,8 +235,14 @@ impl Body {
 }
 
 /// The record's line but for its place; done by the caller, so that the owner only joins bytes.
-pub(in crate::audit) fn body(record: Record, redactor: &Redactor) -> Body {
-    Body(shrink::to_fit(WireRecord::of(record, redactor)))
+pub(in crate::audit) fn body(mut record: Record, redactor: &Redactor) -> Body {
+    let (input, output, state) = (record.input.take(), record.output.take(), record.state.take());
+    // A text on which redacting panics must not be written as it is, nor cost the record.
+    let work = || WireRecord::of(&record, redactor);
+    let wire = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    let mut wire = wire.unwrap_or_else(|_| WireRecord::least(&record));
+    (wire.input, wire.output, wire.state) = (input.map(capture), output.map(capture), state);
+    Body(shrink::to_fit(wire, redactor))
 }
 
 /// Appends the whole line with its newline to `out`; the hash of the line without it.
@@ -255,45 +267,61 @@ pub(in crate::audit) fn write_line(
 }
 
 impl WireRecord {
-    /// The record without a place.
-    fn of(record: Record, redactor: &Redactor) -> WireRecord {
-        let clean = |text: String| redactor.clean(&text).into_owned();
-        let decision = record.decision.map(|decision| *decision);
-        let policy = decision.as_ref().map(|decision| WirePolicy {
-            name: decision.policy.name.clone(),
-            sha256: decision.policy.sha256.clone(),
-        });
-        let judged = decision.as_ref().map_or(&[][..], |decision| &decision.accesses);
+    /// The record without a place, and without what is redacted already.
+    fn of(record: &Record, redactor: &Redactor) -> WireRecord {
+        let clean = |text: &str| redactor.clean(text).into_owned();
+        let decision = record.decision.as_deref();
+        let judged = decision.map_or(&[][..], |decision| &decision.accesses);
         let accesses = judged.iter().map(|judged| access(judged, redactor)).collect();
         let detail =
-            |(name, value): (&str, Json)| (name.to_owned(), redactor.redact_json(&value).0);
+            |(name, value): &(&str, Json)| ((*name).to_owned(), redactor.redact_json(value).0);
         let mut wire = WireRecord {
             v: VERSION,
             kind: record.kind.as_str().to_owned(),
-            call: record.call.map(|call| clean(call.0)),
-            tool: record.tool.map(|tool| clean(tool.as_str().to_owned())),
-            tool_use_id: record.tool_use_id.map(clean),
-            cwd: record.cwd.map(clean),
+            call: record.call.as_ref().map(|call| clean(&call.0)),
+            tool: record.tool.as_ref().map(|tool| clean(tool.as_str())),
+            tool_use_id: record.tool_use_id.as_deref().map(clean),
+            cwd: record.cwd.as_deref().map(clean),
             accesses,
-            decision: decision.map(|decision| self::decision(&decision, redactor)),
-            policy,
+            decision: decision.map(|decision| self::decision(decision, redactor)),
+            policy: decision.map(policy),
             decided_us: record.decided_us,
-            input: record.input.map(capture),
-            output: record.output.map(capture),
-            state: record.state,
-            details: record.details.into_iter().map(detail).collect(),
+            details: record.details.iter().map(detail).collect(),
             ..WireRecord::default()
         };
-        if let Some(principal) = record.principal {
+        if let Some(principal) = &record.principal {
             wire.set_principal(principal, redactor);
         }
         wire
     }
 
-    fn set_principal(&mut self, principal: Principal, redactor: &Redactor) {
-        let clean = |text: String| redactor.clean(&text).into_owned();
-        self.session = Some(clean(principal.session));
-        self.agent = Some(match principal.agent {
+    /// What is left of a record on whose texts redacting panicked: nothing that an agent wrote.
+    fn least(record: &Record) -> WireRecord {
+        let decision = |decision: &Decision| WireDecision {
+            effect: decision.verdict.as_str().to_owned(),
+            basis: basis(decision.basis).to_owned(),
+            reason: format!("[redacted:{UNREDACTABLE}]"),
+            rules: decision.rules.iter().map(rule).collect(),
+            rules_more: 0,
+            attended: None,
+            obligations: Vec::new(),
+        };
+        WireRecord {
+            v: VERSION,
+            kind: record.kind.as_str().to_owned(),
+            uid: record.principal.as_ref().and_then(|principal| principal.uid),
+            decision: record.decision.as_deref().map(decision),
+            policy: record.decision.as_deref().map(policy),
+            decided_us: record.decided_us,
+            details: BTreeMap::from([(UNREDACTABLE.to_owned(), Json::Bool(true))]),
+            ..WireRecord::default()
+        }
+    }
+
+    fn set_principal(&mut self, principal: &Principal, redactor: &Redactor) {
+        let clean = |text: &str| redactor.clean(text).into_owned();
+        self.session = Some(clean(&principal.session));
+        self.agent = Some(match &principal.agent {
             Agent::Main => WireAgent { id: None, kind: "main".to_owned() },
             Agent::Sub { id, kind } => WireAgent { id: Some(clean(id)), kind: clean(kind) },
         });
@@ -305,6 +333,11 @@ impl WireRecord {
         };
         self.sender = Some(sender.to_owned());
     }
+}
+
+fn policy(decision: &Decision) -> WirePolicy {
+    let PolicyId { name, sha256 } = &decision.policy;
+    WirePolicy { name: name.clone(), sha256: sha256.clone() }
 }
 
 fn access(judged: &Judged, redactor: &Redactor) -> WireAccess {
@@ -390,8 +423,12 @@ fn told(label: &str, redactor: &Redactor) -> String {
 }
 
 fn capture(capture: Capture) -> WireCapture {
-    let redaction =
-        |Redaction { pointer, detector }: Redaction| WireRedaction { pointer, detector };
+    let redaction = |Redaction { pointer, detector, hmac, blob }: Redaction| WireRedaction {
+        pointer,
+        detector,
+        hmac,
+        blob,
+    };
     WireCapture {
         value: capture.value,
         bytes: capture.bytes,

@@ -6,7 +6,7 @@
 
 use crate::audit::wire::{WireCapture, WireRecord, WireRedaction};
 use crate::limits::RECORD_BYTES_MAX;
-use crate::redact::{TOO_LONG, digest};
+use crate::redact::{Redactor, TOO_LONG};
 
 /// The bytes of a line that its place takes: number, time, stream, link, newline.
 const PLACE_BYTES_MAX: usize = 320;
@@ -71,9 +71,9 @@ const STEPS: [Keep; 4] = [
 ];
 
 /// The record's JSON without its place and without the outer braces, short enough for one line.
-pub(in crate::audit) fn to_fit(mut record: WireRecord) -> String {
+pub(in crate::audit) fn to_fit(mut record: WireRecord, redactor: &Redactor) -> String {
     for keep in &STEPS {
-        shrink(&mut record, keep);
+        shrink(&mut record, keep, redactor);
         if let Some(body) = serialise(&record)
             && body.len() + PLACE_BYTES_MAX <= RECORD_BYTES_MAX
         {
@@ -93,7 +93,7 @@ fn serialise(record: &WireRecord) -> Option<String> {
     Some(body.to_owned())
 }
 
-fn shrink(record: &mut WireRecord, keep: &Keep) {
+fn shrink(record: &mut WireRecord, keep: &Keep, redactor: &Redactor) {
     let texts = [
         &mut record.call,
         &mut record.session,
@@ -115,8 +115,8 @@ fn shrink(record: &mut WireRecord, keep: &Keep) {
     [&mut record.input, &mut record.output]
         .into_iter()
         .flatten()
-        .for_each(|capture| shrink_capture(capture, keep));
-    shrink_details(record, keep);
+        .for_each(|capture| shrink_capture(capture, keep, redactor));
+    shrink_details(record, keep, redactor);
 }
 
 fn shrink_accesses(record: &mut WireRecord, keep: &Keep) {
@@ -169,29 +169,35 @@ fn shrink_decision(record: &mut WireRecord, keep: &Keep) {
     }
 }
 
-fn shrink_capture(capture: &mut WireCapture, keep: &Keep) {
+fn shrink_capture(capture: &mut WireCapture, keep: &Keep, redactor: &Redactor) {
     if let Some(value) = &mut capture.value {
         // Only the text is long; a usize::MAX bound needs none.
         let text = if keep.value_bytes == usize::MAX { String::new() } else { value.to_string() };
         if text.len() > keep.value_bytes {
-            *value = digest(&text);
-            let whole = WireRedaction { pointer: String::new(), detector: TOO_LONG.to_owned() };
+            *value = redactor.digest(&text);
+            let (pointer, detector) = (String::new(), TOO_LONG.to_owned());
+            let whole = WireRedaction { pointer, detector, hmac: None, blob: None };
             capture.redactions.insert(0, whole);
         }
     }
-    capture.redactions_more += capture.redactions.len().saturating_sub(keep.redactions);
-    capture.redactions.truncate(keep.redactions);
+    // What names a text that is kept beside the log stays: nothing else leads to it, and who
+    // erases what a session left behind must find all of it. There are few (`TEXTS_KEPT_MAX`).
+    let most = capture.redactions.len();
+    capture.redactions.sort_by_key(|redaction| redaction.blob.is_none());
+    let named = capture.redactions.partition_point(|redaction| redaction.blob.is_some());
+    capture.redactions.truncate(keep.redactions.max(named));
+    capture.redactions_more += most - capture.redactions.len();
     for redaction in &mut capture.redactions {
         clip(&mut redaction.pointer, keep.text_bytes);
         clip(&mut redaction.detector, keep.text_bytes);
     }
 }
 
-fn shrink_details(record: &mut WireRecord, keep: &Keep) {
+fn shrink_details(record: &mut WireRecord, keep: &Keep, redactor: &Redactor) {
     for value in record.details.values_mut() {
         let text = value.to_string();
         if text.len() > keep.detail_bytes && text.len() > 128 {
-            *value = digest(&text);
+            *value = redactor.digest(&text);
         }
     }
     while record.details.len() > keep.details {

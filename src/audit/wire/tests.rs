@@ -2,7 +2,6 @@ use super::*;
 use crate::limits::{ACCESSES_MAX, RECORD_BYTES_MAX};
 use crate::model::access::{Command, Program, Status, Verb};
 use crate::model::call::{CallId, ToolName};
-use crate::model::decision::PolicyId;
 use crate::model::doubt::Doubt;
 use crate::model::effect::{Effect, Verdict};
 use crate::model::path::{AbsPath, PathTarget};
@@ -204,8 +203,8 @@ fn the_greatest_record_still_fits_and_shows_what_was_denied() {
     record.cwd = Some(long.clone());
     record.decision = Some(Box::new(decision));
     let value = json!((0..5_000).map(|_| control(50)).collect::<Vec<_>>());
-    let redactions = vec![Redaction { pointer: long.clone(), detector: long.clone() }; 500];
-    let capture = Capture { value: Some(value), bytes: 7, redactions };
+    let redactions = vec![Redaction::new(&long, &long); 500];
+    let capture = Capture { value: Some(value), bytes: 7, redactions, texts: Vec::new() };
     record.input = Some(capture.clone());
     record.output = Some(capture);
     record.details = vec![("a", json!(long)), ("b", json!([long])), ("c", json!(1))];
@@ -275,4 +274,45 @@ fn the_state_is_never_cut() {
     record.details = vec![("a", json!(long)), ("b", json!([long]))];
     let read: WireRecord = serde_json::from_str(&line(record)).unwrap();
     assert_eq!(read.state, Some(state));
+}
+
+#[test]
+fn a_record_on_which_redacting_panics_says_what_was_decided_and_nothing_else() {
+    let mut record = Record::new(Kind::ToolPre);
+    record.principal = Some(principal("a secret"));
+    record.cwd = Some("/a/secret".to_owned());
+    record.decision = Some(Box::new(decided(vec![exec("a secret")])));
+    record.input = Some(redactor().capture(&json!({ "x": 1 }), CaptureLevel::Redacted));
+    record.details = vec![("why", "a secret".into())];
+    record.state = Some(json!({ "n": 1 }));
+    let body = body(record, &Redactor::panicking());
+    let read: WireRecord = serde_json::from_str(&format!("{{{}}}", body.0)).unwrap();
+    assert!(!body.0.contains("a secret"), "{}", body.0);
+    assert_eq!(read.details["not-redacted"], true);
+    let decision = read.decision.unwrap();
+    assert_eq!((decision.effect.as_str(), decision.rules.len()), ("deny", 2));
+    assert_eq!((read.state, read.uid), (Some(json!({ "n": 1 })), Some(1000)));
+    assert_eq!(read.input.unwrap().value, Some(json!({ "x": 1 })));
+}
+
+#[test]
+fn what_names_a_kept_text_is_never_cut_off() {
+    let long = "\u{1}".repeat(100_000);
+    let named =
+        |n: usize| Redaction { blob: Some(format!("{n:064}")), ..Redaction::new(&long, &long) };
+    let mut redactions = vec![Redaction::new(&long, &long); 300];
+    redactions.extend((0..crate::redact::TEXTS_KEPT_MAX).map(named));
+    let value = json!((0..5_000).map(|n| format!("{n}{}", "x".repeat(50))).collect::<Vec<_>>());
+    let capture = Capture { value: Some(value), bytes: 7, redactions, texts: Vec::new() };
+    let mut record = Record::new(Kind::ToolPre);
+    record.principal = Some(principal(&long));
+    record.input = Some(capture.clone());
+    record.output = Some(capture);
+    record.decision = Some(Box::new(decided(vec![exec(&long); 100])));
+    let read: WireRecord = serde_json::from_str(&line(record)).unwrap();
+    for capture in [read.input.unwrap(), read.output.unwrap()] {
+        let blobs = capture.redactions.iter().filter(|one| one.blob.is_some()).count();
+        assert_eq!(blobs, crate::redact::TEXTS_KEPT_MAX);
+        assert_eq!(capture.redactions.len() + capture.redactions_more, 317);
+    }
 }

@@ -1,7 +1,10 @@
 //! `toolgate audit`: for the person who reads the log. One file for each command; here is what
 //! several of them share: where the log is, how it is read, and a record as one line.
 
+mod erase;
 mod export;
+mod filter;
+mod hash;
 mod key;
 mod pick;
 mod prove;
@@ -20,7 +23,7 @@ use super::serve::audit_directory;
 use super::show::{Paint, colour, cut, paint, plain};
 use super::{Outcome, failed};
 use crate::audit::wire::WireRecord;
-use crate::audit::{Entry, Hash, kept_policy, records};
+use crate::audit::{Blobs, Entry, Hash, records};
 use crate::cli::out::{self, complain, say};
 use crate::model::json::Json;
 use crate::model::record::Kind;
@@ -48,6 +51,10 @@ pub(super) enum Command {
     Report(report::Arguments),
     /// The log for other tools: as JSON lines, CSV, an SQLite database, or OCSF events
     Export(export::Arguments),
+    /// What the log says in a secret's place, for a value; and with --find the records of it
+    Hash(hash::Arguments),
+    /// Erase texts that are kept beside the log; what the log says of them stays
+    Erase(erase::Arguments),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
     /// A proof that a record stands in the log, for anyone to check without it
@@ -83,6 +90,8 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Stats(arguments) => stats::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Export(arguments) => export::run(arguments),
+        Command::Hash(arguments) => hash::run(arguments),
+        Command::Erase(arguments) => erase::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Prove(arguments) => prove::run(arguments),
         Command::VerifyProof(arguments) => verify_proof::run(arguments),
@@ -196,7 +205,7 @@ struct KeptTexts(PathBuf);
 
 impl Texts for KeptTexts {
     fn text(&self, sha256: &str) -> Option<String> {
-        kept_policy(&self.0, Hash::parse(sha256)?)
+        Blobs::of(&self.0).policy(Hash::parse(sha256)?).ok()
     }
 }
 

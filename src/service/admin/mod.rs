@@ -14,6 +14,7 @@ pub use client::ask;
 pub(super) use http::serve as serve_http;
 pub use label::{Change, LabelChange};
 pub use protocol::{
-    Audit, Connections, Health, Layer, Policy, Reload, Reloaded, Reply, Request, Status,
+    Audit, Connections, Erase, Erased, Health, Layer, Policy, Reload, Reloaded, Reply, Request,
+    Status,
 };
 pub(super) use server::{Server, operators};

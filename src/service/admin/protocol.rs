@@ -21,6 +21,8 @@ pub enum Request {
     Metrics,
     /// Set or remove a label.
     Label(LabelChange),
+    /// Erase texts that are kept beside the log.
+    Erase(Erase),
 }
 
 /// What is answered.
@@ -37,8 +39,29 @@ pub enum Reply {
     Metrics(String),
     /// To `label`: this was done.
     Label(LabelChange),
+    /// To `erase`: this was done.
+    Erased(Erased),
     /// To anything: it was not done, and why.
     Error(String),
+}
+
+/// Texts to erase, by their names; at most `NAMES_ERASED_MAX`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erase {
+    /// Their SHA-256.
+    pub texts: Vec<String>,
+    /// Why, for the record.
+    pub why: String,
+}
+
+/// What was erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// Texts that are gone now.
+    pub texts: usize,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// What the sidecar is and does.
@@ -170,9 +193,11 @@ impl Request {
     pub(super) fn answer_bytes_max(&self) -> usize {
         match self {
             Request::Metrics => METRICS_BYTES_MAX,
-            Request::Status | Request::Reload | Request::Health | Request::Label(_) => {
-                ADMIN_LINE_BYTES_MAX
-            }
+            Request::Status
+            | Request::Reload
+            | Request::Health
+            | Request::Label(_)
+            | Request::Erase(_) => ADMIN_LINE_BYTES_MAX,
         }
     }
 
@@ -197,6 +222,7 @@ impl Reply {
             | Reply::Reload(_)
             | Reply::Health(_)
             | Reply::Label(_)
+            | Reply::Erased(_)
             | Reply::Error(_) => ADMIN_LINE_BYTES_MAX,
         };
         match line.len() <= most {

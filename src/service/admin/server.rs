@@ -5,9 +5,10 @@
 
 use super::log;
 use super::protocol::{
-    Audit, Connections, Health, Layer, Policy, Reload, Reloaded, Reply, Request, Status,
+    Audit, Connections, Erase, Erased, Health, Layer, Policy, Reload, Reloaded, Reply, Request,
+    Status,
 };
-use crate::audit::Waiting;
+use crate::audit::{Beside, Hash, NAMES_ERASED_MAX, Waiting};
 use crate::gate::{Bound, Gate};
 use crate::limits::{
     ADMIN_CONNECTIONS_MAX, ADMIN_LAYERS_MAX, ADMIN_LINE_BYTES_MAX, ADMIN_NAME_BYTES_MAX,
@@ -17,6 +18,7 @@ use crate::metrics::Now;
 use crate::model::record::{Kind, Record};
 use crate::plane::hook::http::Server as HttpServer;
 use crate::plane::hook::server::Server as HookServer;
+use crate::service::beside::{counted, told};
 use crate::service::load::clip;
 use crate::service::reload::{Attempt, Cause, Outcome, Reloads};
 use crate::service::socket::identity;
@@ -134,11 +136,23 @@ impl Server {
                 Ok(()) => Reply::Label(change),
                 Err(why) => Reply::Error(why),
             },
+            Ok(Request::Erase(wish)) => match self.erase(&wish, uid).await {
+                Ok(done) => Reply::Erased(done),
+                Err(why) => Reply::Error(why),
+            },
             Err(why) => {
                 self.bad_input(&why, uid).await;
                 Reply::Error(why)
             }
         }
+    }
+
+    async fn erase(&self, wish: &Erase, by: u32) -> Result<Erased, String> {
+        let names: Option<Vec<Hash>> = wish.texts.iter().map(|name| Hash::parse(name)).collect();
+        let names = names.filter(|names| names.len() <= NAMES_ERASED_MAX);
+        let names = names.ok_or("these are no names of texts, or too many at once")?;
+        let done = self.gate.erase(&names, (by, name(&wish.why).as_str())).await?;
+        Ok(Erased { texts: done.texts, bytes: done.bytes })
     }
 
     /// How it stands.
@@ -181,6 +195,7 @@ impl Server {
         let standing = self.gate.log_standing();
         let failures: Vec<_> =
             standing.failures.iter().map(|(why, count)| (*why, *count)).collect();
+        let (sinks, heads_failing) = self.gate.stands_beside().map(counted).unwrap_or_default();
         let now = Now {
             version: env!("CARGO_PKG_VERSION"),
             started: self.started.1.as_duration().as_secs_f64(),
@@ -193,6 +208,9 @@ impl Server {
                 ("http", self.http.as_ref().map_or(0, |http| http.connections())),
                 ("admin", self.connections()),
             ],
+            sinks: &sinks,
+            heads_failing,
+            texts_not_kept: self.gate.stands_beside().map_or(0, Beside::not_kept),
         };
         self.gate.metrics().text(&now).map_err(|error| error.to_string())
     }
@@ -213,7 +231,11 @@ impl Server {
         let mut warnings: Vec<String> = notices(&self.gate.in_force()).collect();
         warnings.extend(self.reloads.standing().last.and_then(refused));
         warnings.extend(log::warnings(&self.gate.log_standing()));
-        Health { ready: problems.is_empty(), problems, warnings }
+        let mut health = Health { ready: problems.is_empty(), problems, warnings };
+        if let Some(beside) = self.gate.stands_beside() {
+            told(beside, &mut health);
+        }
+        health
     }
 
     /// That it lives: the threads that judge do.

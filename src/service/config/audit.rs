@@ -1,9 +1,9 @@
 //! `[audit]`: where the log is, how firmly it is kept, and what happens when it cannot be written.
 
 use super::ConfigError;
-use crate::audit::{OnFailure, Options, SpaceMarks};
+use crate::audit::{BlobBounds, OnFailure, Options, Signing, SpaceMarks};
 use crate::limits::{JOURNAL_DEADLINE_MAX, JOURNAL_DEADLINE_MIN, JOURNAL_RESERVE_BYTES};
-use crate::redact::Redactor;
+use crate::redact::{CommitmentKey, KeepTexts, Keeping, Redactor};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +24,25 @@ pub struct Audit {
     pub space_warn: Option<String>,
     /// Free room of which the second warning is given, as `"10%"`.
     pub space_low: Option<String>,
+    /// Whether texts that are too long for a record are kept beside the log: of all calls, of
+    /// none, or, if nothing is said, of those whose rule says `capture = "full"`.
+    pub blobs: Option<bool>,
+    /// One such text, in bytes.
+    pub blob_bytes_max: Option<u64>,
+    /// All of them, in bytes.
+    pub blobs_bytes_max: Option<u64>,
+    /// `[[audit.sink]]`: where records go besides.
+    pub sink: Vec<super::sinks::Sink>,
+    /// `[[audit.head]]`: where signed heads go.
+    pub head: Vec<super::sinks::HeadTo>,
+    /// The file of the key that signs the log.
+    pub key: Option<PathBuf>,
+    /// How long a record may stand unsigned, in milliseconds.
+    pub checkpoint_ms: Option<u64>,
+    /// How long there may be no signed head though no record comes, in seconds.
+    pub heartbeat_seconds: Option<u64>,
+    /// How long a key signs, in hours; 0 for ever.
+    pub key_hours: Option<u64>,
 }
 
 /// Which records are on the disk before their answer.
@@ -83,7 +102,56 @@ impl Audit {
             space,
             reserve_bytes: JOURNAL_RESERVE_BYTES,
             ..usual
+        }
+        .signed(self.signing()?))
+    }
+
+    fn signing(&self) -> Result<Signing, ConfigError> {
+        let within =
+            |key: &str, stated: Option<u64>, (low, high): (u64, u64), usual: Duration| match stated
+            {
+                None => Ok(usual),
+                Some(number) if (low..=high).contains(&number) => Ok(Duration::from_secs(number)),
+                Some(number) => Err(ConfigError::Value(format!(
+                    "`{key} = {number}` in `[audit]` must be from {low} to {high}"
+                ))),
+            };
+        let usual = Signing::default();
+        let (ms, seconds, hours) = (self.checkpoint_ms, self.heartbeat_seconds, self.key_hours);
+        let every = within("checkpoint_ms", ms, (10, 60_000), usual.every)?;
+        Ok(Signing {
+            key: self.key.clone(),
+            every: if ms.is_some() { every / 1_000 } else { every },
+            heartbeat: within("heartbeat_seconds", seconds, (1, 86_400), usual.heartbeat)?,
+            rotate: match hours {
+                None => usual.rotate,
+                Some(_) => within("key_hours", hours, (0, 24 * 366), usual.rotate)? * 3_600,
+            },
+            heads: None,
         })
+    }
+}
+
+impl Audit {
+    /// What is kept of what is redacted and left out.
+    #[must_use]
+    pub fn keeping(&self, key: CommitmentKey) -> Keeping {
+        let texts = match self.blobs {
+            None => KeepTexts::Full,
+            Some(true) => KeepTexts::Usual,
+            Some(false) => KeepTexts::None,
+        };
+        Keeping { key: Some(key), texts }
+    }
+
+    /// How much is kept beside the log.
+    #[must_use]
+    pub fn blob_bounds(&self) -> BlobBounds {
+        let usual = BlobBounds::default();
+        BlobBounds {
+            one: self.blob_bytes_max.unwrap_or(usual.one),
+            all: self.blobs_bytes_max.unwrap_or(usual.all),
+        }
     }
 }
 
@@ -134,6 +202,13 @@ mod tests {
         assert_eq!((other.on_failure, other.strict), (OnFailure::AllowReadonly, true));
         assert_eq!(other.space, SpaceMarks { warn: 5, low: 0 });
         assert_eq!(other.timeout, Duration::from_millis(250));
+        let signing = usual.signing.unwrap();
+        assert_eq!((signing.key, signing.every), (None, Duration::from_secs(1)));
+        let text = "key = \"/k\"\ncheckpoint_ms = 50\nheartbeat_seconds = 5\nkey_hours = 2";
+        let signing = options(text).unwrap().signing.unwrap();
+        assert_eq!((signing.key, signing.every), (Some("/k".into()), Duration::from_millis(50)));
+        let (heartbeat, rotate) = (Duration::from_secs(5), Duration::from_secs(7_200));
+        assert_eq!((signing.heartbeat, signing.rotate), (heartbeat, rotate));
     }
 
     #[test]
@@ -145,6 +220,9 @@ mod tests {
             ("space_low = \"-1%\"", "space_low"),
             ("space_low = \"100%\"", "space_low"),
             ("space_low = \"30%\"", "space_low"),
+            ("checkpoint_ms = 0", "checkpoint_ms"),
+            ("heartbeat_seconds = 0", "heartbeat_seconds"),
+            ("key_hours = 10000", "key_hours"),
         ] {
             let why = options(text).unwrap_err().to_string();
             assert!(why.contains(key), "{text}: {why}");
