@@ -99,7 +99,7 @@ fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 fn toolgate(sidecar: &Sidecar, arguments: &[&str]) -> (Option<i32>, String) {
     let socket = sidecar.path("run/admin.sock");
     let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
-    let output = command.args(arguments).arg("--admin").arg(socket).output().unwrap();
+    let output = command.args(arguments).arg("--socket").arg(socket).output().unwrap();
     let told = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(told).unwrap())
 }

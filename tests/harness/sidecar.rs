@@ -45,10 +45,11 @@ impl Sidecar {
         let at = scratch.path().display();
         let log = log.map_or(scratch.path().join("audit"), Path::to_owned);
         let log = log.display();
+        // How full the disk is that the tests run on is no part of them.
         let config = format!(
             "[hook]\nsocket = \"{at}/run/s\"\nworld = \"same\"\nhome = \"{at}/home\"\n{hook}\n\
              [policy]\nfiles = [\"{at}/policy.toml\"]\nworkspace = \"{at}/work\"\n\
-             [audit]\ndir = \"{log}\"\n{audit}\n"
+             [audit]\ndir = \"{log}\"\nspace_warn = \"0%\"\nspace_low = \"0%\"\n{audit}\n"
         );
         std::fs::write(scratch.path().join("policy.toml"), policy).unwrap();
         std::fs::write(scratch.path().join("toolgate.toml"), config).unwrap();
@@ -123,7 +124,7 @@ fn verify(audit: &Path) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
     let output = command.args(["audit", "verify", "--audit"]).arg(audit).output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && told.contains("UNSEALED: whole"), "{told}");
+    assert!(output.status.success() && told.contains("SEALED: whole"), "{told}");
 }
 
 /// The files of a directory, in order, but for keys and what is only held back.

@@ -167,11 +167,6 @@ impl Index {
         usize::try_from(self.header.records).unwrap_or_default()
     }
 
-    /// The number of the first record.
-    pub(in crate::audit) fn first_seq(&self) -> u64 {
-        self.header.first_seq
-    }
-
     /// The earliest and the latest time, in microseconds since 1970.
     #[must_use]
     pub fn times(&self) -> (i64, i64) {

@@ -9,7 +9,7 @@ use crate::audit::journal::recover::{chain_before, free_name};
 use crate::audit::journal::resume::{PREPARED, write_all};
 use crate::audit::journal::storage::{SegmentFile, Storage};
 use crate::audit::place::Hash;
-use crate::audit::segment::{Ending, Form, Lines, SegmentName, list};
+use crate::audit::segment::{Form, SegmentName, list};
 use std::io;
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub(super) fn prepared<S: Storage>(dir: &Path, storage: &S) -> Result<bool, Audi
 
 fn adopt<S: Storage>(dir: &Path, storage: &S, name: &SegmentName) -> Result<(), AuditError> {
     let prepared = format!("{name}{PREPARED}");
-    let lines = whole_lines(&dir.join(&prepared))?;
+    let lines = whole_lines(&dir.join(&prepared)).map_err(AuditError::file("read", dir))?;
     let mut older = list(dir)?;
     older.retain(|one| one.stream == name.stream && one < name);
     let failed = |why| AuditError::file("recover", &dir.join(&prepared))(why);
@@ -76,16 +76,12 @@ fn previous(line: &[u8]) -> Option<Hash> {
     Hash::parse(&link.prev)
 }
 
-fn whole_lines(path: &Path) -> Result<Vec<Vec<u8>>, AuditError> {
-    let (mut lines, mut all, mut line) = (Lines::outside(path)?, Vec::new(), Vec::new());
-    while let Some(ending) = lines.next_into(&mut line).map_err(AuditError::file("read", path))? {
-        match ending {
-            Ending::Whole => all.push(std::mem::take(&mut line)),
-            Ending::TooLong => all.push(Vec::new()),
-            Ending::Torn => break,
-        }
-    }
-    Ok(all)
+/// The whole lines of a file, which is as long as what one failure found unsynced.
+fn whole_lines(path: &Path) -> io::Result<Vec<Vec<u8>>> {
+    let bytes = std::fs::read(path)?;
+    let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else { return Ok(Vec::new()) };
+    let lines = bytes.get(..end).unwrap_or_default();
+    Ok(lines.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect())
 }
 
 fn aside<S: Storage>(dir: &Path, storage: &S, prepared: &str) -> io::Result<()> {

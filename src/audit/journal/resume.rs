@@ -93,7 +93,7 @@ impl<S: Storage> Pen<S> {
         };
         let file = enter().map_err(AuditError::file("make the audit file", &path))?;
         let synced = u64::try_from(self.tail.len()).unwrap_or(u64::MAX);
-        self.open = Open { file, name, path, synced, worked: None };
+        self.open = Open { file, name, path, synced, worked: self.open.worked };
         self.tail.clear();
         self.given = 0;
         self.next_number += 1;

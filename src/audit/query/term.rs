@@ -72,11 +72,6 @@ impl Term {
         any != self.not
     }
 
-    /// Whether a record without such a value fits.
-    pub(super) fn fits_none(&self) -> bool {
-        self.fits(std::iter::empty())
-    }
-
     /// Whether any word but `-` fits this value; `not` plays no part.
     pub(super) fn names(&self, value: &str) -> bool {
         self.words.iter().any(|word| word.fits(self.field, value))
@@ -174,6 +169,10 @@ fn split(text: &str) -> Vec<String> {
 fn meaning(field: Field, typed: &str) -> Result<Meaning, String> {
     if typed.is_empty() {
         return Err("a word is empty; `*` stands for any value, `-` for none".to_owned());
+    }
+    let slashes = typed.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    if slashes % 2 == 1 {
+        return Err(format!("`{typed}` ends in half an escape; write `\\\\` for a `\\`"));
     }
     if typed == ABSENT {
         return Ok(Meaning::Absent);

@@ -12,6 +12,7 @@ mod frames;
 mod kept;
 mod lines;
 mod name;
+mod retain;
 mod seal;
 mod sealer;
 
@@ -20,6 +21,8 @@ pub(in crate::audit) use frames::{Frame, Frames};
 pub(in crate::audit) use kept::Kept;
 pub(in crate::audit) use lines::{Ending, Lines};
 pub(in crate::audit) use name::{Form, SegmentName, list};
+pub(in crate::audit) use retain::Deletions;
+pub use retain::{Due, Retention, Why, delete, due, newest_file};
 pub(in crate::audit) use sealer::{Closed, Sealer};
 
 /// Seals every plain file of a log that nobody writes; how many there were.
