@@ -98,7 +98,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What a record says is hostile until `visible` has it.
     // author: a recorded call is asked again as `policy explain` asks. gate: only for `Bound`.
     // policy: a kept policy's text is compiled again. redact: what an explanation withholds.
-    // world: the files that such a call names, as they are now.
     ("review", &["audit", "author", "gate", "limits", "model", "policy", "redact"]),
     // author: settings are written anew as policies are: in one step, with mode and owner.
     // plane: which events of a runtime are registered is the table of the plane that answers them.

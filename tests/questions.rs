@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 use toolgate::audit::wire::WireRecord;
-use toolgate::audit::{keep_policy, records};
+use toolgate::audit::{Blobs, records};
 use week::{policy, story};
 
 const GUIDE: &str = include_str!("../src/review/README.md");
@@ -29,7 +29,7 @@ fn log() -> &'static Path {
         let dir = tempfile::tempdir().unwrap();
         week::write(dir.path(), week::Options::records(30_000)).unwrap();
         for text in [policy::BEFORE, policy::AFTER] {
-            keep_policy(dir.path(), text).unwrap();
+            Blobs::of(dir.path()).keep_policy(text).unwrap();
         }
         dir
     });

@@ -25,7 +25,6 @@ pub mod query;
 mod read;
 mod segment;
 pub mod sink;
-mod texts;
 pub mod wire;
 
 pub use beside::Beside;
@@ -52,4 +51,3 @@ pub use proof::{HEADS_WAITING_MAX, Heads, KEY_FILE, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};
 pub use segment::seal_all;
 pub use segment::{Due, Retention, Why, delete, due, newest_file};
-pub use texts::{keep_policy, kept_policy};

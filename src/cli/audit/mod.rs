@@ -23,7 +23,7 @@ use super::serve::audit_directory;
 use super::show::{Paint, colour, cut, paint, plain};
 use super::{Outcome, failed};
 use crate::audit::wire::WireRecord;
-use crate::audit::{Entry, Hash, kept_policy, records};
+use crate::audit::{Blobs, Entry, Hash, records};
 use crate::cli::out::{self, complain, say};
 use crate::model::json::Json;
 use crate::model::record::Kind;
@@ -205,7 +205,7 @@ struct KeptTexts(PathBuf);
 
 impl Texts for KeptTexts {
     fn text(&self, sha256: &str) -> Option<String> {
-        kept_policy(&self.0, Hash::parse(sha256)?)
+        Blobs::of(&self.0).policy(Hash::parse(sha256)?).ok()
     }
 }
 

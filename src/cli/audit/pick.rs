@@ -1,6 +1,7 @@
 //! Which records a command of the review looks at, and the reading of them.
 
 use super::Directory;
+use super::filter::FilterArguments;
 use crate::audit::Entry;
 use crate::audit::query::{Filter, Order, Source};
 use crate::cli::Outcome;
@@ -23,38 +24,13 @@ pub(super) struct Stretch {
     until: Option<String>,
 }
 
-/// The same, and which of its records: each option may have several words, of which any fits.
+/// A log, and which of its records.
 #[derive(clap::Args)]
 pub(super) struct Pick {
     #[command(flatten)]
-    pub(super) stretch: Stretch,
-    /// Decisions, separated by commas
-    #[arg(long, value_delimiter = ',')]
-    decision: Vec<String>,
-    /// Kinds of records
-    #[arg(long, value_delimiter = ',')]
-    kind: Vec<String>,
-    /// Tools; `*` stands for any text
-    #[arg(long, value_delimiter = ',')]
-    tool: Vec<String>,
-    /// Rules that made the decision
-    #[arg(long, value_delimiter = ',')]
-    rule: Vec<String>,
-    /// Sessions
-    #[arg(long, value_delimiter = ',')]
-    session: Vec<String>,
-    /// Hosts that were connected to
-    #[arg(long, value_delimiter = ',')]
-    host: Vec<String>,
-    /// Paths that were read or written, as in a policy
-    #[arg(long)]
-    path: Vec<String>,
-    /// User ids
-    #[arg(long, value_delimiter = ',')]
-    uid: Vec<String>,
-    /// What the line in the log must hold, as a regular expression
-    #[arg(short = 'g', long, value_name = "REGEX")]
-    grep: Option<String>,
+    pub(super) directory: Directory,
+    #[command(flatten)]
+    filter: FilterArguments,
 }
 
 impl Stretch {
@@ -71,15 +47,6 @@ impl Stretch {
     ) -> Result<(), String> {
         each(&self.directory, &filter(self.pairs())?, whole, take)
     }
-
-    /// Every policy that came into force, before the stretch too.
-    pub(super) fn policies(&self, whole: &Cell<Outcome>) -> Result<Policies, String> {
-        let mut policies = Policies::default();
-        for entry in self.directory.entries_holding("\"policy.load\"", whole)? {
-            policies.take(&entry.record);
-        }
-        Ok(policies)
-    }
 }
 
 impl Pick {
@@ -89,30 +56,21 @@ impl Pick {
         whole: &Cell<Outcome>,
         take: impl FnMut(&Entry),
     ) -> Result<(), String> {
-        each(&self.stretch.directory, &self.filter()?, whole, take)
+        each(&self.directory, &self.filter.filter()?, whole, take)
     }
 
-    fn filter(&self) -> Result<Filter, String> {
-        let lists = [
-            ("decision", &self.decision),
-            ("kind", &self.kind),
-            ("tool", &self.tool),
-            ("rule", &self.rule),
-            ("session", &self.session),
-            ("host", &self.host),
-            ("path", &self.path),
-            ("uid", &self.uid),
-        ];
-        let words = lists
-            .into_iter()
-            .flat_map(|(name, texts)| texts.iter().map(move |text| (name, text.as_str())));
-        let grep = self.grep.iter().map(|text| ("grep", text.as_str()));
-        filter(self.stretch.pairs().into_iter().chain(words).chain(grep).collect())
+    /// Every policy that came into force, before the stretch too.
+    pub(super) fn policies(&self, whole: &Cell<Outcome>) -> Result<Policies, String> {
+        let mut policies = Policies::default();
+        for entry in self.directory.entries_holding("\"policy.load\"", whole)? {
+            policies.take(&entry.record);
+        }
+        Ok(policies)
     }
 
     /// What is picked, in words: the options that were given.
     pub(super) fn told(&self) -> String {
-        match self.filter() {
+        match self.filter.filter() {
             Ok(filter) if !filter.is_all() => filter.to_cli(),
             Ok(_) | Err(_) => "the whole log".to_owned(),
         }

@@ -1,7 +1,7 @@
 //! What the log keeps of a policy's coming into force, or not.
 
 use super::super::load;
-use crate::audit;
+use crate::audit::Blobs;
 use crate::gate::Bound;
 use crate::model::decision::PolicyId;
 use crate::model::json::Json;
@@ -25,8 +25,9 @@ pub(in crate::service) fn files(sources: &[Source]) -> Json {
 /// Keeps the texts of files beside the log, for those who read in it what was in force. A policy
 /// is served all the same where that fails: its record has the digests.
 pub(in crate::service) fn keep(log: &Path, sources: &[Source]) {
+    let texts = Blobs::of(log);
     for source in sources {
-        if let Err(error) = audit::keep_policy(log, &source.text) {
+        if let Err(error) = texts.keep_policy(&source.text) {
             tracing::warn!(file = source.name, %error, "a policy's text could not be kept");
         }
     }
