@@ -21,7 +21,8 @@ use toolgate::audit::proof::checkpoint::Checkpoint;
 use toolgate::audit::proof::note::{Note, PublicKey, SecretKey};
 use toolgate::audit::proof::prove::{prove, prove_consistency};
 use toolgate::audit::{
-    Elsewhere, Flaw, Journal, Options, Outside, Report, Signing, State, records, verify_with,
+    AuditError, Elsewhere, Flaw, Journal, Options, Outside, Report, Signing, State, records,
+    verify_with,
 };
 use toolgate::model::record::{Durability, Kind, Record};
 use toolgate::redact::Redactor;
@@ -45,11 +46,22 @@ fn options(signing: Signing, segment_bytes: u64) -> Options {
     Options { segment_bytes, seal: false, ..Options::new(REDACTOR.clone()).signed(signing) }
 }
 
+/// A program that another test starts holds our lock too, from its fork until it runs.
+fn open(dir: &Path, options: &Options) -> Journal {
+    for _ in 0..500 {
+        match Journal::open(dir, options.clone()) {
+            Err(AuditError::InUse(_)) => std::thread::sleep(Duration::from_millis(5)),
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the log stays in use");
+}
+
 /// Some starts of the journal, with so many records in each.
 fn write(dir: &Path, starts: usize, each: usize, segment_bytes: u64) {
     for start in 0..starts {
         let signing = Signing { every: Duration::from_millis(3), ..Signing::default() };
-        let journal = Journal::open(dir, options(signing, segment_bytes)).unwrap();
+        let journal = open(dir, &options(signing, segment_bytes));
         for n in 0..each {
             let mut record = Record::new(Kind::RuntimeEvent);
             record.details.push(("text", format!("{start} {n} ünï \"x\"").into()));
@@ -103,7 +115,7 @@ impl Log {
 
     /// Several files, in three starts.
     fn in_files() -> Log {
-        let log = Log::write(3, 20, 6_000);
+        let log = Log::write(3, 20, 4_000);
         assert!(log.files.len() >= 4, "{}", log.files.len());
         log
     }
@@ -555,7 +567,7 @@ fn nothing_honest_is_called_tampering() {
     let report = verify_with(log.dir.path(), &elsewhere, &mut |_| {}).unwrap();
     assert_eq!(report.state(), State::Sealed, "{report:#?}");
     // The log went on since a head was kept.
-    write(log.dir.path(), 2, 9, 6_000);
+    write(log.dir.path(), 2, 9, 4_000);
     let later = verify_with(log.dir.path(), &elsewhere, &mut |_| {}).unwrap();
     assert_eq!(later.state(), State::Sealed, "{later:#?}");
     // A clock that stepped back: the same log, with the times of its records and heads in reverse.

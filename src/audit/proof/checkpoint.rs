@@ -115,9 +115,8 @@ impl Details {
     pub(in crate::audit) fn line(&self, head: &Checkpoint, prev: Hash) -> String {
         let Checkpoint { stream, size, time, .. } = head;
         let (seq, body) = (size.saturating_add(1), self.body(head.kind()));
-        format!(
-            r#"{{"v":{VERSION},"seq":{seq},"ts":"{time}","stream":"{stream}",{body},"prev":"{prev}"}}"#
-        )
+        let place = format!(r#""v":{VERSION},"seq":{seq},"ts":"{time}","stream":"{stream}""#);
+        format!(r#"{{{place},{body},"prev":"{prev}"}}"#)
     }
 }
 

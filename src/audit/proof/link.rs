@@ -99,7 +99,13 @@ fn at_its_ends(line: &[u8]) -> Option<Link<'_>> {
 mod tests {
     use super::*;
 
-    const LINE: &str = r#"{"v":1,"seq":7,"ts":"2026-11-24T15:50:09.000001Z","stream":"01900000-0000-7000-8000-000000000001","kind":"tool.pre","details":{"a":"b"},"prev":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}"#;
+    const LINE: &str = concat!(
+        r#"{"v":1,"seq":7,"ts":"2026-11-24T15:50:09.000001Z","#,
+        r#""stream":"01900000-0000-7000-8000-000000000001","#,
+        r#""kind":"tool.pre","#,
+        r#""details":{"a":"b"},"#,
+        r#""prev":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}"#,
+    );
 
     #[test]
     fn both_ways_of_reading_agree() {
