@@ -64,7 +64,7 @@ impl Room {
 
     /// Runs a line, and gives its exit code.
     fn says(&mut self, line: &str) -> String {
-        writeln!(self.input, "{line} >&2; echo $?").unwrap();
+        writeln!(self.input, "{{ {line}; }} >&2; echo $?").unwrap();
         let mut answer = String::new();
         self.output.read_line(&mut answer).unwrap();
         answer.trim_end().to_owned()
