@@ -166,11 +166,22 @@ pub const KEY_ROTATION: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long one file of the log is written, from the first thing that happened in it: what is
 /// closed is compressed, and may be shipped and deleted.
 pub const SEGMENT_AGE: Duration = Duration::from_secs(60 * 60);
+/// What an operator may ask for instead of 64 MB: a sealed file has a bound on its frames.
+pub const SEGMENT_MB_MAX: u64 = 4_096;
+/// What an operator may ask for instead of an hour: a week.
+pub const SEGMENT_MINUTES_MAX: u64 = 7 * 24 * 60;
 /// Plain bytes of one frame of a sealed file: the smallest part that can be read by itself, and
 /// large enough to compress nearly as well as the whole.
 pub const SEALED_FRAME_BYTES: usize = 256 * 1024;
 /// Frames of one sealed file: 16 GiB of lines.
 pub const SEALED_FRAMES_MAX: usize = 65_536;
+/// Files that one record of a deletion names: it must fit a line.
+pub const RETENTION_FILES_MAX: usize = 64;
+/// What is younger is not deleted unless the operator insists, in days: half a year is what the
+/// laws that ask for such logs ask for.
+pub const RETENTION_MIN_DAYS: u32 = 180;
+/// How often it is looked for what is to be deleted.
+pub const RETENTION_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How long after a failure to seal a file it is tried again: room comes back slowly.
 pub const SEALING_RETRY: Duration = Duration::from_secs(60);
 /// How long an answer that need not be durable may stay unsynced.
@@ -192,6 +203,9 @@ pub const SINK_POLL: Duration = Duration::from_secs(1);
 pub const SINK_RETRY_MAX: Duration = Duration::from_secs(30);
 /// How long one step of a sink's socket may take before its connection counts as lost.
 pub const SINK_IO_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the other side's kernel may leave what was sent to it unacknowledged: some
+/// retransmissions.
+pub const SINK_SILENT: Duration = Duration::from_secs(3);
 /// How long one request of a sink may take.
 pub const SINK_HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much is read of the answer to a sink, in bytes; real ones have some dozen.
@@ -413,3 +427,5 @@ pub const INDEX_HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const GROUPS_MAX: usize = 1 << 20;
 /// Unreadable lines that are told one by one; of more only the number.
 pub const UNREADABLE_TOLD_MAX: usize = 20;
+/// How often `audit tail -f` looks for new records: a person sees no delay.
+pub const TAIL_POLL: Duration = Duration::from_millis(200);

@@ -86,12 +86,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // author: a policy is in force only if its own examples and tests hold.
     // metrics: what only the service sees is counted and told there too.
+    // review: the pages on which the log is reviewed are one of its listeners.
     // session: what is remembered is built again before anything is answered.
     (
         "service",
         &[
             "audit", "author", "calls", "gate", "limits", "metrics", "model", "plane", "policy",
-            "redact", "session", "world",
+            "redact", "review", "session", "world",
         ],
     ),
     // What a record says is hostile until `visible` has it.

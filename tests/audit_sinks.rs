@@ -260,3 +260,71 @@ fn a_best_effort_sink_that_is_gone_costs_no_call() {
     (0..3).for_each(|number| assert_eq!(read(&sidecar, number).0, "allow"));
     sidecar.stop();
 }
+
+#[test]
+fn no_call_waits_for_a_required_sink_that_hangs() {
+    let scratch = tempfile::Builder::new().prefix("h").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+    let path = scratch.as_ref().unwrap().path().join("log");
+    // Nobody reads from it, so that the queue behind it fills and sending blocks.
+    let hangs = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    let sink = format!(
+        "kind = \"syslog\"\nto = \"unix:{}\"\nmode = \"required\"\ndeadline_ms = 100\n",
+        path.display()
+    );
+    let sidecar = with_sinks(&sink, &mut Command::new(env!("CARGO_BIN_EXE_toolgate")));
+    let mut number = 0;
+    let took = until("a call is refused", || {
+        number += 1;
+        let (decision, took) = read(&sidecar, number);
+        (decision == "deny").then_some(took)
+    });
+    // Starting the client takes all of this; the sink's own limit is ten seconds.
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let reader = std::thread::spawn(move || {
+        let mut bytes = vec![0; 1 << 17];
+        hangs.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        while hangs.recv(&mut bytes).is_ok_and(|length| length > 1) {}
+    });
+    until("calls go on", || (read(&sidecar, 0).0 == "allow").then_some(()));
+    sidecar.stop();
+    std::os::unix::net::UnixDatagram::unbound().unwrap().send_to(b"x", &path).unwrap();
+    reader.join().unwrap();
+}
+
+#[test]
+fn signed_heads_leave_as_they_are_made_and_hold_the_log_to_its_end() {
+    let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (newest, all) = (scratch.path().join("newest"), scratch.path().join("all"));
+    let audit = format!(
+        "checkpoint_ms = 10\n[[audit.head]]\nto = \"file:{}\"\n[[audit.head]]\nto = \"file:{}\"\n\
+         append = true\n",
+        newest.display(),
+        all.display()
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    let sidecar = Sidecar::start_logging(POLICY, "", None, &audit, &mut command);
+    // The size of the tree stands in a note's second line.
+    let size = || {
+        let note = std::fs::read_to_string(&newest).ok()?;
+        note.lines().nth(1)?.parse::<usize>().ok()
+    };
+    let before = until("a head comes", size);
+    (0..3).for_each(|number| assert_eq!(read(&sidecar, number).0, "allow"));
+    until("the calls are under a head", || size().filter(|size| *size >= before + 3));
+    assert!(std::fs::read_to_string(&all).unwrap().matches("\n\n\u{2014} ").count() >= 2);
+    let verify = |head: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+        command.args(["audit", "verify", "--audit"]).arg(sidecar.path("audit"));
+        command.arg("--head").arg(head).output().unwrap()
+    };
+    let kept = scratch.path().join("kept");
+    std::fs::copy(&newest, &kept).unwrap();
+    let told = verify(&kept);
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stdout));
+    // Cut off behind the first records, the log no longer reaches what the head says.
+    let log = files_below(&sidecar.path("audit")).pop().unwrap();
+    let text = std::fs::read_to_string(&log).unwrap();
+    let short: String = text.lines().take(3).map(|line| format!("{line}\n")).collect();
+    std::fs::write(&log, short).unwrap();
+    assert_eq!(verify(&kept).status.code(), Some(1));
+}

@@ -15,6 +15,8 @@ mod expansion;
 mod host;
 #[path = "../fuzz/targets_shared/http.rs"]
 mod http;
+#[path = "../fuzz/targets_shared/note.rs"]
+mod note;
 #[path = "../fuzz/targets_shared/patch.rs"]
 mod patch;
 #[path = "../fuzz/targets_shared/path.rs"]
@@ -23,6 +25,8 @@ mod path;
 mod policy_reader;
 #[path = "../fuzz/targets_shared/reply.rs"]
 mod reply;
+#[path = "../fuzz/targets_shared/sealed.rs"]
+mod sealed;
 #[path = "../fuzz/targets_shared/shell.rs"]
 mod shell;
 #[path = "../fuzz/targets_shared/tables.rs"]
@@ -30,6 +34,10 @@ mod tables;
 #[path = "../fuzz/targets_shared/visible.rs"]
 mod visible;
 
+#[path = "../fuzz/targets_shared/index.rs"]
+mod index;
+#[path = "../fuzz/targets_shared/scan.rs"]
+mod scan;
 use std::path::Path;
 
 fn replay(target: &str, hold: fn(&[u8])) {
@@ -57,6 +65,11 @@ fn every_known_event_holds() {
 }
 
 #[test]
+fn every_known_sealed_file_holds() {
+    replay("sealed", sealed::hold);
+}
+
+#[test]
 fn every_known_policy_holds() {
     replay("policy_reader", policy_reader::hold);
 }
@@ -64,6 +77,11 @@ fn every_known_policy_holds() {
 #[test]
 fn every_known_text_is_shown_harmless() {
     replay("visible", visible::hold);
+}
+
+#[test]
+fn every_known_note_holds() {
+    replay("note", note::hold);
 }
 
 #[test]
@@ -125,4 +143,14 @@ proptest::proptest! {
     ) {
         visible::hold(text.as_bytes());
     }
+}
+
+#[test]
+fn every_known_line_is_read_alike_both_ways() {
+    replay("scan", scan::hold);
+}
+
+#[test]
+fn every_known_index_is_refused_or_whole() {
+    replay("index", index::hold);
 }

@@ -23,27 +23,26 @@ pub fn commitment_key_file(keys: &Path) -> PathBuf {
     keys.join(FILE)
 }
 
-/// Reads the key that is kept in a directory.
+/// Reads a key's file.
 ///
 /// # Errors
 /// If there is none, it is no key, or others can read it.
-pub fn commitment_key(keys: &Path) -> Result<CommitmentKey, AuditError> {
-    let path = commitment_key_file(keys);
-    read(&path).map_err(AuditError::file("read the commitment key", &path))
+pub fn commitment_key(path: &Path) -> Result<CommitmentKey, AuditError> {
+    read(path).map_err(AuditError::file("read the commitment key", path))
 }
 
 /// The same; made if there is none.
 ///
 /// # Errors
 /// As [`commitment_key`], or if it cannot be made.
-pub fn commitment_key_or_new(keys: &Path) -> Result<CommitmentKey, AuditError> {
-    let path = commitment_key_file(keys);
-    match read(&path) {
+pub fn commitment_key_or_new(path: &Path) -> Result<CommitmentKey, AuditError> {
+    match read(path) {
         Err(why) if why.kind() == ErrorKind::NotFound => {
-            make(keys, &path).map_err(AuditError::file("make the commitment key", &path))?;
-            commitment_key(keys)
+            let keys = path.parent().unwrap_or(Path::new("."));
+            make(keys, path).map_err(AuditError::file("make the commitment key", path))?;
+            commitment_key(path)
         }
-        read => read.map_err(AuditError::file("read the commitment key", &path)),
+        read => read.map_err(AuditError::file("read the commitment key", path)),
     }
 }
 
@@ -87,19 +86,19 @@ mod tests {
     #[test]
     fn a_key_is_made_once_and_for_its_owner_alone() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(commitment_key(dir.path()).is_err());
-        let key = commitment_key_or_new(dir.path()).unwrap();
-        let again = commitment_key_or_new(dir.path()).unwrap();
-        assert_eq!(key.commit("a"), again.commit("a"));
-        assert_eq!(key.commit("a"), commitment_key(dir.path()).unwrap().commit("a"));
         let path = commitment_key_file(dir.path());
+        assert!(commitment_key(&path).is_err());
+        let key = commitment_key_or_new(&path).unwrap();
+        let again = commitment_key_or_new(&path).unwrap();
+        assert_eq!(key.commit("a"), again.commit("a"));
+        assert_eq!(key.commit("a"), commitment_key(&path).unwrap().commit("a"));
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(commitment_key(dir.path()).unwrap_err().to_string().contains("chmod"));
+        assert!(commitment_key(&path).unwrap_err().to_string().contains("chmod"));
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "short").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(commitment_key_or_new(dir.path()).is_err());
+        assert!(commitment_key_or_new(&path).is_err());
     }
 }

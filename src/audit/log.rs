@@ -6,7 +6,7 @@
 use crate::audit::error::AuditError;
 use crate::audit::proof::chain::Chain;
 use crate::audit::read::{Entry, Records, Unreadable};
-use crate::audit::segment::{Ending, Lines, SegmentName, list};
+use crate::audit::segment::{Ending, Form, Lines, SegmentName, list};
 use std::path::{Path, PathBuf};
 
 /// The files of a directory.
@@ -29,6 +29,12 @@ impl Log {
     #[must_use]
     pub fn files(&self) -> usize {
         self.segments.len()
+    }
+
+    /// Whether retention deleted any.
+    #[must_use]
+    pub fn has_holes(&self) -> bool {
+        self.segments.iter().any(|segment| segment.form == Form::Kept)
     }
 
     /// The records of one file, the oldest file being 0; what cannot be read is told and passed.

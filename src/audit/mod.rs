@@ -25,6 +25,7 @@ pub mod query;
 mod read;
 mod segment;
 pub mod sink;
+mod texts;
 pub mod wire;
 
 pub use beside::Beside;
@@ -35,6 +36,7 @@ pub use blob::{
 pub use commitment::{commitment_key, commitment_key_file, commitment_key_or_new};
 pub use error::AuditError;
 pub use files::{Files, LogFile};
+pub use index::{false_indexes, reads_whole as index_reads_whole};
 pub use journal::{
     Committed, Counts, Journal, Measured, Space, Stage, Standing, Waiting,
     durable_records_per_second,
@@ -48,3 +50,6 @@ pub use proof::{
 };
 pub use proof::{HEADS_WAITING_MAX, Heads, KEY_FILE, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};
+pub use segment::seal_all;
+pub use segment::{Due, Retention, Why, delete, due, newest_file};
+pub use texts::{keep_policy, kept_policy};

@@ -175,9 +175,10 @@ const PAGES: &[Page] = &[
         examples: &[
             ("what was refused or asked", "toolgate audit query --decision deny,ask"),
             ("what one tool did", "toolgate audit query --tool 'mcp:*' --format jsonl"),
-            ("what did not agree", "toolgate audit query --kind finding"),
+            ("where it is refused, by the hour", "toolgate audit query --bucket 1h --by rule"),
         ],
-        exit: "0 printed, 1 the log cannot be read whole, 2 could not run",
+        exit: "0 printed, 1 a line cannot be read, or --exit-code and a denial fits, 2 could not \
+               run",
     },
     Page {
         command: "audit show",

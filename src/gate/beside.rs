@@ -46,6 +46,12 @@ impl Gate {
         (record::refused(record, &refusal), refusal, Held::default())
     }
 
+    /// The commitment to what could not be read, if there is a key.
+    #[must_use]
+    pub fn commitment(&self, bytes: &[u8]) -> Option<String> {
+        self.redactor.commitment(bytes)
+    }
+
     /// Erases kept texts on an operator's order; the log says so first.
     ///
     /// # Errors

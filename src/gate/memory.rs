@@ -2,8 +2,9 @@
 
 use super::Gate;
 use super::judge::now;
-use crate::audit::AuditError;
+use crate::audit::{AuditError, Retention, delete, due, newest_file};
 use crate::session::LabelChange;
+use std::path::Path;
 use std::sync::Arc;
 
 impl Gate {
@@ -28,6 +29,35 @@ impl Gate {
     #[must_use]
     pub fn wants_snapshot(&self) -> bool {
         self.store.wants_snapshot()
+    }
+
+    /// Deletes the files of the log that the operator's bounds ask to delete; how many bytes that
+    /// freed. What sessions did is written down anew first, twice: a start reads from the last but
+    /// one snapshot on.
+    ///
+    /// # Errors
+    /// If that, or the deletion, cannot be recorded, or the disk refuses.
+    pub async fn retain(
+        self: &Arc<Self>,
+        dir: &Path,
+        retention: &Retention,
+    ) -> Result<u64, AuditError> {
+        let now = jiff::Timestamp::now();
+        let needed = newest_file(dir)?;
+        if due(dir, retention, now, needed)?.is_empty() {
+            return Ok(0);
+        }
+        if self.store.is_lost().is_some() {
+            tracing::warn!("nothing of the log is deleted while it must tell what sessions did");
+            return Ok(0);
+        }
+        self.remember().await?;
+        self.remember().await?;
+        let (gate, dir, retention) = (Arc::clone(self), dir.to_owned(), retention.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            delete(&gate.journal, &dir, &due(&dir, &retention, now, needed)?)
+        });
+        work.await.unwrap_or(Err(AuditError::Closed))
     }
 
     /// Writes down all that is remembered, so that a start need not read what lies before it.

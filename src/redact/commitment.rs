@@ -35,16 +35,21 @@ impl CommitmentKey {
     /// The commitment to a secret: `k1:` and 32 hexadecimal digits.
     #[must_use]
     pub fn commit(&self, secret: &str) -> String {
-        self.tag("secret", secret)
+        self.tag("secret", secret.as_bytes())
     }
 
     /// The commitment to a text that was left out, which is never equal to one to a secret.
     #[must_use]
     pub fn commit_text(&self, text: &str) -> String {
-        self.tag("text", text)
+        self.tag("text", text.as_bytes())
     }
 
-    fn tag(&self, what: &str, text: &str) -> String {
+    /// The same of what is no text.
+    pub(super) fn commit_bytes(&self, bytes: &[u8]) -> String {
+        self.tag("text", bytes)
+    }
+
+    fn tag(&self, what: &str, bytes: &[u8]) -> String {
         // HMAC takes a key of any length; without one nothing may be said.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_slice()) else {
             return SCHEME.to_owned();
@@ -52,7 +57,7 @@ impl CommitmentKey {
         mac.update(b"toolgate ");
         mac.update(what.as_bytes());
         mac.update(&[0]);
-        mac.update(text.as_bytes());
+        mac.update(bytes);
         let mut out = SCHEME.to_owned();
         for byte in mac.finalize().into_bytes().iter().take(KEPT_BYTES) {
             out.push_str(&format!("{byte:02x}"));

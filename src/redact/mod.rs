@@ -96,6 +96,12 @@ impl Redactor {
         Redactor { keeping, ..self }
     }
 
+    /// The commitment to what nobody could look through, if there is a key.
+    #[must_use]
+    pub fn commitment(&self, bytes: &[u8]) -> Option<String> {
+        self.keeping.key.as_ref().map(|key| key.commit_bytes(bytes))
+    }
+
     /// One that panics on every text.
     #[cfg(test)]
     pub(crate) fn panicking() -> Redactor {

@@ -1,15 +1,15 @@
 //! What is remembered of sessions, over restarts: built again at the start, written down whole now
 //! and then.
 
-use crate::audit::AuditError;
+use crate::audit::{AuditError, Retention};
 use crate::calls::Calls;
 use crate::gate::Gate;
-use crate::limits::{CALL_SWEEP, SNAPSHOT_CHECK};
+use crate::limits::{CALL_SWEEP, RETENTION_EVERY, SNAPSHOT_CHECK};
 use crate::model::time::Moment;
 use crate::policy::Policy;
 use crate::redact::Redactor;
 use crate::session::{RebuildError, Store};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What the log of a directory tells of sessions.
@@ -37,6 +37,16 @@ pub(super) async fn keep_written(gate: Arc<Gate>) {
         {
             tracing::error!(%why, "what sessions did could not be written down");
         }
+    }
+}
+
+/// Deletes the oldest of the log as the operator's bounds ask, at the start and every hour.
+pub(super) async fn keep_bounded(gate: Arc<Gate>, dir: PathBuf, retention: Retention) {
+    loop {
+        if let Err(why) = gate.retain(&dir, &retention).await {
+            tracing::error!(%why, "the oldest files of the log could not be deleted");
+        }
+        tokio::time::sleep(RETENTION_EVERY).await;
     }
 }
 

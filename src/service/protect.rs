@@ -44,8 +44,10 @@ impl Own {
         }
         // Who has the key can sign the log anew.
         let key = config.audit.key.clone().unwrap_or_else(|| audit.join(KEY_FILE));
-        let paths = paths.chain([key.as_path()]).map(Path::to_owned).collect();
-        let secrets = config.http.token_file.iter().chain([&key]).cloned().collect();
+        // ... and who has the other, can guess at what was redacted.
+        let commitment = config.audit.commitment_key(audit);
+        let paths = paths.chain([key.as_path(), &commitment]).map(Path::to_owned).collect();
+        let secrets = config.http.token_file.iter().chain([&key, &commitment]).cloned().collect();
         Ok(Own { paths, sockets, secrets })
     }
 

@@ -24,6 +24,7 @@ use crate::policy::builtin::Protected;
 use crate::redact::Redactor;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -169,6 +170,8 @@ pub(super) struct Reloader {
     busy: Arc<Semaphore>,
     /// The service manager, which is told.
     notify: Notify,
+    /// Where the texts of policies are kept.
+    log: Option<PathBuf>,
     /// What is in force.
     in_force: Seen,
     /// What was refused last; the poll leaves it alone.
@@ -204,6 +207,7 @@ impl Reloader {
             standing: Arc::clone(&standing),
             busy: Arc::new(Semaphore::new(1)),
             notify: Notify::default(),
+            log: None,
             in_force: Seen { texts, protected },
             refused: None,
             polled: None,
@@ -214,6 +218,11 @@ impl Reloader {
     /// The same, and the service manager is told of reloads.
     pub(super) fn telling(self, notify: Notify) -> Reloader {
         Reloader { notify, ..self }
+    }
+
+    /// The same, and the texts of policies are kept beside this log.
+    pub(super) fn keeping(self, log: PathBuf) -> Reloader {
+        Reloader { log: Some(log), ..self }
     }
 
     /// Reloads when asked, until nobody can ask any more.
@@ -301,9 +310,12 @@ impl Reloader {
         let anchors = self.gate.in_force().anchors.clone();
         let (protected, redactor) = (found.protected, self.redactor.clone());
         let told = record::files(&sources);
-        let unsigned_ok = self.unsigned_ok;
-        let work =
-            move || load::load_to_serve(&sources, anchors, &protected, &redactor, unsigned_ok);
+        let (unsigned_ok, log) = (self.unsigned_ok, self.log.clone());
+        let work = move || {
+            let bound = load::load_to_serve(&sources, anchors, &protected, &redactor, unsigned_ok)?;
+            log.iter().for_each(|log| record::keep(log, &sources));
+            Ok::<_, LoadError>(bound)
+        };
         let bound = match self.beside(work).await {
             Ok(Ok(bound)) => bound,
             Ok(Err(LoadError::Wrong { rendered, .. })) => {

@@ -4,6 +4,7 @@ use super::admin;
 use super::config::ConfigError;
 use super::config::review::Review;
 use super::layers::Places;
+use super::load;
 use crate::audit::wire::WireRecord;
 use crate::author::explain::{Explainer, Written};
 use crate::author::show::Shown;
@@ -15,7 +16,7 @@ use crate::review::decision::{Again, ask};
 use crate::review::web::{self, Grid, GridLayer, GridRow, Sidecar, Standing, Web};
 use crate::world::World;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -80,7 +81,6 @@ pub(super) struct Told {
     pub(super) admin: Arc<admin::Server>,
     pub(super) places: Places,
     pub(super) redactor: Redactor,
-    pub(super) dir: PathBuf,
     pub(super) world: Arc<dyn World>,
 }
 
@@ -89,7 +89,8 @@ impl Sidecar for Told {
         Box::pin(async {
             let health = self.admin.health().await;
             let status = self.admin.status();
-            let head = self.gate.log_head();
+            let log = self.gate.log_standing();
+            let head = log.head;
             Standing {
                 version: status.version,
                 pid: status.pid,
@@ -101,9 +102,9 @@ impl Sidecar for Told {
                 policy_sha256: status.policy.sha256,
                 head: head.map(|head| (head.stream.to_string(), head.seq, head.hash.to_string())),
                 log_failure: status.audit.failure,
-                waiting: usize::try_from(self.gate.log_waiting().records).unwrap_or(usize::MAX),
-                space: space(&self.dir),
-                lost: 0,
+                waiting: usize::try_from(log.waiting.records).unwrap_or(usize::MAX),
+                space: log.space.map(|space| (space.free, space.total)),
+                lost: log.counts.lost,
                 sinks: Vec::new(),
                 connections: vec![
                     ("hook", status.connections.hook),
@@ -135,6 +136,11 @@ impl Sidecar for Told {
             rows: shown.rows().into_iter().map(row).collect(),
             notices,
         })
+    }
+
+    fn policy_text(&self, sha256: &str) -> Option<String> {
+        let sources = self.places.sources().ok()?;
+        sources.into_iter().find(|source| load::sha256(source) == sha256).map(|one| one.text)
     }
 
     fn ask_again(&self, record: &WireRecord) -> Again {
@@ -181,11 +187,4 @@ fn row(row: crate::author::show::Row) -> GridRow {
         besides: row.conditions,
         ignored: row.ignored.map(str::to_owned),
     }
-}
-
-/// Free bytes for us and all bytes of the file system that a path is on.
-fn space(dir: &Path) -> Option<(u64, u64)> {
-    let told = nix::sys::statvfs::statvfs(dir).ok()?;
-    let unit = told.fragment_size();
-    Some((told.blocks_available() * unit, told.blocks() * unit))
 }

@@ -174,9 +174,11 @@ async fn start_telling(
     let protected = own.protected();
     let unsigned_ok = config.policy.unsigned_ok;
     let bound = load_to_serve(&sources, anchors, &protected, &redactor, unsigned_ok)?;
-    let redactor = redactor.keeping(config.audit.keeping(commitment_key_or_new(&directory)?));
+    let key = commitment_key_or_new(&config.audit.commitment_key(&directory))?;
+    let redactor = redactor.keeping(config.audit.keeping(key));
     let mut options = config.audit.options(redactor.clone())?;
     let publisher = plan.publish(&mut options)?;
+    let retention = config.audit.retention.retention()?;
     let journal = Journal::open(&directory, options)?;
     let beside = plan.start((&directory, &config.audit), &journal, publisher)?;
     // After the journal has put the end of the log in order.
@@ -201,13 +203,18 @@ async fn start_telling(
     let gate = Gate::remembering(store, calls, bound, redactor.clone(), journal);
     gate.stand_beside(beside);
     gate.note(started).await?;
+    record::keep(&directory, &sources);
     gate.note(loaded).await?;
     gate.remember().await?;
-    let shown = (places.clone(), redactor.clone(), directory);
+    let old = memory::keep_bounded(Arc::clone(&gate), directory.clone(), retention);
+    let shown = (places.clone(), redactor.clone(), directory.clone());
     let files = (places, own);
     let (reloader, reloads) =
         Reloader::new(Arc::clone(&gate), files, (&sources, protected), redactor, &config.policy);
-    listen((world, shown), config, gate, (reloader.telling(notify.clone()), reloads), notify)
+    let reloading = (reloader.telling(notify.clone()).keeping(directory), reloads);
+    let mut running = listen((world, shown), config, gate, reloading, notify)?;
+    running.tasks.push(tokio::spawn(old));
+    Ok(running)
 }
 
 /// Opens the sockets, and serves.
@@ -261,7 +268,7 @@ fn listen(
     if let Some(review) = review {
         let (places, redactor, dir) = shown;
         let (gate, admin) = (Arc::clone(&gate), Arc::clone(&admin));
-        let told = Told { gate, admin, places, redactor, dir: dir.clone(), world: seen };
+        let told = Told { gate, admin, places, redactor, world: seen };
         telling.push(tokio::spawn(review.serve(&dir, told)?));
     }
     Ok(Running {

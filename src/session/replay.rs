@@ -77,6 +77,10 @@ impl Store {
         let mut newest = whole.iter().rev();
         let (newest, before) = (newest.next().copied(), newest.next().copied());
         let mut reading = Reading { newest, highest: newest.unwrap_or(0), ..Reading::default() };
+        if before.is_none() && log.has_holes() {
+            let why = "retention deleted files that no snapshot stands behind".to_owned();
+            return Err(RebuildError::Unreadable(why));
+        }
         let mut begun = before.is_none();
         for entry in log.from(first_file) {
             let entry = match entry {

@@ -12,9 +12,13 @@ mod week;
 
 fn main() {
     let mut options = week::Options::records(100_000);
-    let mut out = None;
+    let (mut out, mut sealed) = (None, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
+        if argument == "--sealed" {
+            sealed = true;
+            continue;
+        }
         let mut value = || arguments.next().expect("a value");
         match argument.as_str() {
             "--records" => options.records = value().parse().expect("a number of records"),
@@ -26,7 +30,10 @@ fn main() {
             other => panic!("`{other}` is no argument of this"),
         }
     }
-    let out = out.expect("--out DIR");
-    let made = week::write(out.as_ref(), options).expect("a log");
+    let out = std::path::PathBuf::from(out.expect("--out DIR"));
+    let made = week::write(&out, options).expect("a log");
+    if sealed {
+        toolgate::audit::seal_all(&out).expect("a sealed log");
+    }
     println!("{} records, {} bytes, {} files", made.records, made.bytes, made.files);
 }

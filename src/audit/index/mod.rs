@@ -11,10 +11,13 @@
 mod build;
 mod column;
 mod read;
+mod rebuild;
 
 pub(in crate::audit) use build::Builder;
-pub use column::Column;
-pub use read::{Index, Unusable, same};
+pub(in crate::audit) use column::Column;
+pub(in crate::audit) use read::Rows;
+pub(in crate::audit) use read::{Index, Unusable};
+pub use rebuild::false_indexes;
 
 use super::query::Field;
 use serde::{Deserialize, Serialize};
@@ -90,3 +93,21 @@ pub(in crate::audit) fn mark(text: &str) -> u16 {
 
 #[cfg(test)]
 mod tests;
+
+/// For the fuzzer: reads bytes as an index and all columns of it; whether it is one.
+#[must_use]
+pub fn reads_whole(bytes: &[u8]) -> bool {
+    let Ok(index) = Index::from_bytes(bytes.to_vec()) else { return false };
+    let rows = index.rows();
+    let columns = INDEXED.iter().all(|field| {
+        index.field(*field).is_ok_and(|column| {
+            column.codes.len() == rows
+                && column.codes.iter().all(|code| (*code as usize) < column.entries.len())
+        })
+    });
+    columns
+        && index.time().is_ok_and(|times| times.len() == rows)
+        && index.decided().is_ok()
+        && index.marks().is_ok()
+        && index.frames().is_ok()
+}

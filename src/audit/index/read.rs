@@ -34,9 +34,11 @@ pub enum Unusable {
     Odd,
 }
 
-/// One frame of the sealed file.
+/// The rows of one frame of the sealed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::audit) struct Rows {
+    /// The frame's length there.
+    pub(in crate::audit) bytes: u64,
     pub(in crate::audit) first: usize,
     pub(in crate::audit) count: usize,
 }
@@ -165,11 +167,6 @@ impl Index {
         usize::try_from(self.header.records).unwrap_or_default()
     }
 
-    /// The number of the first record.
-    pub(in crate::audit) fn first_seq(&self) -> u64 {
-        self.header.first_seq
-    }
-
     /// The earliest and the latest time, in microseconds since 1970.
     #[must_use]
     pub fn times(&self) -> (i64, i64) {
@@ -259,7 +256,7 @@ impl Index {
         let (mut frames, mut first, mut end) = (Vec::new(), 0, 0_u64);
         while !at.0.is_empty() {
             let (Some(bytes), Some(count)) = (at.number(), at.length()) else { return Err(wrong) };
-            frames.push(Rows { first, count });
+            frames.push(Rows { bytes, first, count });
             let next: Option<usize> = first.checked_add(count);
             let Some(next) = next.filter(|next| count > 0 && *next <= self.rows()) else {
                 return Err(wrong);

@@ -15,6 +15,9 @@ pub enum Flaw {
     /// The file is not what was sealed, or what retention kept.
     #[error("{0}")]
     Damaged(String),
+    /// Retention left what it keeps, and no record tells of it.
+    #[error("the records were deleted, and no record of the log tells of that")]
+    Untold,
     /// It is longer than any record is written.
     #[error("the line is longer than a record can be")]
     TooLong,

@@ -44,11 +44,11 @@ pub(in crate::audit) struct Keys {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::audit) enum Signed {
     /// The key that signs now.
-    ByCurrent,
+    Now,
     /// The key before it, as the last that it did.
-    ByPrevious,
+    Before,
     /// None of ours.
-    ByAnother,
+    Stranger,
 }
 
 impl Keys {
@@ -210,11 +210,11 @@ impl Keys {
         let handed_over = head.next.as_ref() == Some(&current);
         let is_previous = |key: &PublicKey| key.verify(note).is_ok();
         Ok(if current.verify(note).is_ok() && head.epoch == self.epoch {
-            Signed::ByCurrent
+            Signed::Now
         } else if handed_over && self.previous.as_ref().is_some_and(is_previous) {
-            Signed::ByPrevious
+            Signed::Before
         } else {
-            Signed::ByAnother
+            Signed::Stranger
         })
     }
 }
@@ -268,7 +268,7 @@ mod tests {
             );
             // It crashed after that.
             let signed = crashed.recognise(&certificate, &note).unwrap();
-            let expected = if old == next { Signed::ByCurrent } else { Signed::ByPrevious };
+            let expected = if old == next { Signed::Now } else { Signed::Before };
             assert_eq!((signed, crashed.current.public()), (expected, next.clone()));
             keys = reopen();
             assert!(!keys.is_handing_over());
@@ -277,13 +277,13 @@ mod tests {
             assert_eq!(text.matches("current ").count() + text.matches("next ").count(), 1);
             let by_next = head(&keys, None);
             let note = keys.sign(&by_next);
-            assert_eq!(keys.recognise(&by_next, &note).unwrap(), Signed::ByCurrent);
+            assert_eq!(keys.recognise(&by_next, &note).unwrap(), Signed::Now);
             keys.next().unwrap();
         }
         let other = Keys::make(&dir.path().join("other"), &StreamId::generate()).unwrap();
         let by_other = head(&keys, None);
         let note = other.sign(&by_other);
-        assert_eq!(keys.recognise(&by_other, &note).unwrap(), Signed::ByAnother);
+        assert_eq!(keys.recognise(&by_other, &note).unwrap(), Signed::Stranger);
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Signer {
         };
         if let Some((head, note)) = &resumed.head {
             let signed = keys.recognise(head, note)?;
-            if signed == Signed::ByAnother {
+            if signed == Signed::Stranger {
                 flaw = Some(Flaw::KeyUnknown);
             }
         }

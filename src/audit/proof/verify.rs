@@ -22,7 +22,7 @@ use crate::audit::proof::report::{
     BadRecord, Gap, Progress, Report, SegmentReport, SignedBy, State,
 };
 use crate::audit::proof::resume::head_of;
-use crate::audit::segment::{Blocks, Ending, Form, Kept, Lines, SegmentName, list};
+use crate::audit::segment::{Blocks, Deletions, Ending, Form, Kept, Lines, SegmentName, list};
 use crate::audit::wire::WireRecord;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, ErrorKind};
@@ -42,6 +42,7 @@ pub struct Elsewhere {
 
 /// A head that was kept elsewhere.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there are a few of them at most")]
 pub enum Outside {
     /// The place of a record.
     Place(Head),
@@ -118,6 +119,9 @@ struct Verifier<'a> {
     streams: BTreeMap<StreamId, Stream>,
     segments: Vec<Part>,
     gaps: Vec<Gap>,
+    /// What the log tells was deleted, and the parts that are.
+    deletions: Deletions,
+    holes: Vec<(usize, Hash)>,
     flaws: Vec<Flaw>,
     head: Option<Head>,
     bytes: u64,
@@ -154,6 +158,8 @@ impl<'a> Verifier<'a> {
             streams: BTreeMap::new(),
             segments: Vec::new(),
             gaps: Vec::new(),
+            deletions: Deletions::default(),
+            holes: Vec::new(),
             flaws: Vec::new(),
             head: None,
             bytes: 0,
@@ -322,6 +328,7 @@ impl<'a> Verifier<'a> {
             self.flaw(id, flaw);
         } else {
             self.leaf(id, line.leaf, claim.own == Own::Other);
+            self.deletions.line(text);
         }
         self.head = Some(Head { stream: id.clone(), seq: claim.seq, hash: line.hash });
         self.compare_place();
@@ -388,6 +395,8 @@ impl<'a> Verifier<'a> {
         let path = segment.path(self.dir);
         let failed = || AuditError::file("read", &path);
         let kept = Kept::open(&path).map_err(failed())?;
+        let part = self.segments.len().saturating_sub(1);
+        self.holes.push((part, kept.digest().map_err(failed())?));
         let ((first, prev), (last, end)) = kept.range();
         let id = &segment.stream;
         if let Err(flaw) = self.stream(id).chain.leap((first, prev), (last, end)) {
@@ -413,7 +422,10 @@ impl<'a> Verifier<'a> {
             let prev = link.prev.unwrap_or(Hash::ZERO);
             let result = match link.own {
                 _ if merkle::leaf(line) != leaf => Err(Flaw::Link),
-                Own::Other => Ok(()),
+                Own::Other => {
+                    self.deletions.line(line);
+                    Ok(())
+                }
                 Own::Head | Own::Key => self.head(id, line, prev),
             };
             match result {
@@ -462,6 +474,13 @@ impl<'a> Verifier<'a> {
         self.uncovered(pending);
         let dir = self.dir;
         self.segments.iter_mut().try_for_each(|part| part.read_again(dir))?;
+        for (part, kept) in &self.holes {
+            if let Some(Part { name, report, .. }) = self.segments.get_mut(*part)
+                && !self.deletions.tell_of(name, *kept)
+            {
+                report.first_bad.get_or_insert(BadRecord { line: 0, flaw: Flaw::Untold });
+            }
+        }
         let epochs = self.epochs.unwrap_or_default();
         let is_signed = epochs.first().is_some();
         for part in &mut self.segments {
@@ -517,9 +536,14 @@ impl Part {
         let mut lines = Lines::open(dir, &self.name)?;
         let (mut line, mut number) = (Vec::new(), 0);
         let end = self.report.first_bad.as_ref().map_or(u64::MAX, |bad| bad.line);
-        while let Some(ending) =
-            lines.next_into(&mut line).map_err(AuditError::file("read", &path))?
-        {
+        loop {
+            let ending = match lines.next_into(&mut line) {
+                Ok(Some(ending)) => ending,
+                Ok(None) => break,
+                // Told already, where it was read first.
+                Err(why) if why.kind() == ErrorKind::InvalidData => break,
+                Err(why) => return Err(AuditError::file("read", &path)(why)),
+            };
             number += 1;
             if number >= end || ending == Ending::Torn {
                 break;

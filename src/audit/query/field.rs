@@ -132,3 +132,16 @@ impl std::fmt::Display for Field {
         f.write_str(self.as_str())
     }
 }
+
+impl Field {
+    /// The values that a record has.
+    #[must_use]
+    pub fn of(self, record: &crate::audit::wire::WireRecord) -> Vec<String> {
+        let line = serde_json::to_vec(record).unwrap_or_default();
+        let mut values = Vec::new();
+        if let Ok(row) = super::row::Reader::of(self.parts()).read(&line) {
+            self.each(&row, |value| values.push(value.to_owned()));
+        }
+        values
+    }
+}

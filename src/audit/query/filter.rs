@@ -220,6 +220,10 @@ impl Filter {
     pub fn to_cli(&self) -> String {
         let argument = |(name, text): (String, String)| match name.as_str() {
             "grep" => format!("-g {}", quote(&text)),
+            _ if name.starts_with("not-") => {
+                let name = name.trim_start_matches("not-");
+                format!("--not {}", quote(&format!("{name}={text}")))
+            }
             // What begins with a dash would be taken for an option.
             _ if text.starts_with('-') => format!("--{name}={}", quote(&text)),
             _ => format!("--{name} {}", quote(&text)),
@@ -266,6 +270,30 @@ impl Filter {
 
     pub(in crate::audit) fn terms(&self) -> &[Term] {
         &self.terms
+    }
+
+    /// Texts of which each line that fits holds one; none if that is not known, or they are common.
+    pub(super) fn needles(&self) -> Vec<Vec<u8>> {
+        let rank = |term: &&Term| match term.field {
+            Field::Call => 0,
+            Field::Session => 1,
+            Field::Rule | Field::Code => 2,
+            Field::Path => 3,
+            Field::Decision | Field::Kind => 4,
+            Field::Tool | Field::Policy | Field::Agent => 5,
+            Field::Host | Field::Uid | Field::Runtime | Field::Basis => 6,
+        };
+        let mut terms: Vec<&Term> = self.terms.iter().collect();
+        terms.sort_by_key(rank);
+        let literal = self.grep.as_ref().and_then(|regex| {
+            let text = regex.as_str();
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_');
+            (text.len() >= 3 && text.chars().all(plain)).then(|| vec![text.as_bytes().to_vec()])
+        });
+        // Nearly each line holds an "allow" somewhere.
+        let common = |needles: &Vec<Vec<u8>>| needles.iter().any(|one| one == b"\"allow\"");
+        let found = terms.into_iter().filter_map(Term::needles).find(|one| !common(one));
+        literal.or(found).unwrap_or_default()
     }
 
     pub(in crate::audit) fn slowness(&self) -> Option<u64> {

@@ -1,8 +1,10 @@
 //! Records counted by what they have: by several fields at once, and by spans of time.
 
 use super::field::Field;
+use super::row::Row;
 use super::term::ABSENT;
 use super::when;
+use crate::limits::GROUPS_MAX;
 use std::collections::HashMap;
 
 /// What to count by. By nothing, all are one group.
@@ -22,6 +24,8 @@ pub struct Groups {
     pub grouping: Grouping,
     /// The groups, by bucket and then by key.
     pub groups: Vec<Group>,
+    /// Records that are in no group, since there would have been too many groups.
+    pub uncounted: u64,
 }
 
 /// The records that have the same.
@@ -83,17 +87,28 @@ pub(in crate::audit) struct Counter {
     /// A number for each text that was seen.
     texts: HashMap<String, u32>,
     names: Vec<String>,
-    counted: HashMap<Box<[u64]>, Count>,
-    /// The key that is being put together.
+    /// The numbers of texts that came lately, by their looks.
+    lately: Vec<u32>,
+    places: HashMap<Box<[u64]>, usize>,
+    counted: Vec<(Box<[u64]>, Count)>,
+    /// The places of keys that came lately, by their looks.
+    keys_lately: Vec<usize>,
+    /// The key that is being put together, and its values.
     key: Vec<u64>,
+    values: Vec<Vec<u32>>,
+    uncounted: u64,
 }
+
+/// How many texts or keys are remembered as having come lately.
+const LATELY: usize = 512;
+const LATELY_WIDE: u64 = 512;
 
 /// How many, and between when.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::audit) struct Count {
     pub(in crate::audit) count: u64,
-    pub(in crate::audit) first: i64,
-    pub(in crate::audit) last: i64,
+    first: i64,
+    last: i64,
 }
 
 impl Count {
@@ -115,11 +130,16 @@ impl Count {
 impl Counter {
     pub(in crate::audit) fn new(grouping: Grouping) -> Counter {
         let mut counter = Counter {
+            values: vec![Vec::new(); grouping.by.len()],
             grouping,
             texts: HashMap::new(),
             names: Vec::new(),
-            counted: HashMap::new(),
+            lately: vec![u32::MAX; LATELY],
+            places: HashMap::new(),
+            counted: Vec::new(),
+            keys_lately: vec![usize::MAX; LATELY],
             key: Vec::new(),
+            uncounted: 0,
         };
         counter.code(ABSENT);
         counter
@@ -129,30 +149,72 @@ impl Counter {
         &self.grouping
     }
 
-    /// The number of a text; that of "none" is 0.
+    /// The number of a text; that of "none" is 0. Most texts come again and again: what a text
+    /// looks like finds it without a hash, and only costs time if it finds another.
     pub(in crate::audit) fn code(&mut self, text: &str) -> u32 {
-        if let Some(code) = self.texts.get(text) {
-            return *code;
+        let ends =
+            (text.len(), text.as_bytes().last_chunk::<4>(), text.as_bytes().first_chunk::<4>());
+        let looks = [ends.1, ends.2].into_iter().flatten().fold(ends.0, |looks, chunk| {
+            looks.wrapping_mul(31) ^ usize::try_from(u32::from_le_bytes(*chunk)).unwrap_or_default()
+        });
+        let looks = looks ^ (looks >> 11) ^ (looks >> 22);
+        let place = looks % LATELY;
+        let known = self.lately.get(place).and_then(|code| {
+            let name = self.names.get(usize::try_from(*code).ok()?)?;
+            (name == text).then_some(*code)
+        });
+        if let Some(code) = known {
+            return code;
         }
-        let code = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.names.push(text.to_owned());
-        self.texts.insert(text.to_owned(), code);
+        let code = match self.texts.get(text) {
+            Some(code) => *code,
+            None => {
+                let code = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+                self.names.push(text.to_owned());
+                self.texts.insert(text.to_owned(), code);
+                code
+            }
+        };
+        if let Some(lately) = self.lately.get_mut(place) {
+            *lately = code;
+        }
         code
     }
 
-    /// The bucket that a time is in.
-    pub(in crate::audit) fn bucket(&self, time: i64) -> i64 {
-        self.grouping.bucket.map_or(0, |span| time.div_euclid(span).saturating_mul(span))
+    /// The span of time that a time is in.
+    pub(in crate::audit) fn span(&self, time: i64) -> (i64, i64) {
+        match self.grouping.bucket {
+            Some(span) => {
+                let from = time.div_euclid(span).saturating_mul(span);
+                (from, from.saturating_add(span))
+            }
+            None => (i64::MIN, i64::MAX),
+        }
+    }
+
+    /// Counts one record.
+    pub(in crate::audit) fn record(&mut self, row: &Row<'_>) {
+        let mut values = std::mem::take(&mut self.values);
+        for (place, codes) in values.iter_mut().enumerate() {
+            let Some(field) = self.grouping.by.get(place).copied() else { continue };
+            codes.clear();
+            field.each(row, |value| codes.push(self.code(value)));
+            if codes.is_empty() {
+                codes.push(0);
+            }
+        }
+        self.add(row.time().unwrap_or_default(), &values);
+        self.values = values;
     }
 
     /// Counts one record by the codes of its values: one list for each field, each not empty.
     pub(in crate::audit) fn add(&mut self, time: i64, values: &[Vec<u32>]) {
         let mut count = Count::NONE;
         count.add(time);
-        self.add_many(self.bucket(time), values, count);
+        self.add_many(self.span(time).0, values, count);
     }
 
-    /// Counts records that have the same values.
+    /// Counts records that have the same values and span of time.
     pub(in crate::audit) fn add_many(&mut self, bucket: i64, values: &[Vec<u32>], count: Count) {
         let mut key = std::mem::take(&mut self.key);
         key.clear();
@@ -163,13 +225,7 @@ impl Counter {
 
     fn each_key(&mut self, key: &mut Vec<u64>, rest: &[Vec<u32>], count: Count) {
         let Some((field, rest)) = rest.split_first() else {
-            match self.counted.get_mut(key.as_slice()) {
-                Some(there) => there.join(count),
-                None => {
-                    self.counted.insert(key.as_slice().into(), count);
-                }
-            }
-            return;
+            return self.add_key(key, count);
         };
         for (at, code) in field.iter().enumerate() {
             // The same value twice is one.
@@ -182,13 +238,39 @@ impl Counter {
         }
     }
 
-    /// How many groups there are so far.
-    pub(in crate::audit) fn len(&self) -> usize {
-        self.counted.len()
+    fn add_key(&mut self, key: &[u64], count: Count) {
+        let looks = key.iter().fold(0_u64, |looks, code| {
+            (looks ^ code).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)
+        });
+        let place = usize::try_from(looks % LATELY_WIDE).unwrap_or_default();
+        let lately = self.keys_lately.get(place).copied().unwrap_or(usize::MAX);
+        if let Some((there, counted)) = self.counted.get_mut(lately)
+            && **there == *key
+        {
+            return counted.join(count);
+        }
+        let at = match self.places.get(key) {
+            Some(at) => *at,
+            None if self.counted.len() >= GROUPS_MAX => {
+                self.uncounted += count.count;
+                return;
+            }
+            None => {
+                self.counted.push((key.into(), Count::NONE));
+                self.places.insert(key.into(), self.counted.len() - 1);
+                self.counted.len() - 1
+            }
+        };
+        if let Some((_, counted)) = self.counted.get_mut(at) {
+            counted.join(count);
+        }
+        if let Some(lately) = self.keys_lately.get_mut(place) {
+            *lately = at;
+        }
     }
 
     pub(in crate::audit) fn finish(self) -> Groups {
-        let Counter { grouping, names, counted, .. } = self;
+        let Counter { grouping, names, counted, uncounted, .. } = self;
         let name = |code: &u64| {
             let name = usize::try_from(*code).ok().and_then(|code| names.get(code));
             name.cloned().unwrap_or_default()
@@ -207,6 +289,6 @@ impl Counter {
             })
             .collect();
         groups.sort_unstable();
-        Groups { grouping, groups }
+        Groups { grouping, groups, uncounted }
     }
 }

@@ -7,16 +7,40 @@
 //! that is being written is where it ends.
 
 mod field;
+mod file;
 mod filter;
 mod group;
 mod json;
+mod plan;
 pub(in crate::audit) mod row;
+mod rows;
+mod scan;
 mod source;
+mod tally;
 mod term;
 mod when;
 
 pub use field::Field;
 pub use filter::{Filter, FilterError};
 pub use group::{Group, Grouping, Groups};
-pub use source::{Answer, Order, Rows, Source};
+pub use rows::{Order, Rows};
+pub use source::{Answer, Cost, Source};
 pub use term::ABSENT;
+
+/// For the fuzzer: what each field of a line is by the quick way, if that takes it, and by serde.
+///
+/// # Errors
+/// If the line is no record for serde, in words.
+pub fn both_ways(line: &[u8]) -> Result<(Vec<String>, Vec<String>), String> {
+    let told = |row: &row::Row<'_>| {
+        let mut all = vec![format!("{:?} {} {:?}", row.time(), row.seq(), row.decided_us())];
+        for field in Field::ALL {
+            field.each(row, |value| all.push(format!("{field} {value}")));
+        }
+        all
+    };
+    let mut reader = row::Reader::of(row::Parts::ALL);
+    let slow = told(&reader.read_odd(line)?);
+    let quick = told(&reader.read(line)?);
+    Ok((quick, slow))
+}

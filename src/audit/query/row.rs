@@ -107,7 +107,7 @@ const KEYS: [(&[u8], Option<Part>); 24] = [
 ];
 
 /// What was found; used again for each line.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Found {
     seq: u64,
     ts: Option<Piece>,
@@ -148,7 +148,7 @@ pub(in crate::audit) struct Row<'a> {
 impl Reader {
     /// Finds these parts, and no others.
     pub(in crate::audit) fn of(parts: Parts) -> Reader {
-        Reader { parts, found: Found::default(), anew: Vec::new() }
+        Reader { parts, found: Found::EMPTY, anew: Vec::new() }
     }
 
     /// The parts of a line.
@@ -205,12 +205,33 @@ fn without_nulls(name: &str, value: &serde_json::Value) -> serde_json::Value {
 }
 
 impl Found {
+    const EMPTY: Found = Found {
+        seq: 0,
+        ts: None,
+        kind: None,
+        call: None,
+        session: None,
+        agent_id: None,
+        agent_kind: None,
+        runtime: None,
+        uid: None,
+        tool: None,
+        tool_use_id: None,
+        accesses: Vec::new(),
+        effect: None,
+        basis: None,
+        rules: Vec::new(),
+        policy: None,
+        decided_us: None,
+        code: None,
+    };
+
     fn clear(&mut self) {
         let (mut accesses, mut rules) =
             (std::mem::take(&mut self.accesses), std::mem::take(&mut self.rules));
         accesses.clear();
         rules.clear();
-        *self = Found { accesses, rules, ..Found::default() };
+        *self = Found { accesses, rules, ..Found::EMPTY };
     }
 
     /// Walks a line; nothing if it is not as the writer writes it.
@@ -334,7 +355,15 @@ impl Found {
     }
 }
 
+/// Of a record of which nothing is asked.
+static NOTHING: Found = Found::EMPTY;
+
 impl<'a> Row<'a> {
+    /// A record of which nothing was asked.
+    pub(super) fn of_nothing(line: &'a [u8]) -> Row<'a> {
+        Row { line, found: &NOTHING }
+    }
+
     /// The line, or what an odd one was written anew as.
     pub(super) fn line(&self) -> &'a [u8] {
         self.line

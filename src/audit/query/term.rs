@@ -35,8 +35,8 @@ struct Word {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Meaning {
     Absent,
-    /// One of these fits: other spellings of the same.
-    Any(Vec<TextPattern>),
+    /// One of these fits: other spellings of the same, each with its text.
+    Any(Vec<(String, TextPattern)>),
 }
 
 impl Term {
@@ -72,11 +72,6 @@ impl Term {
         any != self.not
     }
 
-    /// Whether a record without such a value fits.
-    pub(super) fn fits_none(&self) -> bool {
-        self.fits(std::iter::empty())
-    }
-
     /// Whether any word but `-` fits this value; `not` plays no part.
     pub(super) fn names(&self, value: &str) -> bool {
         self.words.iter().any(|word| word.fits(self.field, value))
@@ -87,7 +82,7 @@ impl Term {
         self.words.iter().any(|word| word.meaning == Meaning::Absent)
     }
 
-    /// Texts of which each fitting line holds one, quotes included; nothing if that is not known.
+    /// Texts of which each fitting line of the writer holds one; nothing if that is not known.
     pub(super) fn needles(&self) -> Option<Vec<Vec<u8>>> {
         if self.not {
             return None;
@@ -95,17 +90,16 @@ impl Term {
         let mut needles = Vec::new();
         for word in &self.words {
             let Meaning::Any(patterns) = &word.meaning else { return None };
-            for pattern in patterns {
+            for (text, pattern) in patterns {
                 let needle = match (pattern.literal(), self.field) {
-                    // What is shown of an access or an agent is only a part of its text.
-                    (Some(text), Field::Host | Field::Agent) => text.to_owned(),
-                    // Two values come out of others, and a number has no quotes.
-                    (Some(text), Field::Uid) => text.to_owned(),
+                    // A number has no quotes, and a host is a part of its text.
+                    (Some(text), Field::Uid | Field::Host) => text.to_owned(),
+                    // Two texts of the record, shown as one.
+                    (_, Field::Agent) if text.contains('/') => return None,
                     (Some(text), _) => format!("\"{text}\""),
-                    (None, _) => longest_literal(&word.typed_of(pattern))?,
+                    (None, _) => longest_literal(text)?,
                 };
-                // A host may be written in capitals.
-                if self.field == Field::Host || !is_plain(&needle) {
+                if !is_plain(&needle) {
                     return None;
                 }
                 needles.push(needle.into_bytes());
@@ -117,7 +111,7 @@ impl Term {
     /// The words without a wildcard that no value fitted, of those that were seen.
     pub(super) fn literals(&self) -> impl Iterator<Item = (&str, &TextPattern)> {
         self.words.iter().filter_map(|word| match &word.meaning {
-            Meaning::Any(patterns) => Some((word.typed.as_str(), patterns.first()?)),
+            Meaning::Any(patterns) => Some((word.typed.as_str(), &patterns.first()?.1)),
             Meaning::Absent => None,
         })
     }
@@ -126,7 +120,7 @@ impl Term {
 impl Word {
     fn fits(&self, field: Field, value: &str) -> bool {
         let Meaning::Any(patterns) = &self.meaning else { return false };
-        patterns.iter().any(|pattern| {
+        patterns.iter().any(|(_, pattern)| {
             pattern.matches(value)
                 || (field == Field::Agent
                     && value
@@ -134,25 +128,21 @@ impl Word {
                         .is_some_and(|(kind, id)| pattern.matches(kind) || pattern.matches(id)))
         })
     }
-
-    /// The text of a pattern with wildcards; nothing that could mislead if it has escapes.
-    fn typed_of(&self, _: &TextPattern) -> String {
-        match self.typed.contains('\\') || self.typed.starts_with("mcp") {
-            true => String::new(),
-            false => self.typed.clone(),
-        }
-    }
 }
 
-/// Characters that every writer of JSON writes as they are.
+/// Whether JSON has this text as it is, but for quotes around it.
 fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:@ -\"".contains(&byte);
-    text.len() >= 2 && text.bytes().all(plain)
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    inner.len() >= 2
+        && inner.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\".contains(&byte))
 }
 
 /// The longest run of a pattern without a wildcard, if it is worth looking for.
 fn longest_literal(pattern: &str) -> Option<String> {
-    let runs = pattern.split(['*', '?', '/']);
+    if pattern.contains('\\') {
+        return None;
+    }
+    let runs = pattern.split(['*', '?']);
     runs.max_by_key(|run| run.len()).filter(|run| run.len() >= 3).map(str::to_owned)
 }
 
@@ -180,12 +170,16 @@ fn meaning(field: Field, typed: &str) -> Result<Meaning, String> {
     if typed.is_empty() {
         return Err("a word is empty; `*` stands for any value, `-` for none".to_owned());
     }
+    let slashes = typed.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    if slashes % 2 == 1 {
+        return Err(format!("`{typed}` ends in half an escape; write `\\\\` for a `\\`"));
+    }
     if typed == ABSENT {
         return Ok(Meaning::Absent);
     }
     let wild = typed.contains(['*', '?', '\\']);
     let one_of = |names: &[&'static str], what: &str| match names.contains(&typed) || wild {
-        true => Ok(vec![TextPattern::parse(typed)]),
+        true => Ok(vec![typed.to_owned()]),
         false => Err(no_such(typed, what, names)),
     };
     let patterns = match field {
@@ -193,20 +187,21 @@ fn meaning(field: Field, typed: &str) -> Result<Meaning, String> {
         Field::Basis => one_of(&BASES, "basis")?,
         Field::Kind => one_of(&Kind::ALL.map(Kind::as_str), "kind of record")?,
         Field::Code => one_of(&Code::ALL.map(Code::as_str), "code of a finding")?,
-        Field::Tool => tool(typed).iter().map(|name| TextPattern::parse(name)).collect(),
+        Field::Tool => tool(typed),
         Field::Host => {
-            vec![TextPattern::parse(&typed.trim_end_matches('.').to_lowercase())]
+            vec![typed.trim_end_matches('.').to_lowercase()]
         }
-        Field::Path => path(typed).iter().map(|path| TextPattern::parse(path)).collect(),
+        Field::Path => path(typed),
         Field::Uid if !wild && typed.parse::<u32>().is_err() => {
             return Err(format!("`{typed}` is no user id; write a number"));
         }
-        Field::Policy => vec![TextPattern::parse(&digest(typed)?)],
+        Field::Policy => vec![digest(typed)?],
         Field::Uid | Field::Rule | Field::Session | Field::Agent | Field::Runtime | Field::Call => {
-            vec![TextPattern::parse(typed)]
+            vec![typed.to_owned()]
         }
     };
-    Ok(Meaning::Any(patterns))
+    let read = |text: String| (text.clone(), TextPattern::parse(&text));
+    Ok(Meaning::Any(patterns.into_iter().map(read).collect()))
 }
 
 fn no_such(typed: &str, what: &str, names: &[&'static str]) -> String {

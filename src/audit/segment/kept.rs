@@ -99,6 +99,21 @@ impl Kept {
         ((self.first, self.prev), (self.last, self.head))
     }
 
+    /// The SHA-256 of the whole file.
+    pub(in crate::audit) fn digest(&self) -> io::Result<Hash> {
+        let mut file = BufReader::new(File::open(&self.path)?);
+        let mut digest = Sha256::new();
+        loop {
+            let part = file.fill_buf()?;
+            if part.is_empty() {
+                return Ok(Hash::from_bytes(digest.finalize().into()));
+            }
+            digest.update(part);
+            let count = part.len();
+            file.consume(count);
+        }
+    }
+
     /// The lines that were kept whole.
     pub(in crate::audit) fn lines(&self) -> io::Result<Take<File>> {
         self.part(self.lines_at, self.leaves_at - self.lines_at)
@@ -128,8 +143,6 @@ pub(in crate::audit) struct Keeping {
     stream: StreamId,
     first: Option<(u64, Hash)>,
     last: Option<(u64, Hash)>,
-    /// When the newest record was written, as it says.
-    pub(in crate::audit) newest: String,
     lines: Vec<u8>,
     leaves: Vec<u8>,
 }
@@ -138,8 +151,6 @@ pub(in crate::audit) struct Keeping {
 #[derive(Deserialize)]
 struct Line<'a> {
     seq: u64,
-    #[serde(borrow)]
-    ts: Cow<'a, str>,
     #[serde(borrow)]
     stream: Cow<'a, str>,
     #[serde(borrow)]
@@ -150,14 +161,7 @@ struct Line<'a> {
 
 impl Keeping {
     pub(in crate::audit) fn new(stream: StreamId) -> Keeping {
-        Keeping {
-            stream,
-            first: None,
-            last: None,
-            newest: String::new(),
-            lines: Vec::new(),
-            leaves: Vec::new(),
-        }
+        Keeping { stream, first: None, last: None, lines: Vec::new(), leaves: Vec::new() }
     }
 
     /// Takes the next line; nothing if it is not the record that has to come: such a file is
@@ -174,7 +178,6 @@ impl Keeping {
         }
         self.first.get_or_insert((record.seq, prev));
         self.last = Some((record.seq, Hash::of(line)));
-        record.ts.as_ref().clone_into(&mut self.newest);
         if record.kind.starts_with("audit.") {
             self.lines.extend_from_slice(line);
             self.lines.push(b'\n');
@@ -215,6 +218,16 @@ impl Keeping {
         }
         Ok(Some(Hash::from_bytes(digest.finalize().into())))
     }
+}
+
+/// When a record was written, as its line says.
+pub(super) fn written_at(line: &[u8]) -> Option<jiff::Timestamp> {
+    #[derive(Deserialize)]
+    struct Written<'a> {
+        #[serde(borrow)]
+        ts: Cow<'a, str>,
+    }
+    serde_json::from_slice::<Written<'_>>(line).ok()?.ts.parse().ok()
 }
 
 fn wrong(what: &str) -> io::Error {

@@ -12,6 +12,7 @@ mod frames;
 mod kept;
 mod lines;
 mod name;
+mod retain;
 mod seal;
 mod sealer;
 
@@ -20,7 +21,24 @@ pub(in crate::audit) use frames::{Frame, Frames};
 pub(in crate::audit) use kept::Kept;
 pub(in crate::audit) use lines::{Ending, Lines};
 pub(in crate::audit) use name::{Form, SegmentName, list};
+pub(in crate::audit) use retain::Deletions;
+pub use retain::{Due, Retention, Why, delete, due, newest_file};
 pub(in crate::audit) use sealer::{Closed, Sealer};
+
+/// Seals every plain file of a log that nobody writes; how many there were.
+///
+/// # Errors
+/// If one cannot be read or written.
+pub fn seal_all(dir: &std::path::Path) -> Result<usize, crate::audit::AuditError> {
+    let plain = list(dir)?.into_iter().filter(|segment| segment.form == Form::Plain);
+    let mut sealed = 0;
+    for segment in plain {
+        if let seal::Sealed::Yes { .. } = seal::seal(dir, &segment, &mut |_| true)? {
+            sealed += 1;
+        }
+    }
+    Ok(sealed)
+}
 
 #[cfg(test)]
 mod tests;

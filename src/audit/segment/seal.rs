@@ -7,6 +7,7 @@
 use super::frames::{InOrder, Writer};
 use super::name::{Form, SegmentName};
 use crate::audit::error::AuditError;
+use crate::audit::index;
 use crate::audit::segment::lines::{Ending, Lines};
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
@@ -121,7 +122,7 @@ struct Work<'a> {
 struct Content {
     bytes: u64,
     digest: [u8; 32],
-    index: Option<Vec<u8>>,
+    index: Vec<u8>,
 }
 
 impl Work<'_> {
@@ -139,17 +140,15 @@ impl Work<'_> {
             return Ok(Sealed::Stopped);
         }
         let index = self.segment.index_path(self.dir);
-        if let Some(bytes) = &content.index {
-            let mut file = create(&self.index_temporary)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            if !go_on(Step::IndexWritten) {
-                return Ok(Sealed::Stopped);
-            }
-            std::fs::rename(&self.index_temporary, index)?;
-            if !go_on(Step::IndexNamed) {
-                return Ok(Sealed::Stopped);
-            }
+        let mut file = create(&self.index_temporary)?;
+        file.write_all(&content.index)?;
+        file.sync_all()?;
+        if !go_on(Step::IndexWritten) {
+            return Ok(Sealed::Stopped);
+        }
+        std::fs::rename(&self.index_temporary, index)?;
+        if !go_on(Step::IndexNamed) {
+            return Ok(Sealed::Stopped);
         }
         let path = sealed.path(self.dir);
         std::fs::rename(&self.sealed_temporary, &path)?;
@@ -167,7 +166,7 @@ impl Work<'_> {
     fn write(&self, go_on: &mut dyn FnMut(Step) -> bool) -> io::Result<Result<Content, Sealed>> {
         let mut lines = Lines::open(self.dir, self.segment).map_err(io::Error::other)?;
         let mut writer = Writer::new(create(&self.sealed_temporary)?)?;
-        let mut digest = Sha256::new();
+        let (mut digest, mut index) = (Sha256::new(), index::Builder::new());
         let mut line = Vec::new();
         while let Some(ending) = lines.next_into(&mut line)? {
             match ending {
@@ -179,14 +178,20 @@ impl Work<'_> {
             }
             digest.update(&line);
             digest.update(b"\n");
-            if writer.line(&line)?.is_some() && !go_on(Step::Frame) {
-                return Ok(Err(Sealed::Stopped));
+            index.line(&line);
+            if let Some((offset, bytes)) = writer.line(&line)? {
+                index.frame(offset, bytes);
+                if !go_on(Step::Frame) {
+                    return Ok(Err(Sealed::Stopped));
+                }
             }
         }
-        writer.end_frame()?;
+        if let Some((offset, bytes)) = writer.end_frame()? {
+            index.frame(offset, bytes);
+        }
         writer.finish()?.sync_all()?;
         let digest = digest.finalize().into();
-        Ok(Ok(Content { bytes: lines.offset, digest, index: None }))
+        Ok(Ok(Content { bytes: lines.offset, digest, index: index.finish() }))
     }
 
     /// Nothing is removed before its replacement was read.

@@ -295,3 +295,130 @@ fn blocks_pass_what_is_no_line() {
     assert_eq!(blocks.next_block().unwrap(), Some(b"done\n".as_slice()));
     assert_eq!(blocks.next_block().unwrap(), None);
 }
+
+fn in_days(days: i64) -> jiff::Timestamp {
+    jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days)
+}
+
+/// A signed or unsigned log of several sealed files, open for writing.
+fn aged(dir: &Path) -> Journal {
+    write(dir, options(20_000), 150);
+    let journal = Journal::open(dir, options(20_000)).unwrap();
+    seal_all(dir);
+    journal
+}
+
+#[test]
+fn what_is_due_is_old_or_too_much_and_never_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let _journal = aged(dir.path());
+    let files = list(dir.path()).unwrap();
+    let closed = files.len() - 1;
+    assert!(closed >= 4, "{files:?}");
+    let days = Retention { days: Some(200), min_days: 180, ..Retention::default() };
+    let count = |retention: &Retention, at, needed| {
+        due(dir.path(), retention, in_days(at), needed).unwrap().len()
+    };
+    assert_eq!(count(&days, 199, None), 0);
+    assert_eq!(count(&days, 201, None), closed);
+    assert_eq!(count(&days, 201, Some(files[2].number)), 2);
+    assert_eq!(count(&Retention { hold: true, ..days.clone() }, 201, None), 0);
+    let total: u64 = names(dir.path())
+        .iter()
+        .map(|name| std::fs::metadata(dir.path().join(name)).unwrap().len())
+        .sum();
+    let bytes = |max| Retention { max_bytes: Some(max), min_days: 180, ..Retention::default() };
+    assert_eq!(count(&bytes(total), 201, None), 0);
+    assert_eq!(count(&bytes(total - 1), 201, None), 1);
+    assert_eq!(count(&bytes(0), 201, None), closed);
+    // Not while it is young.
+    assert_eq!(count(&bytes(0), 100, None), 0);
+    assert_eq!(count(&Retention::default(), 1_000, None), 0);
+}
+
+#[test]
+fn the_log_goes_on_across_what_retention_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = aged(dir.path());
+    let before = lines(dir.path());
+    let files = list(dir.path()).unwrap();
+    let days = Retention { days: Some(1), ..Retention::default() };
+    let all = due(dir.path(), &days, in_days(2), None).unwrap();
+    let freed = delete(&journal, dir.path(), &all[..2]).unwrap();
+    assert!(freed > 0);
+    let forms: Vec<Form> = list(dir.path()).unwrap().iter().map(|one| one.form).collect();
+    assert_eq!(forms[..3], [Form::Kept, Form::Kept, Form::Sealed]);
+    let told = Journal::open(dir.path(), options(20_000));
+    assert!(told.is_err(), "it is in use");
+    let head = journal.close().unwrap().unwrap();
+    let report = verify(dir.path(), Some(&head)).unwrap();
+    assert_eq!(report.state(), State::Unsealed, "{report:?}");
+    assert_eq!(report.records as usize, before.len() + 1);
+    assert!(report.gaps.is_empty());
+    // What was kept of the first file is its own line, `audit.open`.
+    let left = lines(dir.path());
+    assert_eq!(left[0], before[0]);
+    assert!(left.len() < before.len() && left.last().unwrap().contains("audit.retention"));
+    // A start goes on with the stream, and a later deletion keeps what tells of this one.
+    let after = write(dir.path(), options(20_000), 100);
+    assert_eq!(after.stream, head.stream);
+    seal_all_closed(dir.path());
+    let journal = Journal::open(dir.path(), options(20_000)).unwrap();
+    let all = due(dir.path(), &days, in_days(2), None).unwrap();
+    delete(&journal, dir.path(), &all).unwrap();
+    let head = journal.close().unwrap().unwrap();
+    let report = verify(dir.path(), Some(&head)).unwrap();
+    assert_eq!(report.state(), State::Unsealed, "{report:?}");
+    assert!(report.segments.len() > files.len());
+}
+
+/// As [`seal_all`], where some are no longer plain.
+fn seal_all_closed(dir: &Path) {
+    let segments = list(dir).unwrap();
+    for segment in segments.iter().rev().skip(1).filter(|one| one.form == Form::Plain) {
+        seal(dir, segment, &mut |_| true).unwrap();
+    }
+}
+
+#[test]
+fn what_vanished_without_a_record_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = aged(dir.path());
+    let days = Retention { days: Some(1), ..Retention::default() };
+    let all = due(dir.path(), &days, in_days(2), None).unwrap();
+    delete(&journal, dir.path(), &all[..1]).unwrap();
+    journal.close().unwrap();
+    let files = list(dir.path()).unwrap();
+    let kept = files[0].path(dir.path());
+    let whole = std::fs::read(&kept).unwrap();
+    // Every byte of what was kept counts.
+    for place in (0..whole.len()).step_by(7) {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        std::fs::write(&kept, bytes).unwrap();
+        assert_eq!(verify(dir.path(), None).unwrap().state(), State::Broken, "byte {place}");
+    }
+    std::fs::write(&kept, &whole).unwrap();
+    assert_eq!(verify(dir.path(), None).unwrap().state(), State::Unsealed);
+    std::fs::remove_file(&kept).unwrap();
+    assert_eq!(verify(dir.path(), None).unwrap().state(), State::Broken);
+    std::fs::write(&kept, &whole).unwrap();
+    // Another file goes without a word.
+    let other = files[1].path(dir.path());
+    std::fs::remove_file(&other).unwrap();
+    assert_eq!(verify(dir.path(), None).unwrap().state(), State::Broken);
+}
+
+/// About 700 bytes a record, as real ones differ: what one takes when it is sealed.
+#[test]
+fn a_sealed_record_takes_a_fraction_of_a_plain_one() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), options(600_000), 1_000);
+    let segment = list(dir.path()).unwrap().remove(0);
+    let Sealed::Yes { plain, sealed } = seal(dir.path(), &segment, &mut |_| true).unwrap() else {
+        panic!("it was not sealed");
+    };
+    let index = std::fs::metadata(segment.index_path(dir.path())).unwrap().len();
+    println!("{plain} bytes plain, {sealed} sealed, {index} in the index");
+    assert!(sealed + index < plain / 2);
+}

@@ -252,10 +252,13 @@ mod over_http {
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
 
+    /// What was posted: head and body.
+    type Posted = Vec<(String, Vec<u8>)>;
+
     /// A receiver on loopback: answers each request with the next status, then with 200.
     pub(super) struct Receiver {
         pub(super) url: String,
-        pub(super) bodies: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+        pub(super) bodies: Arc<Mutex<Posted>>,
     }
 
     fn request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {

@@ -1,7 +1,7 @@
 //! `toolgate audit hash`: what the log says in a secret's place, for a value that one knows.
 
 use super::{Directory, Format, print};
-use crate::audit::{Entry, commitment_key};
+use crate::audit::{Entry, commitment_key, commitment_key_file};
 use crate::cli::Outcome;
 use crate::cli::out::{complain, say};
 use crate::limits::EVENT_BYTES_MAX;
@@ -17,9 +17,9 @@ pub(in crate::cli) struct Arguments {
     /// Show the records in which the value was redacted, too
     #[arg(long)]
     find: bool,
-    /// The directory of the log's keys [default: the log's own]
-    #[arg(long, value_name = "DIR")]
-    keys: Option<PathBuf>,
+    /// The file of the key [default: commitment.key in the log's directory]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
     #[command(flatten)]
     directory: Directory,
     #[command(flatten)]
@@ -28,8 +28,8 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let directory = arguments.directory.path()?;
-    let keys = arguments.keys.as_ref().unwrap_or(&directory);
-    let key = commitment_key(keys).map_err(|error| error.to_string())?;
+    let file = arguments.key.clone().unwrap_or_else(|| commitment_key_file(&directory));
+    let key = commitment_key(&file).map_err(|error| error.to_string())?;
     let value = value(&arguments.value)?;
     let secret = key.commit(&value);
     if !arguments.find {

@@ -3,6 +3,7 @@
 
 mod erase;
 mod export;
+mod filter;
 mod hash;
 mod key;
 mod pick;
@@ -22,11 +23,11 @@ use super::serve::audit_directory;
 use super::show::{Paint, colour, cut, paint, plain};
 use super::{Outcome, failed};
 use crate::audit::wire::WireRecord;
-use crate::audit::{Entry, records};
+use crate::audit::{Entry, Hash, kept_policy, records};
 use crate::cli::out::{self, complain, say};
 use crate::model::json::Json;
 use crate::model::record::Kind;
-use crate::review::policies::KeptPolicies;
+use crate::review::policies::{KeptPolicies, Texts};
 use std::cell::Cell;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -84,13 +85,13 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Tail(arguments) => tail::run(arguments),
         Command::Query(arguments) => query::run(arguments),
         Command::Show(arguments) => show::run(arguments),
+        Command::Hash(arguments) => hash::run(arguments),
+        Command::Erase(arguments) => erase::run(arguments),
         Command::Session(arguments) => session::run(arguments),
         Command::Sessions(arguments) => sessions::run(arguments),
         Command::Stats(arguments) => stats::run(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Export(arguments) => export::run(arguments),
-        Command::Hash(arguments) => hash::run(arguments),
-        Command::Erase(arguments) => erase::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Prove(arguments) => prove::run(arguments),
         Command::VerifyProof(arguments) => verify_proof::run(arguments),
@@ -194,16 +195,17 @@ pub(super) fn paint_of(effect: &str) -> Paint {
     }
 }
 
-/// The texts of policies that the log of a directory kept.
-fn kept(_directory: &Path) -> KeptPolicies<NoTexts> {
-    KeptPolicies::of(NoTexts)
+/// The policies whose texts the log of a directory kept.
+fn kept(directory: &Path) -> KeptPolicies<KeptTexts> {
+    KeptPolicies::of(KeptTexts(directory.to_owned()))
 }
 
-struct NoTexts;
+/// Texts of policies, beside a log.
+struct KeptTexts(PathBuf);
 
-impl crate::review::policies::Texts for NoTexts {
-    fn text(&self, _: &str) -> Option<String> {
-        None
+impl Texts for KeptTexts {
+    fn text(&self, sha256: &str) -> Option<String> {
+        kept_policy(&self.0, Hash::parse(sha256)?)
     }
 }
 

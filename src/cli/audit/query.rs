@@ -1,115 +1,307 @@
-//! `toolgate audit query`: the records that fit a filter.
+//! `toolgate audit query`: the records that fit a filter, or how many, counted by what they have.
 
-use super::{Directory, Format, print};
-use crate::audit::Entry;
-use crate::audit::wire::WireRecord;
+use super::filter::{FilterArguments, source};
+use super::{Directory, table};
+use crate::audit::query::{Answer, Field, Filter, Group, Grouping, Groups, Order, Source};
+use crate::audit::{Entry, Unreadable};
 use crate::cli::Outcome;
-use crate::cli::out::{complain, say};
-use crate::cli::show::plain;
-use crate::model::finding::Code;
-use crate::model::json::Json;
-use crate::model::record::Kind;
-use crate::policy::pattern::text::TextPattern;
-use clap::builder::PossibleValuesParser;
-use std::cell::Cell;
+use crate::cli::out::{self, complain, say};
+use crate::cli::show::{colour, plain};
+use crate::policy::diagnostic::did_you_mean;
+use crate::review::visible::cell;
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     directory: Directory,
-    /// Decisions, separated by commas
-    #[arg(long, value_delimiter = ',', value_parser = ["allow", "ask", "deny", "defer"])]
-    decision: Vec<String>,
-    /// A tool; `*` stands for any text
-    #[arg(long)]
-    tool: Option<String>,
-    /// A session
-    #[arg(long)]
-    session: Option<String>,
-    /// A rule that made the decision
-    #[arg(long)]
-    rule: Option<String>,
-    /// A kind of record
-    #[arg(long, value_parser = PossibleValuesParser::new(Kind::ALL.map(Kind::as_str)))]
-    kind: Option<String>,
-    /// What a finding found
-    #[arg(long, value_parser = PossibleValuesParser::new(Code::ALL.map(Code::as_str)))]
-    code: Option<String>,
-    /// Print only how many there are
-    #[arg(long)]
-    count: bool,
+    /// A file of the log instead of all of it; `-` is plain lines on standard input
+    file: Option<PathBuf>,
     #[command(flatten)]
-    format: Format,
+    filter: FilterArguments,
+    /// Print only how many there are
+    #[arg(long, help_heading = "What of them")]
+    count: bool,
+    /// Count by these fields, separated by commas
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',', help_heading = "What of them")]
+    by: Vec<String>,
+    /// Count by spans of time: 5m, 1h, 1d
+    #[arg(long, value_name = "DURATION", help_heading = "What of them")]
+    bucket: Option<String>,
+    /// Only the largest groups
+    #[arg(long, value_name = "N", help_heading = "What of them")]
+    top: Option<usize>,
+    /// The order of groups
+    #[arg(long, value_parser = ["count", "key"], help_heading = "What of them")]
+    sort: Option<String>,
+    /// Only so many records
+    #[arg(long, value_name = "N", help_heading = "What of them")]
+    limit: Option<usize>,
+    /// The newest first
+    #[arg(long, help_heading = "What of them")]
+    reverse: bool,
+    /// Only these fields of each record: seq, time, reason, text, and all that --by takes
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',', help_heading = "What of them")]
+    fields: Vec<String>,
+    /// How to print
+    #[arg(long, default_value = "table", value_parser = ["table", "json", "jsonl", "csv"])]
+    format: String,
+    /// Say on standard error how the filter is written, and what the answer took
+    #[arg(long)]
+    print_command: bool,
+    /// End with 1 if a record that fits is a denial
+    #[arg(long)]
+    exit_code: bool,
 }
 
-pub(super) fn run(query: &Arguments) -> Result<Outcome, String> {
-    let whole = Cell::new(Outcome::Fine);
-    let mut filter = Filter::of(query);
-    let entries = query.directory.entries(&whole)?;
-    let found: Vec<Entry> = entries.filter(|entry| filter.fits(&entry.record)).collect();
-    filter.tell_of_strangers();
-    match query.count {
-        true => say!("{}", found.len()),
-        false => print(found.iter(), &query.format),
+pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
+    let filter = arguments.filter.filter()?;
+    let source = source(&arguments.directory, arguments.file.as_deref())?;
+    let counts = arguments.count || !arguments.by.is_empty() || arguments.bucket.is_some();
+    if arguments.print_command {
+        complain!("{}", plain(format!("toolgate audit query {}", filter.to_cli()).trim_end()));
     }
-    Ok(whole.get())
+    let whole = match counts {
+        true => count(arguments, &source.watched(progress()), &filter)?,
+        false => rows(arguments, &source, &filter)?,
+    };
+    if !arguments.exit_code || whole == Outcome::Findings {
+        return Ok(whole);
+    }
+    let denials = filter.with(Field::Decision, "deny");
+    let denied = self::source(&arguments.directory, arguments.file.as_deref())?;
+    let found = denied.rows(&denials, Order::OldestFirst).map_err(|error| error.to_string())?;
+    Ok(if found.flatten().next().is_some() { Outcome::Findings } else { whole })
 }
 
-/// A query, and which of its names any record had: a name that is nowhere may be a slip.
-struct Filter<'a> {
-    query: &'a Arguments,
-    tool: Option<TextPattern>,
-    knows_tool: bool,
-    knows_session: bool,
-    knows_rule: bool,
-}
-
-impl<'a> Filter<'a> {
-    fn of(query: &'a Arguments) -> Filter<'a> {
-        Filter {
-            query,
-            tool: query.tool.as_deref().map(TextPattern::parse),
-            knows_tool: false,
-            knows_session: false,
-            knows_rule: false,
+/// How far the work has come, on standard error, if that is a terminal.
+fn progress() -> impl Fn(usize, usize) + Send + Sync + 'static {
+    let bar = indicatif::ProgressBar::new(0);
+    move |done, of| {
+        bar.set_length(u64::try_from(of).unwrap_or(u64::MAX));
+        bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+        if done + 1 >= of {
+            bar.finish_and_clear();
         }
     }
+}
 
-    fn fits(&mut self, record: &WireRecord) -> bool {
-        let query = self.query;
-        let decision = record.decision.as_ref();
-        let is_tool = self
-            .tool
-            .as_ref()
-            .is_none_or(|tool| record.tool.as_deref().is_some_and(|name| tool.matches(name)));
-        let is_session =
-            query.session.as_ref().is_none_or(|id| record.session.as_ref() == Some(id));
-        let is_rule = query.rule.as_ref().is_none_or(|id| {
-            decision.is_some_and(|decision| decision.rules.iter().any(|rule| rule.id == *id))
-        });
-        self.knows_tool |= is_tool;
-        self.knows_session |= is_session;
-        self.knows_rule |= is_rule;
-        let effect = decision.map(|decision| decision.effect.as_str()).unwrap_or_default();
-        let code = || record.details.get("code").and_then(Json::as_str);
-        is_tool
-            && is_session
-            && is_rule
-            && (query.decision.is_empty() || query.decision.iter().any(|wanted| wanted == effect))
-            && query.kind.as_ref().is_none_or(|kind| record.kind == *kind)
-            && query.code.as_ref().is_none_or(|wanted| code() == Some(wanted))
+fn count(arguments: &Arguments, source: &Source, filter: &Filter) -> Result<Outcome, String> {
+    let by = arguments.by.iter().map(|name| field(name)).collect::<Result<Vec<_>, _>>()?;
+    let bucket = match &arguments.bucket {
+        Some(text) => Some(Grouping::span(text).ok_or_else(|| {
+            format!("--bucket: `{text}` is no span of time; write 30s, 5m, 1h or 1d")
+        })?),
+        None => None,
+    };
+    if by.is_empty() && bucket.is_none() {
+        let answer = source.count(filter).map_err(|error| error.to_string())?;
+        match arguments.format.as_str() {
+            "json" | "jsonl" => say!("{}", serde_json::json!({ "count": answer.value })),
+            "csv" => say!("count\n{}", answer.value),
+            _ => say!("{}", answer.value),
+        }
+        return Ok(told(arguments, &answer));
     }
+    let grouping = Grouping { by, bucket };
+    let mut answer = source.group(filter, &[grouping]).map_err(|error| error.to_string())?;
+    let mut groups = answer.value.pop().unwrap_or_default();
+    let by_count = arguments.sort.as_deref().map_or(bucket.is_none(), |sort| sort == "count");
+    if by_count {
+        groups.sort_by_count();
+    }
+    if let Some(top) = arguments.top {
+        let mut largest = groups.clone();
+        largest.sort_by_count();
+        largest.groups.truncate(top);
+        groups.groups.retain(|group| largest.groups.contains(group));
+    }
+    if groups.uncounted > 0 {
+        complain!("warning: {} records are in groups beyond the most", groups.uncounted);
+    }
+    print_groups(&arguments.format, &groups)?;
+    Ok(told(arguments, &answer))
+}
 
-    fn tell_of_strangers(&self) {
-        let query = self.query;
-        for (known, what, name) in [
-            (self.knows_tool, "tool", &query.tool),
-            (self.knows_session, "session", &query.session),
-            (self.knows_rule, "rule", &query.rule),
-        ] {
-            if let (false, Some(name)) = (known, name) {
-                complain!("warning: no record of this log has the {what} `{}`", plain(name));
+fn field(name: &str) -> Result<Field, String> {
+    Field::parse(name).ok_or_else(|| {
+        let names = Field::ALL.map(Field::as_str);
+        match did_you_mean(name, names) {
+            Some(meant) => format!("there is no field `{name}`; did you mean `{meant}`?"),
+            None => format!("there is no field `{name}`; there are {}", names.join(", ")),
+        }
+    })
+}
+
+fn print_groups(format: &str, groups: &Groups) -> Result<(), String> {
+    let Grouping { by, bucket } = &groups.grouping;
+    let time = bucket.map(|_| "time").into_iter();
+    let head: Vec<&str> =
+        time.chain(by.iter().map(|field| field.as_str())).chain(["count"]).collect();
+    let texts = |group: &Group| -> Vec<String> {
+        let time = group.bucket.map(moment).into_iter();
+        time.chain(group.key.iter().cloned()).chain([group.count.to_string()]).collect()
+    };
+    let object = |group: &Group| {
+        let mut object = serde_json::Map::new();
+        for (name, text) in head.iter().zip(texts(group)) {
+            let value = match *name {
+                "count" => group.count.into(),
+                _ => serde_json::Value::String(text),
+            };
+            object.insert((*name).to_owned(), value);
+        }
+        serde_json::Value::Object(object)
+    };
+    match format {
+        "json" => {
+            let all: Vec<_> = groups.groups.iter().map(object).collect();
+            say!("{}", serde_json::Value::Array(all));
+        }
+        "jsonl" => groups.groups.iter().for_each(|group| say!("{}", object(group))),
+        "csv" => csv_lines(&head, groups.groups.iter().map(texts))?,
+        _ => {
+            let rows: Vec<Vec<String>> = groups.groups.iter().map(texts).collect();
+            say!("{}", table::table(&head, &rows));
+        }
+    }
+    Ok(())
+}
+
+/// CSV as it comes, each text visible and no formula.
+fn csv_lines(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<(), String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let failed = |error: &dyn std::fmt::Display| error.to_string();
+    writer.write_record(head).map_err(|error| failed(&error))?;
+    for row in rows {
+        writer.write_record(row.iter().map(|text| cell(text))).map_err(|error| failed(&error))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(&error))?;
+    out::text(&String::from_utf8_lossy(&bytes));
+    Ok(())
+}
+
+fn moment(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros)
+        .map_or_else(|_| micros.to_string(), |time| time.to_string())
+}
+
+fn told<T>(arguments: &Arguments, answer: &Answer<T>) -> Outcome {
+    for note in &answer.notes {
+        complain!("warning: {}", plain(note));
+    }
+    answer.unreadable.iter().for_each(complain_of);
+    if answer.unreadable_more > 0 {
+        complain!("warning: and {} more that cannot be read", answer.unreadable_more);
+    }
+    if arguments.print_command {
+        let cost = answer.cost;
+        complain!(
+            "{} files: {} outside of the time, {} by their index; {} blocks of {} bytes were read",
+            cost.files,
+            cost.passed,
+            cost.by_index,
+            cost.blocks,
+            cost.bytes
+        );
+    }
+    match answer.unreadable.is_empty() {
+        true => Outcome::Fine,
+        false => Outcome::Findings,
+    }
+}
+
+fn complain_of(bad: &Unreadable) {
+    complain!("warning: {}", plain(&bad.to_string()));
+}
+
+fn rows(arguments: &Arguments, source: &Source, filter: &Filter) -> Result<Outcome, String> {
+    let order = match arguments.reverse {
+        true => Order::NewestFirst,
+        false => Order::OldestFirst,
+    };
+    let columns = columns(arguments)?;
+    let mut found = source.rows(filter, order).map_err(|error| error.to_string())?;
+    let mut outcome = Outcome::Fine;
+    let mut left = arguments.limit.unwrap_or(usize::MAX);
+    let colour = colour();
+    let mut all = Vec::new();
+    let mut head = arguments.format == "csv";
+    while left > 0 && !out::is_closed() {
+        let entry = match found.next() {
+            Some(Ok(entry)) => entry,
+            Some(Err(bad)) => {
+                complain_of(&bad);
+                outcome = Outcome::Findings;
+                continue;
+            }
+            None => break,
+        };
+        left -= 1;
+        let texts = || columns.iter().map(|name| text_of(name, &entry)).collect::<Vec<_>>();
+        match (arguments.format.as_str(), arguments.fields.is_empty()) {
+            ("jsonl", true) => say!("{}", entry.text),
+            ("jsonl", false) => say!("{}", object(&columns, texts())),
+            ("json", true) => all.push(serde_json::from_str(&entry.text).unwrap_or_default()),
+            ("json", false) => all.push(object(&columns, texts())),
+            ("csv", _) => {
+                if std::mem::take(&mut head) {
+                    say!("{}", columns.join(","));
+                }
+                say!("{}", csv_line(&texts())?);
+            }
+            (_, true) => say!("{}", super::row(&entry.record, colour)),
+            (_, false) => {
+                let texts = texts();
+                say!("{}", texts.iter().map(|text| plain(text)).collect::<Vec<_>>().join("  "));
             }
         }
+    }
+    if arguments.format == "json" {
+        say!("{}", serde_json::Value::Array(all));
+    }
+    found.notes().iter().for_each(|note| complain!("warning: {}", plain(note)));
+    Ok(outcome)
+}
+
+fn object(names: &[String], texts: Vec<String>) -> serde_json::Value {
+    let fields = names.iter().cloned().zip(texts.into_iter().map(serde_json::Value::String));
+    serde_json::Value::Object(fields.collect())
+}
+
+fn csv_line(texts: &[String]) -> Result<String, String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(texts.iter().map(|text| cell(text))).map_err(|error| error.to_string())?;
+    let bytes = writer.into_inner().map_err(|error| error.to_string())?;
+    Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
+}
+
+/// What is printed of each record besides what can be counted by.
+const OWN: [&str; 4] = ["seq", "time", "reason", "text"];
+
+fn columns(arguments: &Arguments) -> Result<Vec<String>, String> {
+    if arguments.fields.is_empty() {
+        let usual = ["seq", "time", "kind", "decision", "tool", "session", "rule", "reason"];
+        return Ok(usual.map(str::to_owned).to_vec());
+    }
+    for name in &arguments.fields {
+        if !OWN.contains(&name.as_str()) {
+            field(name).map_err(|why| format!("--fields: {why}"))?;
+        }
+    }
+    Ok(arguments.fields.clone())
+}
+
+fn text_of(name: &str, entry: &Entry) -> String {
+    let record = &entry.record;
+    match name {
+        "seq" => record.seq.to_string(),
+        "time" => record.ts.clone(),
+        "reason" => match &record.decision {
+            Some(decision) => decision.reason.clone(),
+            None => super::told(record),
+        },
+        "text" => entry.text.clone(),
+        name => Field::parse(name).map(|field| field.of(record).join(" ")).unwrap_or_default(),
     }
 }

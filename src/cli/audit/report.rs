@@ -20,7 +20,7 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let whole = Cell::new(Outcome::Fine);
-    let directory = arguments.pick.directory.path()?;
+    let directory = arguments.pick.stretch.directory.path()?;
     let mut reporting = Reporting::default();
     arguments.pick.each(&whole, |entry| reporting.take(&entry.record))?;
     let integrity = match verify(&directory, None) {
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
         whole.set(Outcome::Findings);
     }
     let kept = super::kept(&directory);
-    let policies = arguments.pick.policies(&whole)?;
+    let policies = arguments.pick.stretch.policies(&whole)?;
     let report = reporting.finish((&policies, &kept), integrity, arguments.pick.told());
     let page = page::report(&report)?;
     if arguments.out.as_os_str() == "-" {

@@ -2,7 +2,7 @@
 
 mod screen;
 
-use super::pick::Pick;
+use super::pick::Stretch;
 use super::table;
 use crate::cli::Outcome;
 use crate::cli::out::{self, complain};
@@ -16,7 +16,7 @@ pub(in crate::cli) struct Arguments {
     /// The session's id
     session: String,
     #[command(flatten)]
-    pick: Pick,
+    stretch: Stretch,
     /// Of which user, where several have a session of that id
     #[arg(long)]
     uid: Option<u32>,
@@ -54,7 +54,7 @@ fn timeline(arguments: &Arguments, whole: &Cell<Outcome>) -> Result<Option<Timel
     let mut users: Vec<Option<u32>> = Vec::new();
     let mut timelines = Timelines::default();
     let session = Some(&arguments.session);
-    arguments.pick.each(whole, |entry| {
+    arguments.stretch.each(whole, |entry| {
         let record = &entry.record;
         if record.session.as_ref() != session
             || arguments.uid.is_some_and(|uid| record.uid != Some(uid))

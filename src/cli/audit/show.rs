@@ -3,10 +3,6 @@
 mod screen;
 
 use super::Directory;
-use crate::audit::StreamId;
-use crate::audit::proof::bundle::Bundle;
-use crate::audit::proof::checkpoint::Checkpoint;
-use crate::audit::proof::prove::{NoProof, prove};
 use crate::audit::wire::WireRecord;
 use crate::author::explain::{Explainer, Written};
 use crate::cli::Outcome;
@@ -16,13 +12,10 @@ use crate::cli::show::{lines, plain};
 use crate::policy::builtin::Protected;
 use crate::policy::compile;
 use crate::redact::Redactor;
-use crate::review::decision::{
-    Again, Asker, DecisionView, Found, ProofView, Prover, Sources, Wanted, ask,
-};
+use crate::review::decision::{Again, Asker, DecisionView, Found, InLog, Sources, Wanted, ask};
 use crate::review::policies::{Kept, KeptPolicies, KeptPolicy, Policies};
 use crate::world::Same;
 use std::cell::Cell;
-use std::path::Path;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Arguments {
@@ -81,7 +74,7 @@ fn view(
     }
     let kept = super::kept(&directory);
     let asker = Asking::of(arguments, &policies, &kept)?;
-    let prover = Log(&directory);
+    let prover = InLog(&directory);
     Ok(DecisionView::of(
         found,
         &Sources { policies: &policies, kept: &kept, asker: &asker, prover: &prover },
@@ -142,46 +135,6 @@ impl Asker for Asking<'_> {
                 let (written, world) = (Written::of(&compiled.written), &self.world);
                 ask(record, &Explainer { bound, written, world, redactor })
             }
-        }
-    }
-}
-
-/// Proves places in the log of a directory, and checks each proof as anyone else would.
-struct Log<'a>(&'a Path);
-
-impl Prover for Log<'_> {
-    fn prove(&self, stream: &str, seq: u64) -> ProofView {
-        let not = |state: &str, told: String| {
-            let state = state.to_owned();
-            ProofView { state, told, ..ProofView::default() }
-        };
-        let Some(id) = StreamId::parse(stream) else {
-            return not("BROKEN", "its stream has no name that a stream can have".to_owned());
-        };
-        let bundle = match prove(self.0, &id, seq) {
-            Ok(proof) => Bundle::Inclusion(proof),
-            Err(NoProof::NotSigned(..)) => {
-                return not("UNSEALED", "no signed head covers it yet".to_owned());
-            }
-            Err(why @ NoProof::Broken(_)) => return not("BROKEN", why.to_string()),
-            Err(why) => return not("UNSEALED", why.to_string()),
-        };
-        let checked = bundle.check(None);
-        let Bundle::Inclusion(proof) = bundle else { return ProofView::default() };
-        let (state, told) = match checked {
-            Ok(proven) => {
-                let Checkpoint { size, time, .. } = &proven.head;
-                let told = format!("in the first {size} records, by the head signed at {time}");
-                ("SEALED", told)
-            }
-            Err(why) => ("BROKEN", why.to_string()),
-        };
-        ProofView {
-            state: state.to_owned(),
-            told,
-            note: Some(proof.head),
-            size: Some(proof.size),
-            path: proof.path,
         }
     }
 }

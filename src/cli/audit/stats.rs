@@ -73,8 +73,8 @@ enum Style {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let whole = Cell::new(Outcome::Fine);
-    let directory = arguments.pick.directory.path()?;
-    let policies = arguments.pick.policies(&whole)?;
+    let directory = arguments.pick.stretch.directory.path()?;
+    let policies = arguments.pick.stretch.policies(&whole)?;
     let mut comparing = comparing(arguments, &policies)?;
     let mut counting = Counting::default();
     arguments.pick.each(&whole, |entry| {

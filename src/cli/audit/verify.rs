@@ -4,13 +4,14 @@ use super::Directory;
 use crate::audit::proof::checkpoint::Checkpoint;
 use crate::audit::proof::note::{Note, PublicKey};
 use crate::audit::{
-    Elsewhere, Hash, Head, Outside, Progress, Report, SegmentReport, SignedBy, State, StreamId,
-    verify_with,
+    BlobReport, Elsewhere, Hash, Head, Outside, Progress, Report, SegmentReport, SignedBy, State,
+    StreamId, blob_report, false_indexes, verify_with,
 };
 use crate::cli::Outcome;
 use crate::cli::out::{complain, say};
 use crate::cli::show::plain;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget};
+use serde_json::json;
 use std::path::Path;
 
 #[derive(clap::Args)]
@@ -46,17 +47,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     bar.finish_and_clear();
     let report = report.map_err(|error| error.to_string())?;
     let state = report.state();
+    let texts = blob_report(&directory).map_err(|error| error.to_string())?;
     if arguments.format == "json" {
-        say!("{}", as_json(&report));
+        say!("{}", as_json(&report, &texts));
     } else {
         human(&report, &directory);
+        of_texts(&texts);
+    }
+    // The log itself is whole without them; but who asks it by them would be told wrong.
+    let wrong = false_indexes(&directory).unwrap_or_default();
+    for file in &wrong {
+        complain!("error: the index of `{file}` is not that of its lines; remove it");
     }
     if report.records == 0 {
         // A log that was emptied looks like one that never was.
         complain!("error: there is no record in `{}`", directory.display());
         return Ok(Outcome::Findings);
     }
-    Ok(if state == State::Broken { Outcome::Findings } else { Outcome::Fine })
+    let is_fine = state != State::Broken && wrong.is_empty() && texts.is_fine();
+    Ok(if is_fine { Outcome::Fine } else { Outcome::Findings })
 }
 
 fn human(report: &Report, directory: &Path) {
@@ -108,6 +117,42 @@ fn of_segment(segment: &SegmentReport) {
     }
 }
 
+/// The texts that are kept beside the log: none may be gone or changed without a word. The chain
+/// holds either way, and says which they were.
+fn of_texts(report: &BlobReport) {
+    let BlobReport { named, erased, missing, changed, undone, unnamed } = report;
+    if *named > 0 {
+        say!("  {named} long texts beside the log, {erased} of them erased as the log says");
+    }
+    for (name, seq) in missing {
+        say!("  the text {name} of record {seq} is gone, and no record says that it was erased");
+    }
+    for (name, seq) in changed {
+        say!("  the text {name} of record {seq} is not what was kept");
+    }
+    for name in undone {
+        say!("  the text {name} is still there though it was erased; erase it once more");
+    }
+    if *unnamed > 0 {
+        say!("  {unnamed} texts that no record names, as a crash leaves them");
+    }
+}
+
+fn texts_as_json(report: &BlobReport) -> serde_json::Value {
+    let of = |texts: &[(Hash, u64)]| -> Vec<serde_json::Value> {
+        let one = |(name, seq): &(Hash, u64)| json!({ "sha256": name.to_string(), "seq": seq });
+        texts.iter().map(one).collect()
+    };
+    json!({
+        "named": report.named,
+        "erased": report.erased,
+        "missing": of(&report.missing),
+        "changed": of(&report.changed),
+        "undone": report.undone.iter().map(Hash::to_string).collect::<Vec<_>>(),
+        "unnamed": report.unnamed,
+    })
+}
+
 /// How long ago that was, if the clocks agree that it was.
 fn age(time: &str) -> Option<String> {
     let seconds = seconds_since(time)?;
@@ -124,8 +169,9 @@ fn seconds_since(time: &str) -> Option<u64> {
     u64::try_from(jiff::Timestamp::now().as_second() - then.as_second()).ok()
 }
 
-fn as_json(report: &Report) -> serde_json::Value {
+fn as_json(report: &Report, texts: &BlobReport) -> serde_json::Value {
     serde_json::json!({
+        "texts": texts_as_json(texts),
         "state": report.state().to_string(),
         "records": report.records,
         "uncovered": report.uncovered(),

@@ -19,7 +19,6 @@ use crate::model::principal::{Runtime, Sender};
 use crate::model::record::{Kind, Record};
 use crate::model::told::{Ends, Told};
 use crate::world::{FileKind, World};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -268,7 +267,8 @@ impl Door {
         }
     }
 
-    /// What could not be read is remembered by its length and digest, never by its content.
+    /// What could not be read is remembered by its length and a commitment, never by its content:
+    /// nobody took secrets out of it, and a bare hash of it could be guessed at.
     pub async fn bad_input(&self, runtime: Option<Runtime>, why: &str, bytes: &[u8], peer: Peer) {
         let mut details = vec![
             ("why", why.into()),
@@ -277,9 +277,8 @@ impl Door {
         ];
         details.extend(runtime.map(|runtime| ("runtime", runtime.as_str().into())));
         if !bytes.is_empty() {
-            let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
             details.push(("bytes", bytes.len().into()));
-            details.push(("sha256", digest.into()));
+            details.extend(self.gate.commitment(bytes).map(|hmac| ("hmac", hmac.into())));
         }
         self.write_down(details).await;
     }

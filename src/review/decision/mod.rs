@@ -3,9 +3,11 @@
 
 mod asked;
 mod find;
+mod proved;
 
 pub use asked::{Again, NearRule, ask};
 pub use find::{Found, Wanted};
+pub use proved::InLog;
 
 use crate::audit::Entry;
 use crate::audit::wire::WireRecord;

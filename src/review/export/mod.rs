@@ -77,6 +77,3 @@ impl<W: Write> Export<W> {
         Ok(self.written)
     }
 }
-
-#[cfg(test)]
-mod tests;

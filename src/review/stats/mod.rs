@@ -133,6 +133,10 @@ impl Counting {
         self.asked.take(record);
         self.slow.take(record);
         self.secrets.take(record);
+        // A rule of outputs speaks after the call.
+        for rule in record.decision.iter().flat_map(|decision| &decision.rules) {
+            self.asked.fired(record, rule);
+        }
         let kind = record.kind.as_str();
         if kind == Kind::ToolPre.as_str() {
             self.call(record);
@@ -158,7 +162,6 @@ impl Counting {
         for rule in &decision.rules {
             let table = if rule.shadow { &mut self.shadow } else { &mut self.rules };
             table.add(&rule.id, effect);
-            self.asked.fired(record, rule);
         }
         let mut hosts: Vec<String> = Vec::new();
         for access in &record.accesses {
@@ -258,6 +261,3 @@ fn buckets(minutes: &BTreeMap<i64, Counts>) -> (u64, Vec<Bucket>) {
     }
     (u64::try_from(width * 60).unwrap_or(60), buckets)
 }
-
-#[cfg(test)]
-mod tests;

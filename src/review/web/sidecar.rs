@@ -16,6 +16,9 @@ pub trait Sidecar: Send + Sync + 'static {
     /// In words, if it cannot be shown.
     fn grid(&self) -> Result<Grid, String>;
 
+    /// The text of one of the policy's files, if it still has this digest.
+    fn policy_text(&self, sha256: &str) -> Option<String>;
+
     /// What the policy in force says of a recorded call; it may take a moment, too.
     fn ask_again(&self, record: &WireRecord) -> Again;
 }

@@ -1,11 +1,15 @@
 //! `[audit]`: where the log is, how firmly it is kept, and what happens when it cannot be written.
 
 use super::ConfigError;
-use crate::audit::{BlobBounds, OnFailure, Options, Signing, SpaceMarks};
+use crate::audit::{
+    BlobBounds, OnFailure, Options, Retention, SEGMENT_BYTES_MAX, Signing, SpaceMarks,
+    commitment_key_file,
+};
 use crate::limits::{JOURNAL_DEADLINE_MAX, JOURNAL_DEADLINE_MIN, JOURNAL_RESERVE_BYTES};
+use crate::limits::{RETENTION_MIN_DAYS, SEGMENT_MB_MAX, SEGMENT_MINUTES_MAX};
 use crate::redact::{CommitmentKey, KeepTexts, Keeping, Redactor};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// `[audit]`
@@ -14,6 +18,14 @@ use std::time::Duration;
 pub struct Audit {
     /// Where the log is written.
     pub dir: Option<PathBuf>,
+    /// A file that reached so many megabytes is followed by the next.
+    pub segment_mb: Option<u64>,
+    /// So is one in which something happened so many minutes ago.
+    pub segment_minutes: Option<u64>,
+    /// Whether files stay plain when they are closed.
+    pub keep_plain: bool,
+    /// `[audit.retention]`
+    pub retention: RetentionKeys,
     /// Which records are on the disk before their answer.
     pub durability: DurabilityName,
     /// What a call comes to while the log takes no record.
@@ -45,6 +57,22 @@ pub struct Audit {
     pub key_hours: Option<u64>,
 }
 
+/// `[audit.retention]`: how long the log is kept; for ever if nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionKeys {
+    /// What is older than so many days is deleted.
+    pub days: Option<u32>,
+    /// While the log takes more, its oldest files are deleted, as `"20GiB"`.
+    pub max_bytes: Option<String>,
+    /// Nothing younger than so many days is deleted.
+    pub min_days: Option<u32>,
+    /// Whether less than that may be asked for.
+    pub allow_short: bool,
+    /// Nothing is deleted: a legal hold.
+    pub hold: bool,
+}
+
 /// Which records are on the disk before their answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,6 +97,45 @@ pub enum OnFailureName {
     Allow,
 }
 
+impl RetentionKeys {
+    /// How long the log is kept.
+    ///
+    /// # Errors
+    /// If a value is none, or the log would be kept shorter than `min_days` and nobody insists.
+    pub fn retention(&self) -> Result<Retention, ConfigError> {
+        let min_days = self.min_days.unwrap_or(RETENTION_MIN_DAYS);
+        if let Some(days) = self.days.filter(|days| *days < min_days && !self.allow_short) {
+            return Err(ConfigError::Value(format!(
+                "`days = {days}` in `[audit.retention]` is less than `min_days = {min_days}`; \
+                 add `allow_short = true` if the log may really be deleted so soon"
+            )));
+        }
+        let max_bytes = self.max_bytes.as_deref().map(bytes).transpose()?;
+        let min_days = if self.allow_short { self.min_days.unwrap_or(0) } else { min_days };
+        Ok(Retention { days: self.days, max_bytes, min_days, hold: self.hold })
+    }
+}
+
+/// Reads `20GiB`.
+fn bytes(text: &str) -> Result<u64, ConfigError> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).unwrap_or_default();
+    let unit = match unit.trim() {
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        "TiB" => Some(1_u64 << 40),
+        _ => None,
+    };
+    let number = number.parse::<u64>().ok();
+    let all = number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    all.filter(|all| *all > 0).ok_or_else(|| {
+        ConfigError::Value(format!(
+            "`max_bytes = \"{text}\"` in `[audit.retention]` is no size; write one like \"20GiB\" \
+             (MiB, GiB or TiB)"
+        ))
+    })
+}
+
 impl Audit {
     /// How the log is opened.
     ///
@@ -91,7 +158,21 @@ impl Audit {
                 space.low, space.warn
             )));
         }
+        let within = |what: &str, value: Option<u64>, usual: u64, max: u64| match value {
+            Some(value) if value == 0 || value > max => Err(ConfigError::Value(format!(
+                "`{what} = {value}` in `[audit]` must be from 1 to {max}"
+            ))),
+            value => Ok(value.unwrap_or(usual)),
+        };
+        let megabytes =
+            within("segment_mb", self.segment_mb, SEGMENT_BYTES_MAX >> 20, SEGMENT_MB_MAX)?;
+        let usual_minutes = usual.segment_age.as_secs() / 60;
+        let minutes =
+            within("segment_minutes", self.segment_minutes, usual_minutes, SEGMENT_MINUTES_MAX)?;
         Ok(Options {
+            segment_bytes: megabytes << 20,
+            segment_age: Duration::from_secs(minutes * 60),
+            seal: !self.keep_plain,
             timeout,
             strict: self.durability == DurabilityName::Strict,
             on_failure: match self.on_audit_failure {
@@ -133,6 +214,13 @@ impl Audit {
 }
 
 impl Audit {
+    /// The file of the key by which secrets are committed to: beside the one that signs.
+    #[must_use]
+    pub fn commitment_key(&self, directory: &Path) -> PathBuf {
+        let signing = self.key.as_deref().and_then(Path::parent);
+        commitment_key_file(signing.unwrap_or(directory))
+    }
+
     /// What is kept of what is redacted and left out.
     #[must_use]
     pub fn keeping(&self, key: CommitmentKey) -> Keeping {

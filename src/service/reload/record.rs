@@ -1,13 +1,14 @@
 //! What the log keeps of a policy's coming into force, or not.
 
 use super::super::load;
+use crate::audit;
 use crate::gate::Bound;
 use crate::model::decision::PolicyId;
 use crate::model::json::Json;
 use crate::model::record::{Kind, Record};
 use crate::policy::Source;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Files with the digest of exactly the text that was read.
 pub(in crate::service) fn files(sources: &[Source]) -> Json {
@@ -19,6 +20,16 @@ pub(in crate::service) fn files(sources: &[Source]) -> Json {
         file
     };
     sources.iter().map(one).collect()
+}
+
+/// Keeps the texts of files beside the log, for those who read in it what was in force. A policy
+/// is served all the same where that fails: its record has the digests.
+pub(in crate::service) fn keep(log: &Path, sources: &[Source]) {
+    for source in sources {
+        if let Err(error) = audit::keep_policy(log, &source.text) {
+            tracing::warn!(file = source.name, %error, "a policy's text could not be kept");
+        }
+    }
 }
 
 /// Files that could not all be read.

@@ -1,7 +1,8 @@
 //! The ways to a syslog daemon. Each call ends within a time limit.
 
-use crate::limits::SINK_IO_TIMEOUT;
-use nix::sys::socket::{MsgFlags, recv};
+use crate::limits::{SINK_IO_TIMEOUT, SINK_SILENT};
+use nix::sys::socket::sockopt::TcpUserTimeout;
+use nix::sys::socket::{MsgFlags, recv, setsockopt};
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -64,6 +65,9 @@ impl Connection {
                 let stream = TcpStream::connect_timeout(&resolve(address)?, SINK_IO_TIMEOUT)?;
                 stream.set_write_timeout(Some(SINK_IO_TIMEOUT))?;
                 stream.set_nodelay(true)?;
+                // Behind a firewall that swallows everything nothing else would ever fail.
+                let silent = u32::try_from(SINK_SILENT.as_millis()).unwrap_or(u32::MAX);
+                setsockopt(&stream, TcpUserTimeout, &silent)?;
                 Ok(Connection::Tcp { stream, buffer: Vec::new() })
             }
         }

@@ -110,6 +110,8 @@ struct Proof {
     class: &'static str,
     told: Shown,
     note: Option<Shown>,
+    /// Where it is proved, if it was not.
+    prove: Option<String>,
     command: Shown,
 }
 
@@ -282,6 +284,7 @@ fn proof(view: &DecisionView, id: &str) -> Proof {
         class,
         told: Shown::cut(&proof.told, 400),
         note: proof.note.as_deref().map(json::lines),
+        prove: proof.state.is_empty().then(|| format!("/record?id={}&prove=1", encoded(id))),
         command: Shown::of(&format!("toolgate audit prove {}", quoted(id))),
     }
 }

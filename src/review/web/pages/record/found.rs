@@ -5,9 +5,9 @@ use super::super::table::record;
 use crate::audit::Entry;
 use crate::audit::wire::WireRecord;
 use crate::review::decision::{
-    Again, Asker, DecisionView, Found, ProofView, Prover, Sources, Wanted,
+    Again, Asker, DecisionView, Found, InLog, ProofView, Prover, Sources, Wanted,
 };
-use crate::review::policies::{KeptPolicy, Nothing, Policies};
+use crate::review::policies::{KeptPolicies, KeptPolicy, Policies, Texts};
 use crate::review::web::Web;
 use crate::review::web::board::State as Read;
 use crate::review::web::link::Filter;
@@ -34,11 +34,17 @@ pub(super) fn view(asked: &Asked<'_>, read: &Read) -> Option<(DecisionView, Vec<
     let hrefs =
         all.iter().map(|(_, (file, offset))| format!("/record?at={file}.{offset}")).collect();
     let others = all.into_iter().map(|(entry, _)| entry).collect();
+    // To prove is to read the whole stream: only who asks for it waits for that.
+    let in_log = InLog(asked.web.board.files.dir());
+    let prover: &dyn Prover = match asked.parameter("prove") {
+        Some(_) => &in_log,
+        None => &Unproven,
+    };
     let sources = Sources {
         policies: &policies(asked, read),
-        kept: &Nothing,
+        kept: &KeptPolicies::of(OfFiles(asked.web)),
         asker: &Current(asked.web),
-        prover: &Unproven,
+        prover,
     };
     Some((DecisionView::of(Found { main: entry, others }, &sources), hrefs))
 }
@@ -156,7 +162,16 @@ impl Asker for Current<'_> {
     }
 }
 
-/// Nothing is proved on a page: `prove` does so.
+/// Texts of policies: those of the files, as long as they are the ones that the log names.
+struct OfFiles<'a>(&'a Web);
+
+impl Texts for OfFiles<'_> {
+    fn text(&self, sha256: &str) -> Option<String> {
+        self.0.sidecar.policy_text(sha256)
+    }
+}
+
+/// Nothing is proved unless somebody asks for it.
 struct Unproven;
 
 impl Prover for Unproven {

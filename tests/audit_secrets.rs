@@ -1,0 +1,246 @@
+//! What the log says of secrets and keeps of long texts: a known value is found again by its
+//! commitment, nothing raw is anywhere, and what is kept beside the log can be erased while the
+//! chain stays whole.
+#![cfg(test)]
+
+#[path = "harness/sidecar.rs"]
+mod sidecar;
+
+use serde_json::{Value, json};
+use sidecar::{Sidecar, until};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const POLICY: &str = r#"
+schema = 1
+[policy]
+name    = "writer"
+version = "1"
+default = "deny"
+[read]
+allow = ["**"]
+[call]
+allow = ["**"]
+[[rule]]
+id      = "full"
+allow   = "write"
+match   = ["$workspace/full/**"]
+capture = "full"
+[[rule]]
+id      = "usual"
+allow   = "write"
+match   = ["$workspace/usual/**"]
+[[rule]]
+id      = "digest"
+allow   = "write"
+match   = ["$workspace/digest/**"]
+capture = "digest"
+"#;
+
+/// A token of the form that detectors know, and a text that nobody may find anywhere.
+const SECRET: &str = "ghp_0123456789abcdefghij0123456789abcdef";
+
+fn start(audit: &str) -> Sidecar {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    Sidecar::start_logging(POLICY, "", None, audit, &mut command)
+}
+
+/// A long text with a secret in it.
+fn long(bytes: usize) -> String {
+    format!("{}token = {SECRET}\n", "a line of some file\n".repeat(bytes / 20))
+}
+
+/// Writes a file through the hook; the record of it.
+fn write(sidecar: &Sidecar, session: &str, place: &str, content: &str) -> Value {
+    let event = json!({
+        "hook_event_name": "PreToolUse", "session_id": session, "cwd": sidecar.path("work"),
+        "tool_name": "Write", "tool_use_id": format!("toolu_{session}_{place}"),
+        "tool_input": {"file_path": sidecar.path(&format!("work/{place}/f")), "content": content},
+    });
+    let output = sidecar.hook(event.to_string());
+    assert!(output.status.success());
+    let records = sidecar.records();
+    let newest = records.into_iter().rev().find(|record| record["kind"] == "tool.pre").unwrap();
+    assert_eq!(newest["session"], session);
+    newest
+}
+
+/// The name of the text that a record leaves out, if it is kept.
+fn kept(record: &Value) -> Option<String> {
+    let redactions = record["input"]["redactions"].as_array()?;
+    redactions.iter().find_map(|one| one["blob"].as_str()).map(str::to_owned)
+}
+
+fn file(sidecar: &Sidecar, name: &str) -> PathBuf {
+    sidecar.path("audit").join("blobs").join(&name[..2]).join(name)
+}
+
+fn audit(sidecar: &Sidecar, arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    command.arg("audit").args(arguments).arg("--audit").arg(sidecar.path("audit"));
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// Erases through the running sidecar.
+fn erase(sidecar: &Sidecar, arguments: &[&str]) -> Output {
+    let socket = sidecar.socket().with_file_name("admin.sock");
+    let all = [&["erase"], arguments, &["--socket", socket.to_str().unwrap()]].concat();
+    audit(sidecar, &all, "")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Every file below a directory.
+fn everything(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(everything(&path)),
+            false => files.push(path),
+        }
+    }
+    files
+}
+
+#[test]
+fn a_known_value_is_found_by_its_commitment_and_is_nowhere_itself() {
+    let sidecar = start("blobs = true");
+    for place in ["full", "usual", "digest"] {
+        write(&sidecar, "s-1", place, &long(100_000));
+    }
+    let record = write(&sidecar, "s-2", "usual", &format!("x = {SECRET}\n"));
+    let hmac = record["input"]["redactions"][0]["hmac"].as_str().unwrap();
+    let told = audit(&sidecar, &["hash", SECRET], "");
+    assert_eq!(out(&told).trim(), hmac);
+    let told = audit(&sidecar, &["hash", "-"], &format!("{SECRET}\n"));
+    assert_eq!(out(&told).trim(), hmac);
+    let found = audit(&sidecar, &["hash", "-", "--find", "--format", "jsonl"], SECRET);
+    let sessions: Vec<Value> = out(&found)
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["session"].clone())
+        .collect();
+    assert_eq!(sessions, ["s-1", "s-1", "s-2"]);
+    let none = audit(&sidecar, &["hash", "another", "--find"], "");
+    assert!(none.status.success() && out(&none).is_empty());
+    // A text that is no event may hold anything: not even its hash is written.
+    sidecar.hook(format!("{{\"broken\": \"{SECRET}"));
+    let bad = |sidecar: &Sidecar| {
+        let records = sidecar.records();
+        records.into_iter().rev().find(|one| one["details"]["hmac"].is_string())
+    };
+    let bad = until("it is recorded", || bad(&sidecar));
+    assert_eq!(bad["details"]["sha256"], Value::Null);
+    let key = std::fs::read_to_string(sidecar.path("audit/commitment.key")).unwrap();
+    let key = key.lines().nth(1).unwrap().to_owned();
+    for path in everything(&sidecar.path("audit")) {
+        let bytes = std::fs::read(&path).unwrap();
+        let holds = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        assert!(!holds(SECRET), "{}", path.display());
+        assert!(!holds(&key) || path.ends_with("commitment.key"), "{}", path.display());
+    }
+    sidecar.stop();
+}
+
+#[test]
+fn what_is_kept_of_a_long_text_is_the_rules_and_the_operators_to_say() {
+    for (audit, expected) in [
+        ("", [true, false, false]),
+        ("blobs = true", [true, true, false]),
+        ("blobs = false", [false, false, false]),
+    ] {
+        let sidecar = start(audit);
+        for (place, is_kept) in ["full", "usual", "digest"].into_iter().zip(expected) {
+            let record = write(&sidecar, "s", place, &long(100_000));
+            let name = kept(&record);
+            assert_eq!(name.is_some(), is_kept, "{audit} {place}");
+            if let Some(name) = name {
+                let text = std::fs::read_to_string(file(&sidecar, &name)).unwrap();
+                let (_, text) = text.split_once('\n').unwrap();
+                assert!(text.ends_with("token = [redacted:github-token]\n"), "{place}");
+                assert_eq!(text.len(), record["input"]["value"]["content"]["bytes"]);
+            }
+        }
+        sidecar.stop();
+    }
+    // What does not fit is not named, and the record says why.
+    let sidecar = start("blobs = true\nblobs_bytes_max = 150000");
+    assert!(kept(&write(&sidecar, "s", "usual", &long(100_000))).is_some());
+    let record = write(&sidecar, "s", "usual", &long(100_000));
+    assert_eq!(kept(&record), None);
+    let why = record["details"]["text_not_kept"].as_str().unwrap();
+    assert!(why.contains("blobs_bytes_max"), "{why}");
+    sidecar.stop();
+}
+
+#[test]
+fn erasing_leaves_the_chain_whole() {
+    let sidecar = start("blobs = true");
+    let name = |session: &str| kept(&write(&sidecar, session, "usual", &long(20_000))).unwrap();
+    let (first, second, other) = (name("s-1"), name("s-1"), name("s-2"));
+    let dry = erase(&sidecar, &["--session", "s-1", "--dry-run"]);
+    assert!(dry.status.success());
+    assert_eq!(out(&dry).lines().count(), 2);
+    assert!(file(&sidecar, &first).exists());
+
+    let done = erase(&sidecar, &["--session", "s-1"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(!file(&sidecar, &first).exists() && !file(&sidecar, &second).exists());
+    assert!(file(&sidecar, &other).exists());
+    let records = sidecar.records();
+    let erased = records.iter().find(|record| record["kind"] == "audit.erased").unwrap();
+    let mut names = [first.as_str(), second.as_str()];
+    names.sort_unstable();
+    let mut told: Vec<&str> = erased["details"]["blobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_str().unwrap())
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, names);
+    assert_eq!(erased["details"]["why"], "session s-1");
+    let nothing = erase(&sidecar, &["--session", "s-1"]);
+    assert_eq!(nothing.status.code(), Some(1));
+    let verified = audit(&sidecar, &["verify"], "");
+    assert!(verified.status.success(), "{}", out(&verified));
+    assert!(out(&verified).contains("3 long texts beside the log, 2 of them erased"));
+
+    // Without a sidecar the command writes the record itself.
+    let third = kept(&write(&sidecar, "s-3", "usual", &long(20_000))).unwrap();
+    let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let copy = scratch.path().join("audit");
+    let status = Command::new("cp").arg("-r").arg(sidecar.path("audit")).arg(&copy).status();
+    assert!(status.unwrap().success());
+    let here = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+        command.arg("audit").args(arguments).arg("--audit").arg(&copy).output().unwrap()
+    };
+    let done = here(&["erase", "--blob", &other]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let verified = here(&["verify"]);
+    assert!(
+        verified.status.success() && out(&verified).contains("4 long texts"),
+        "{}",
+        out(&verified)
+    );
+
+    // One that goes without a word is told, and the chain still holds.
+    std::fs::remove_file(copy.join("blobs").join(&third[..2]).join(&third)).unwrap();
+    let verified = here(&["verify", "--format", "json"]);
+    assert_eq!(verified.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_ne!(report["state"], "BROKEN");
+    assert_eq!(report["texts"]["missing"][0]["sha256"], third.as_str());
+    sidecar.stop();
+}
