@@ -42,8 +42,8 @@ fn main() -> Result<(), Failure> {
         None => PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
     };
     let scratch = base.join("bench-journal");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all();
-    let runtime = { runtime }.build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let redactor = Redactor::shipped()?;
     let line = line_bytes(&scratch, &redactor)?;
     println!("lines of {line} bytes; load {}", load()?);
@@ -138,7 +138,9 @@ fn loop_only(
             batch.iter().for_each(|(line, _)| buffer.extend_from_slice(line));
             file.write_all(&buffer)?;
             file.sync_data()?;
-            batch.drain(..).for_each(|(_, answer)| drop(answer.send(())));
+            batch.drain(..).for_each(|(_, answer)| {
+                let _ = answer.send(());
+            });
         }
         Ok(())
     });

@@ -6,7 +6,7 @@
 mod sidecar;
 
 use serde_json::{Value, json};
-use sidecar::{Sidecar, files_below};
+use sidecar::Sidecar;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;

@@ -1,7 +1,6 @@
 //! Questions to a made-up week's log: sealed, plain and from a stream, each answers as a plain
 //! reading of all records does.
 #![cfg(test)]
-#![expect(clippy::indexing_slicing, reason = "a test that is wrong may stop")]
 
 #[path = "week/mod.rs"]
 mod week;

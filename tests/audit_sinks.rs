@@ -6,6 +6,7 @@
 #[path = "harness/restart.rs"]
 mod restart;
 #[path = "harness/sidecar.rs"]
+#[expect(dead_code, reason = "not every test asks all of the harness")]
 mod sidecar;
 
 use nix::sys::signal::Signal;

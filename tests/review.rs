@@ -226,7 +226,7 @@ fn load_record(sha256: &str) -> Value {
     let file = toolgate::audit::Hash::of(POLICY.as_bytes()).to_string();
     json!({ "kind": "policy.load", "details": { "cause": "start", "policy": "kept@1",
         "sha256": sha256, "rules": 2, "files": [{ "file": "p.toml", "sha256": file }],
-        "workspace": "/work", "tmp": "/tmp", "home": "/home/a" } })
+        "workspace": "/work", "tmp": "/tmp", "home": "/home/agent" } })
 }
 
 /// The digest of the policy, as a sidecar would record it.

@@ -62,7 +62,7 @@ enum Command {
     Policy(policy::Command),
     /// For the person who reads the log
     #[command(subcommand)]
-    Audit(audit::Command),
+    Audit(Box<audit::Command>),
     /// Completions for a shell
     Completions {
         /// The shell

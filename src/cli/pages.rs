@@ -187,8 +187,8 @@ const PAGES: &[Page] = &[
             ("by the runtime's id of the call", "toolgate audit show toolu_01 --format json"),
             ("what would this policy say of it?", "toolgate audit show 7 --policy new.toml"),
         ],
-        exit: "0 it is there, 1 no record has that id, or a line of the log cannot be read, 2 could \
-               not run",
+        exit: "0 it is there, 1 no record has that id, or a line of the log cannot be read, 2 \
+               could not run",
     },
     Page {
         command: "audit session",
@@ -222,8 +222,8 @@ const PAGES: &[Page] = &[
     Page {
         command: "audit report",
         examples: &[("the last week as one page", "toolgate audit report --since 7d -o week.html")],
-        exit: "0 written, 1 written, and the log is broken or a line of it cannot be read, 2 could \
-               not run",
+        exit: "0 written, 1 written, and the log is broken or a line of it cannot be read, 2 \
+               could not run",
     },
     Page {
         command: "audit export",

@@ -47,8 +47,8 @@ pub fn cell(text: &str) -> String {
     if shown.trim_start().starts_with(FORMULAS) { format!("'{shown}") } else { shown }
 }
 
-/// A text as a part of a file's name, as in a header of HTTP: letters, digits, `-`, `_` and `.` that
-/// is not the first. Never empty.
+/// A text as a part of a file's name, as in a header of HTTP: letters, digits, `-`, `_` and `.`
+/// that is not the first. Never empty.
 #[must_use]
 pub fn file_name(text: &str) -> String {
     let kept = |c: char| match c {

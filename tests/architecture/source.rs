@@ -196,11 +196,12 @@ fn without_tests(code: &str) -> (String, Vec<(usize, usize)>) {
         let body = &out[from + MARK.len()..];
         let end = body.char_indices().find_map(|(at, c)| {
             match c {
-                '{' => depth += 1,
-                '}' => depth -= 1,
+                '{' | '(' | '[' => depth += 1,
+                '}' | ')' | ']' => depth -= 1,
                 _ => {}
             }
-            (depth == 0 && matches!(c, ';' | '}')).then_some(at + 1)
+            // A field and its value end with a comma.
+            (depth == 0 && matches!(c, ';' | '}' | ',')).then_some(at + 1)
         });
         let to = from + MARK.len() + end.unwrap_or(body.len());
         let blank = out[from..to].replace(|c| c != '\n', " ");

@@ -122,6 +122,7 @@ fn verify(audit: &Path) {
     let output = command.args(["audit", "verify", "--audit"]).arg(audit).output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && !told.contains("BROKEN"), "{told}");
+    assert!(!files_below(audit).is_empty(), "nothing was recorded");
 }
 
 /// The files of a directory, in order, but for keys and what is only held back.

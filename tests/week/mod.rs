@@ -106,11 +106,10 @@ pub fn each(options: Options, mut take: impl FnMut(i64, WireRecord)) {
     }
     while let Some(Reverse((time, id))) = queue.pop() {
         match coming.remove(&id) {
-            Some(Coming::Record(record)) => {
-                if !take(time, *record) {
-                    return;
-                }
-            }
+            Some(Coming::Record(record)) => match take(time, *record) {
+                true => {}
+                false => return,
+            },
             Some(Coming::Person(mut person)) => {
                 for (later, record) in person.next(time, &mut random) {
                     add(&mut queue, &mut coming, later, Coming::Record(Box::new(record)));

@@ -5,8 +5,8 @@
 //! and hashed, so that a question reads only the columns it asks. A reader trusts none of it for a
 //! row's content: an index that is damaged, or is not its file's, is not used (`query::plan`).
 //!
-//! Layout: [`MAGIC`], the header's length (u32, little-endian), its SHA-256, the header as JSON, the
-//! chunks in the header's order. A chunk's plain bytes are told in `column`.
+//! Layout: [`MAGIC`], the header's length (u32, little-endian), its SHA-256, the header as JSON,
+//! the chunks in the header's order. A chunk's plain bytes are told in `column`.
 
 mod build;
 mod column;

@@ -3,9 +3,10 @@
 //! Nothing behind the last good sync is trusted. The lines that came after it, byte for byte as
 //! they were, go to a new file of the same stream, and the old file is cut back to that sync: each
 //! receipt stays true, and no line stands twice. The new file gets its name last; a death before
-//! that leaves it to the next start, which adds what the old file lacks (`recover`). What somebody else left there is kept aside, and what they took
-//! away is put back if the open file still has it. If they cut off what was on the disk, the
-//! stream goes on with the gap, which `verify` then names: it is no accident.
+//! that leaves it to the next start, which adds what the old file lacks (`recover`). What somebody
+//! else left there is kept aside, and what they took away is put back if the open file still has
+//! it. If they cut off what was on the disk, the stream goes on with the gap, which `verify` then
+//! names: it is no accident.
 //!
 //! Each step may fail and is tried again by the owner; none undoes another.
 

@@ -232,7 +232,8 @@ mod tests {
     const GO_KEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
     const GO_NOTE: &str = "If you think cryptography is the answer to your problem,\n\
         then you don't know what your problem is.\n\n\
-        — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+        — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKv\
+        qfqdngotpRZb6KE6RyyBwJnAM=\n";
 
     fn secret() -> SecretKey {
         SecretKey::of("log.example/a".to_owned(), &[7; 32])
@@ -311,7 +312,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_note_has_one_spelling(text in "[a-z— \n]{0,30}(\n\n— [a-z]{1,3} [A-Za-z0-9+/]{4,8}={0,2}\n){0,2}") {
+        fn a_note_has_one_spelling(
+            text in "[a-z— \n]{0,30}(\n\n— [a-z]{1,3} [A-Za-z0-9+/]{4,8}={0,2}\n){0,2}"
+        ) {
             if let Ok(note) = Note::parse(&text) {
                 prop_assert_eq!(note.to_string(), text);
             }

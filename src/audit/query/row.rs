@@ -1,10 +1,10 @@
 //! The few fields of a record that a question needs, found in its line without reading all of it.
 //!
 //! A line as the writer writes it is walked from key to key: no whitespace between tokens, keys in
-//! the order of [`WireRecord`]. Strings are skipped to their unescaped quote, so no text of an agent
-//! can pass for a key. Where keys stand in that order, the walk ends behind the last that is asked
-//! for. Anything else that a line may hold is read by serde, written anew and walked whole, so
-//! that both ways answer alike; `fuzz/targets_shared/scan.rs` holds them against each other.
+//! the order of [`WireRecord`]. Strings are skipped to their unescaped quote, so no text of an
+//! agent can pass for a key. Where keys stand in that order, the walk ends behind the last that is
+//! asked for. Anything else that a line may hold is read by serde, written anew and walked whole,
+//! so that both ways answer alike; `fuzz/targets_shared/scan.rs` holds them against each other.
 //!
 //! It does not judge a line that it need not read: that is `verify`.
 

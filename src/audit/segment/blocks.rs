@@ -2,8 +2,8 @@
 //! for each line.
 //!
 //! A block is a frame of a sealed file, or about a megabyte of a plain one. What is no whole line
-//! is in no block: an end that is still being written ([`Blocks::rest`]), and a line that has no end
-//! where the longest record had one, which is only counted ([`Blocks::too_long`]).
+//! is in no block: an end that is still being written ([`Blocks::rest`]), and a line that has no
+//! end where the longest record had one, which is only counted ([`Blocks::too_long`]).
 
 use super::frames::Frames;
 use super::kept::Kept;
@@ -147,14 +147,6 @@ impl Blocks {
     #[must_use]
     pub fn too_long(&self) -> u64 {
         self.too_long
-    }
-
-    /// The frames, if the file is sealed.
-    pub fn frames(&mut self) -> Option<&mut Frames> {
-        match &mut self.source {
-            Source::Sealed { frames, .. } => Some(frames.as_mut()),
-            Source::Plain { .. } => None,
-        }
     }
 
     fn read_plain(&mut self) -> io::Result<bool> {

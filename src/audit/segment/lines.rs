@@ -85,12 +85,6 @@ impl Lines {
         })
     }
 
-    /// The lines of a file that has no name in the log yet.
-    pub(in crate::audit) fn outside(path: &Path) -> Result<Lines, AuditError> {
-        let file = File::open(path).map_err(AuditError::file("open", path))?;
-        Ok(Lines { source: plain(file.take(u64::MAX)), kept: None, offset: 0 })
-    }
-
     /// Puts the next line, without its newline, into `line`; nothing at the end of the file. A
     /// file that is not what was sealed or kept is an error of kind `InvalidData`.
     pub(in crate::audit) fn next_into(&mut self, line: &mut Vec<u8>) -> io::Result<Option<Ending>> {

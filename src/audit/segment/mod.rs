@@ -17,7 +17,7 @@ mod seal;
 mod sealer;
 
 pub(in crate::audit) use blocks::Blocks;
-pub(in crate::audit) use frames::{Frame, Frames};
+pub(in crate::audit) use frames::Frames;
 pub(in crate::audit) use kept::Kept;
 pub(in crate::audit) use lines::{Ending, Lines};
 pub(in crate::audit) use name::{Form, SegmentName, list};

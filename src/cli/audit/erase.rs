@@ -17,7 +17,12 @@ use jiff::{SignedDuration, Timestamp};
 use std::path::Path;
 
 #[derive(clap::Args)]
-#[group(id = "selection", required = true, multiple = false, args = ["blob", "session", "older_than"])]
+#[group(
+    id = "selection",
+    required = true,
+    multiple = false,
+    args = ["blob", "session", "older_than"]
+)]
 pub(in crate::cli) struct Arguments {
     /// One text, by its SHA-256
     #[arg(long, value_name = "SHA256")]

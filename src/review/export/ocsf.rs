@@ -1,9 +1,9 @@
 //! A record as an event of OCSF 1.8, the Open Cybersecurity Schema Framework.
 //!
 //! OCSF has no settled class for agents' tool calls, so what fits a class is mapped to it and all
-//! the rest stands in `unmapped`, whole; the mapping is a table in `src/review/README.md`. A refusal
-//! is the activity that was asked for, with action Denied and disposition Blocked: no process was
-//! launched, so none is terminated.
+//! the rest stands in `unmapped`, whole; the mapping is a table in `src/review/README.md`. A
+//! refusal is the activity that was asked for, with action Denied and disposition Blocked: no
+//! process was launched, so none is terminated.
 
 use crate::audit::wire::{WireAccess, WireRecord};
 use crate::model::finding::Code;

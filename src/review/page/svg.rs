@@ -1,4 +1,5 @@
-//! Small pictures as SVG in a page: stacked bars over time, bars by name, the waterfall of a session.
+//! Small pictures as SVG in a page: stacked bars over time, bars by name, the waterfall of a
+//! session.
 //!
 //! Colours are classes of the page's style, so that they follow its light and dark; numbers stand
 //! in the picture or in the table beside it, so that colour never carries meaning alone. Each text
@@ -45,7 +46,7 @@ pub fn over_time(buckets: &[Bucket], bucket_s: u64) -> String {
         let y = TOP + inner_h - inner_h * number(step) / 4.0;
         let x = WIDTH - 8.0;
         line(&mut out, "grid", (LEFT, y), (x, y));
-        if most * step % 4 == 0 {
+        if (most * step).is_multiple_of(4) {
             text(&mut out, "axis end", (LEFT - 8.0, y + 4.0), &grouped(most * step / 4));
         }
     }
@@ -218,7 +219,8 @@ fn begin(width: f64, height: f64, label: &str) -> String {
 fn rect(out: &mut String, class: &str, (x, y): (f64, f64), (width, height): (f64, f64)) {
     let _ = write!(
         out,
-        "<rect class=\"{}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>",
+        "<rect class=\"{}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" \
+         height=\"{height:.1}\"/>",
         html(class)
     );
 }
@@ -249,7 +251,7 @@ pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

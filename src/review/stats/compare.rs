@@ -145,8 +145,7 @@ impl Comparing {
             _ => 0,
         };
         // What became a refusal first.
-        changes
-            .sort_by(|a, b| (strictness(&b.after), b.count).cmp(&(strictness(&a.after), a.count)));
+        changes.sort_by_key(|one| std::cmp::Reverse((strictness(&one.after), one.count)));
         Comparison {
             new_denials: missing(&new, &old),
             gone_denials: missing(&old, &new),

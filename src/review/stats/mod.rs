@@ -186,8 +186,8 @@ impl Counting {
         }
     }
 
-    /// What it comes to. `policies` are those of the whole log, since one that was in force may have
-    /// come before the stretch; `kept` tells which rules they had.
+    /// What it comes to. `policies` are those of the whole log, since one that was in force may
+    /// have come before the stretch; `kept` tells which rules they had.
     #[must_use]
     pub fn finish(self, policies: &Policies, kept: &dyn Kept) -> Stats {
         let (bucket_s, over_time) = buckets(&self.minutes);

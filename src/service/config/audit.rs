@@ -261,7 +261,8 @@ fn hundredths(key: &str, text: Option<&str>) -> Result<Option<u8>, ConfigError> 
     match text.strip_suffix('%').map(str::parse) {
         Some(Ok(number @ 0..=99)) => Ok(Some(number)),
         _ => Err(ConfigError::Value(format!(
-            "`{key} = \"{text}\"` in `[audit]` must be a part of the disk, as \"20%\"; \"0%\" for none"
+            "`{key} = \"{text}\"` in `[audit]` must be a part of the disk, as \"20%\"; \"0%\" for \
+             none"
         ))),
     }
 }

@@ -29,7 +29,6 @@ struct Overview {
     tools: Vec<Share>,
     denials: Table,
     findings: Table,
-    address: String,
 }
 
 /// A stretch of time that can be chosen.
@@ -132,7 +131,6 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
         tools: shares(&read, &counted, Field::Tool, &filter, 6),
         denials: some(asked, &read, &[(Field::Decision, "deny"), (Field::Decision, "ask")], 10),
         findings: some(asked, &read, &[(Field::Kind, "finding")], 6),
-        address: filter.address(),
     };
     rendered(StatusCode::OK, &page)
 }
@@ -168,10 +166,11 @@ fn figures(read: &Read, counted: &Counted, filter: &Filter, test: &Test) -> Vec<
 
 fn findings(read: &Read, test: &Test) -> u64 {
     let Some(finding) = read.names.of(Field::Kind).known("finding") else { return 0 };
-    let is_one = |rows: &Rows, row: usize| matches!(rows.numbers(Field::Kind, row), Numbers::One(number) if number == finding);
-    let fits = |rows: &Rows| {
-        (0..rows.len()).filter(|row| is_one(rows, *row) && test.fits(rows, *row)).count()
+    let is_one = |rows: &Rows, row: usize| {
+        let kind = rows.numbers(Field::Kind, row);
+        matches!(kind, Numbers::One(number) if number == finding) && test.fits(rows, row)
     };
+    let fits = |rows: &Rows| (0..rows.len()).filter(|row| is_one(rows, *row)).count();
     read.files.iter().map(|part| u64::try_from(fits(&part.rows)).unwrap_or_default()).sum()
 }
 

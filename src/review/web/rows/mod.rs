@@ -229,11 +229,15 @@ mod tests {
 
     #[test]
     fn a_record_becomes_a_row() {
-        let line = r#"{"v":1,"seq":7,"ts":"2026-11-20T10:00:00.000001Z","stream":"s","kind":"tool.pre",
+        let line = r#"{"v":1,"seq":7,"ts":"2026-11-20T10:00:00.000001Z","stream":"s",
+            "kind":"tool.pre",
             "call":"c1","session":"s\u0031","runtime":"claude","tool":"Bash","x":[{"y":"}"}],
-            "accesses":[{"verb":"connect","target":"https://a.example:443","certain":true,"verdict":"deny"},
-              {"verb":"connect","target":"b.example:80","certain":true,"verdict":"deny"}],
-            "decision":{"effect":"deny","basis":"rule","reason":"r","rules":[{"id":"r1","file":"f","line":1,"effect":"deny","match":"yes"}],"obligations":[]},
+            "accesses":[{"verb":"connect","target":"https://a.example:443","certain":true,
+              "verdict":"deny"},{"verb":"connect","target":"b.example:80","certain":true,
+              "verdict":"deny"}],
+            "decision":{"effect":"deny","basis":"rule","reason":"r",
+              "rules":[{"id":"r1","file":"f","line":1,"effect":"deny","match":"yes"}],
+              "obligations":[]},
             "policy":{"name":"p","sha256":"ab"},"decided_us":12,"prev":"0"}"#;
         let (mut rows, mut names) = (Rows::default(), Dictionary::new());
         rows.push(5, &Lean::read(line.as_bytes()).unwrap(), &mut names);
