@@ -458,7 +458,8 @@ fn the_log_is_read_by_people() {
     assert!(ran(&["tail"]).contains(&finding));
     // Its number is what `show` takes.
     let seq = finding.split_whitespace().next().unwrap();
-    assert!(ran(&["show", seq]).contains("\"code\": \"call_without_pre\""));
+    let shown = ran(&["show", seq, "--raw"]);
+    assert!(shown.contains("\"code\":\"call_without_pre\""), "{shown}");
     assert!(ran(&["query", "--kind", "bad_input"]).lines().all(|line| line.len() > 70));
     assert!(ran(&["query", "--kind", "policy.load"]).contains("start: manners"));
     let nothing = |what: &str| format!("warning: no record of this log has the {what} `nobody`\n");

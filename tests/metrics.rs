@@ -337,7 +337,11 @@ fn the_operators_guide_names_every_metric_and_no_other() {
         Some((name.to_owned(), kind.to_owned(), labels))
     };
     let named: BTreeSet<_> = section.lines().filter_map(row).collect();
-    let sidecar = Sidecar::start(&format!("{POLICY}[labels]\nexternal = [\"approved:*\"]\n"));
+    let policy = format!("{POLICY}[labels]\nexternal = [\"approved:*\"]\n");
+    // A sink, so that its families are there.
+    let sink = "[[audit.sink]]\nkind = \"stdout\"\nname = \"out\"";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    let sidecar = Sidecar::start_logging(&policy, "", None, sink, &mut command);
     // A finding, so that their family is there.
     sidecar.hook(read(&sidecar.path("work/proof"), Some("x")));
     assert_eq!(named, counted(&sidecar).families());

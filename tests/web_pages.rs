@@ -20,6 +20,8 @@ name    = "pages"
 default = "deny"
 [read]
 allow = ["$workspace/"]
+[call]
+allow = ["$transparent"]
 "#;
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// Pages that never answer fail the test here, and not at the machine's patience.

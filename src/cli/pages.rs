@@ -244,6 +244,22 @@ const PAGES: &[Page] = &[
         exit: "0 SEALED or UNSEALED, 1 BROKEN, or nothing there, 2 could not run",
     },
     Page {
+        command: "audit hash",
+        examples: &[
+            ("what stands for this key?", "toolgate audit hash - <leaked.key"),
+            ("... and which records held it?", "toolgate audit hash - --find <leaked.key"),
+        ],
+        exit: "0 told, 1 a line of the log cannot be read, 2 could not run",
+    },
+    Page {
+        command: "audit erase",
+        examples: &[
+            ("what would go?", "toolgate audit erase --older-than 90d --dry-run"),
+            ("the long texts of one session", "toolgate audit erase --session 01J9"),
+        ],
+        exit: "0 erased, or nothing was there, 2 could not run",
+    },
+    Page {
         command: "audit prove",
         examples: &[
             ("one decision, for somebody else", "toolgate audit prove 7 >proof.json"),
@@ -357,7 +373,9 @@ mod tests {
                 let words = plain.split_whitespace().map(str::to_owned);
                 let last = Some(quoted.0.to_owned()).filter(|word| !word.is_empty());
                 let rest = quoted.1.split_whitespace().map(str::to_owned);
-                let words = words.chain(last).chain(rest);
+                // What goes to a file is the shell's.
+                let words =
+                    words.chain(last).chain(rest).take_while(|word| !word.starts_with(['>', '<']));
                 let taken = crate::cli::command().try_get_matches_from(words);
                 assert!(taken.is_ok(), "{line}: {}", taken.unwrap_err());
             }
