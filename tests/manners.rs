@@ -470,7 +470,7 @@ fn the_log_is_read_by_people() {
     for (option, slip) in [("--decision", "dny"), ("--kind", "findings"), ("--code", "noend")] {
         let (code, out, err) = audit(&sidecar, &["query", option, slip]);
         assert_eq!((code, out.as_str()), (2, ""));
-        assert!(err.contains(&format!("invalid value '{slip}'")), "{err}");
+        assert!(err.contains(&format!("`{slip}`")), "{err}");
     }
     let none = "error: no record has the id `9999`\n".to_owned();
     assert_eq!(audit(&sidecar, &["show", "9999"]), (1, String::new(), none));

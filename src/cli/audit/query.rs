@@ -66,7 +66,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     }
     let whole = match counts {
         true => count(arguments, &source.watched(progress()), &filter)?,
-        false => rows(arguments, &source, &filter)?,
+        false => {
+            let (outcome, is_empty) = rows(arguments, &source, &filter)?;
+            if is_empty {
+                tell_of_strangers(arguments, &filter)?;
+            }
+            outcome
+        }
     };
     if !arguments.exit_code || whole == Outcome::Findings {
         return Ok(whole);
@@ -222,7 +228,31 @@ fn complain_of(bad: &Unreadable) {
     complain!("warning: {}", plain(&bad.to_string()));
 }
 
-fn rows(arguments: &Arguments, source: &Source, filter: &Filter) -> Result<Outcome, String> {
+/// Nothing fits: a name that no record has at all may be a slip.
+fn tell_of_strangers(arguments: &Arguments, filter: &Filter) -> Result<(), String> {
+    if arguments.file.as_deref() == Some(std::path::Path::new("-")) {
+        return Ok(());
+    }
+    for (what, name) in filter.to_pairs() {
+        if !matches!(what.as_str(), "tool" | "session" | "rule") {
+            continue;
+        }
+        let alone = Filter::from_pairs([(&what, &name)], jiff::Timestamp::now());
+        let alone = alone.map_err(|error| error.to_string())?;
+        let source = source(&arguments.directory, arguments.file.as_deref())?;
+        if source.count(&alone).map_err(|error| error.to_string())?.value == 0 {
+            complain!("warning: no record of this log has the {what} `{}`", plain(&name));
+        }
+    }
+    Ok(())
+}
+
+/// Prints the records; whether there were none.
+fn rows(
+    arguments: &Arguments,
+    source: &Source,
+    filter: &Filter,
+) -> Result<(Outcome, bool), String> {
     let order = match arguments.reverse {
         true => Order::NewestFirst,
         false => Order::OldestFirst,
@@ -233,7 +263,10 @@ fn rows(arguments: &Arguments, source: &Source, filter: &Filter) -> Result<Outco
     let mut left = arguments.limit.unwrap_or(usize::MAX);
     let colour = colour();
     let mut all = Vec::new();
-    let mut head = arguments.format == "csv";
+    if arguments.format == "csv" {
+        say!("{}", columns.join(","));
+    }
+    let mut is_empty = true;
     while left > 0 && !out::is_closed() {
         let entry = match found.next() {
             Some(Ok(entry)) => entry,
@@ -245,18 +278,14 @@ fn rows(arguments: &Arguments, source: &Source, filter: &Filter) -> Result<Outco
             None => break,
         };
         left -= 1;
+        is_empty = false;
         let texts = || columns.iter().map(|name| text_of(name, &entry)).collect::<Vec<_>>();
         match (arguments.format.as_str(), arguments.fields.is_empty()) {
             ("jsonl", true) => say!("{}", entry.text),
             ("jsonl", false) => say!("{}", object(&columns, texts())),
             ("json", true) => all.push(serde_json::from_str(&entry.text).unwrap_or_default()),
             ("json", false) => all.push(object(&columns, texts())),
-            ("csv", _) => {
-                if std::mem::take(&mut head) {
-                    say!("{}", columns.join(","));
-                }
-                say!("{}", csv_line(&texts())?);
-            }
+            ("csv", _) => say!("{}", csv_line(&texts())?),
             (_, true) => say!("{}", super::row(&entry.record, colour)),
             (_, false) => {
                 let texts = texts();
@@ -268,7 +297,7 @@ fn rows(arguments: &Arguments, source: &Source, filter: &Filter) -> Result<Outco
         say!("{}", serde_json::Value::Array(all));
     }
     found.notes().iter().for_each(|note| complain!("warning: {}", plain(note)));
-    Ok(outcome)
+    Ok((outcome, is_empty))
 }
 
 fn object(names: &[String], texts: Vec<String>) -> serde_json::Value {
