@@ -238,6 +238,9 @@ pub const JOURNAL_RETRY_MAX: Duration = Duration::from_secs(5);
 pub const JOURNAL_KEPT_RECORDS_MAX: usize = 4_096;
 /// ... and their bytes.
 pub const JOURNAL_KEPT_BYTES_MAX: usize = 8 << 20;
+/// Free room of the log's disk that is never too little, however great the disk; the first warning
+/// comes at twice as much.
+pub const JOURNAL_LOW_BYTES_MAX: u64 = 4 << 30;
 /// Room that is held back for the last records before a full disk: those of a whole queue of
 /// refusals, many times over.
 pub const JOURNAL_RESERVE_BYTES: u64 = 16 << 20;

@@ -210,12 +210,11 @@ def out_of_disk_after_the_call(place, check):
 
 
 def file_size_limit(place, check):
-    """The log may not grow by a byte: a signal, or an error, at the next record."""
+    """No file of the log may grow, nor a new one: a signal, or an error, at the next record."""
     guard = sidecar.Sidecar(place).start()
     calls = Calls(place, place.session(settings=guard.settings()), check)
     calls.runs("before")
-    size = max(path.stat().st_size for path in guard.audit.rglob("*") if path.is_file())
-    rig.run(["prlimit", "--pid", guard.child.process.pid, f"--fsize={size}"])
+    rig.run(["prlimit", "--pid", guard.child.process.pid, "--fsize=1"])
     calls.blocked("at-the-limit")
 
 

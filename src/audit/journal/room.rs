@@ -5,6 +5,7 @@ use crate::audit::journal::resume::write_all;
 use crate::audit::journal::standing::Stage;
 use crate::audit::journal::storage::{Place, SegmentFile, Space, Storage};
 use crate::audit::options::SpaceMarks;
+use crate::limits::JOURNAL_LOW_BYTES_MAX;
 use crate::model::record::{Kind, Record};
 use nix::libc;
 use std::io;
@@ -85,8 +86,10 @@ impl Room {
 }
 
 fn stage(Space { free, total }: Space, marks: SpaceMarks) -> Stage {
-    let below = |hundredths: u8| free < total / 100 * u64::from(hundredths);
-    match (below(marks.low), below(marks.warn)) {
+    // A tenth of a great disk is room for years of log.
+    let below = |hundredths: u8, most| free < (total / 100 * u64::from(hundredths)).min(most);
+    let (low, warn) = (JOURNAL_LOW_BYTES_MAX, 2 * JOURNAL_LOW_BYTES_MAX);
+    match (below(marks.low, low), below(marks.warn, warn)) {
         (true, _) => Stage::Low,
         (false, true) => Stage::Warn,
         (false, false) => Stage::Enough,
@@ -134,6 +137,8 @@ mod tests {
         ] {
             assert_eq!(stage(Space { free, total: 1000 }, marks), expected, "{free}");
         }
+        let great = |free: u64| stage(Space { free: free << 30, total: 1000 << 30 }, marks);
+        assert_eq!([8, 7, 4, 3].map(great), [Stage::Enough, Stage::Warn, Stage::Warn, Stage::Low]);
         let none = SpaceMarks { warn: 0, low: 0 };
         assert_eq!(stage(Space { free: 0, total: 1000 }, none), Stage::Enough);
     }
