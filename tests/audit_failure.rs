@@ -159,7 +159,7 @@ fn a_full_disk_fails_closed_with_its_last_records_and_goes_on_when_there_is_room
     let output = verify.args(["audit", "verify", "--audit"]).arg(&copy).output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}");
-    let mut query = |arguments: &[&str]| {
+    let query = |arguments: &[&str]| {
         let mut query = room.command();
         query.args(["audit", "query", "--audit"]).arg(&copy).args(arguments);
         String::from_utf8(query.output().unwrap().stdout).unwrap()
