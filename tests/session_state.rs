@@ -713,8 +713,8 @@ fn a_log_that_does_not_tell_what_was_lets_nothing_through_that_depends_on_it() {
     assert!(reload.output().unwrap().status.success());
     assert_eq!(ask(&sidecar, "s", "3", "mcp__a__b", json!({})), "deny");
     // Nor is it written that there was nothing.
-    let newest = files_below(&sidecar.path("audit")).into_iter().rev();
-    let newest = newest.filter(|file| file.extension().is_some_and(|end| end == "jsonl")).next();
+    let mut newest = files_below(&sidecar.path("audit")).into_iter().rev();
+    let newest = newest.find(|file| file.extension().is_some_and(|end| end == "jsonl"));
     assert!(!std::fs::read_to_string(newest.unwrap()).unwrap().contains("session.snapshot"));
     kill(&mut sidecar);
     let again = start();
