@@ -26,6 +26,7 @@ pub use group::{Group, Grouping, Groups};
 pub use rows::{Order, Rows};
 pub use source::{Answer, Cost, Source};
 pub use term::ABSENT;
+pub use when::duration;
 
 /// For the fuzzer: what each field of a line is by the quick way, if that takes it, and by serde.
 ///

@@ -101,8 +101,9 @@ fn ago(text: &str, now: Timestamp) -> Option<Timestamp> {
     Offset::UTC.to_timestamp(then).ok()
 }
 
-/// How long, in microseconds: `250us`, `5ms`, `1.5s`, `2m`, `1h`.
-pub(super) fn duration(text: &str) -> Option<u64> {
+/// How long, in microseconds: `250us`, `5ms`, `1.5s`, `2m`, `1h`, `30d`, `2w`.
+#[must_use]
+pub fn duration(text: &str) -> Option<u64> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at_checked(end)?;
     let unit = match unit {
@@ -112,6 +113,7 @@ pub(super) fn duration(text: &str) -> Option<u64> {
         "m" => 60_000_000,
         "h" => 3_600_000_000,
         "d" => 86_400_000_000,
+        "w" => 604_800_000_000,
         _ => return None,
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));

@@ -132,17 +132,9 @@ fn row(one: &Chosen) -> String {
 
 /// `30d` as a time; nothing for anything else.
 fn age(text: &str) -> Option<SignedDuration> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 604_800,
-        _ => return None,
-    };
-    let number: u32 = number.parse().ok()?;
-    Some(SignedDuration::from_secs(i64::from(number) * seconds))
+    let is_plain = !text.contains('.') && !text.ends_with("us") && !text.ends_with("ms");
+    let micros = crate::audit::query::duration(text).filter(|_| is_plain)?;
+    i64::try_from(micros).ok().map(SignedDuration::from_micros)
 }
 
 #[cfg(test)]
