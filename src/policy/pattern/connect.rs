@@ -11,7 +11,10 @@ use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
 mod cover;
+mod reach;
 pub(crate) mod suffix;
+
+pub use reach::Fit;
 
 /// A compiled connect pattern.
 #[derive(Debug, Clone)]
