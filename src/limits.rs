@@ -251,6 +251,8 @@ pub const JOURNAL_SPACE_CHECK: Duration = Duration::from_secs(5);
 
 /// Where the sidecar listens and the client looks, unless told otherwise.
 pub const HOOK_SOCKET: &str = "/run/toolgate/hook.sock";
+/// Where the proxy listens for those who have no network, unless the configuration says otherwise.
+pub const EGRESS_SOCKET: &str = "/run/toolgate/egress.sock";
 /// How long a stopping sidecar waits for calls in flight.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -435,3 +437,9 @@ pub const GROUPS_MAX: usize = 1 << 20;
 pub const UNREADABLE_TOLD_MAX: usize = 20;
 /// How often `audit tail -f` looks for new records: a person sees no delay.
 pub const TAIL_POLL: Duration = Duration::from_millis(200);
+
+/// Connections that a bridge leads at once; a further one waits in the listener's backlog. Each
+/// takes two descriptors, and containers often give 20,000.
+pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;
+/// How long a bridge waits after it could not take a connection, so that it does not spin.
+pub const BRIDGE_ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -5,3 +5,5 @@
 //! port, DNS, address, dial, TLS, HTTP inside. A denied name is never looked up.
 
 pub use crate::model::reason;
+pub mod bridge;
+pub mod environment;
