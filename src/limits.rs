@@ -421,7 +421,7 @@ pub const REVIEW_HEARTBEAT: Duration = Duration::from_secs(15);
 pub const REVIEW_VERIFY: Duration = Duration::from_secs(10 * 60);
 /// How long one question of a page may take that looks into the texts of records, which no index
 /// holds; then the page shows what it has and says how far it came.
-pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(60);
+pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(75);
 /// Records of one session that its page shows.
 pub const REVIEW_SESSION_ROWS_MAX: usize = 1_000;
 
