@@ -241,6 +241,9 @@ pub const JOURNAL_KEPT_BYTES_MAX: usize = 8 << 20;
 /// Free room of the log's disk that is never too little, however great the disk; the first warning
 /// comes at twice as much.
 pub const JOURNAL_LOW_BYTES_MAX: u64 = 4 << 30;
+/// When the log's disk is almost full, the file that is written is closed and sealed if it has so
+/// many bytes: sealing a smaller one frees next to nothing.
+pub const JOURNAL_SEAL_EARLY_BYTES: u64 = 1 << 20;
 /// Room that is held back for the last records before a full disk: those of a whole queue of
 /// refusals, many times over.
 pub const JOURNAL_RESERVE_BYTES: u64 = 16 << 20;
