@@ -16,6 +16,7 @@ pub mod host;
 pub mod json;
 pub mod path;
 pub mod principal;
+pub mod reason;
 pub mod record;
 pub mod session;
 pub mod time;

@@ -12,7 +12,10 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 
 mod cover;
+mod reach;
 pub(crate) mod suffix;
+
+pub use reach::Fit;
 
 /// A compiled connect pattern.
 #[derive(Debug, Clone)]
