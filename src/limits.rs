@@ -464,3 +464,7 @@ pub const EGRESS_TRAILER_BYTES_MAX: usize = 8 * 1024;
 pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;
 /// How long a bridge waits after it could not take a connection, so that it does not spin.
 pub const BRIDGE_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long the doctor waits for a proxy, for each step.
+pub const DOCTOR_PROXY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How much of a proxy's answer the doctor reads, in bytes, before it takes it for no answer.
+pub const DOCTOR_PROXY_HEAD_BYTES_MAX: usize = 8 * 1024;
