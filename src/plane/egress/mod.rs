@@ -5,9 +5,11 @@
 //! port, DNS, address, dial, TLS, HTTP inside. A denied name is never looked up.
 
 pub mod bridge;
+pub mod client_hello;
 pub mod environment;
 pub mod framing;
 pub mod head;
 pub mod headers;
+pub mod socks5;
 
 pub use crate::model::reason;
