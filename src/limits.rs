@@ -477,3 +477,22 @@ pub const GROUPS_MAX: usize = 1 << 20;
 pub const UNREADABLE_TOLD_MAX: usize = 20;
 /// How often `audit tail -f` looks for new records: a person sees no delay.
 pub const TAIL_POLL: Duration = Duration::from_millis(200);
+
+/// The head of one request through the proxy, in bytes: a URL of 8,000 that RFC 9112 §3 wants to
+/// be taken, cookies and a token.
+pub const EGRESS_HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Fields of one request through the proxy: browsers send some 25.
+pub const EGRESS_FIELDS_MAX: usize = 100;
+/// The head of one answer, in bytes: content policies and cookies of a large site take 20 kB.
+pub const EGRESS_ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Fields of one answer: each cookie is one.
+pub const EGRESS_ANSWER_FIELDS_MAX: usize = 200;
+/// Empty lines before a request line that are passed over (RFC 9112 §2.2 wants at least one).
+pub const EGRESS_EMPTY_LINES_MAX: usize = 2;
+/// A request method, in bytes: the longest that is registered has 17.
+pub const EGRESS_METHOD_BYTES_MAX: usize = 32;
+/// Chunk extensions of one body, in bytes together: no client is known to send any, and they are
+/// a way to make a reader work for nothing.
+pub const EGRESS_CHUNK_EXTENSION_BYTES_MAX: usize = 16 * 1024;
+/// The trailer of one body, in bytes: checksums and a status.
+pub const EGRESS_TRAILER_BYTES_MAX: usize = 8 * 1024;

@@ -4,6 +4,7 @@
 //! never parsed again. No file, socket, clock or environment is touched on this floor.
 
 pub mod access;
+pub mod address;
 pub mod call;
 pub mod decision;
 pub mod doubt;
