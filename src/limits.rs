@@ -286,6 +286,9 @@ pub const JOURNAL_KEPT_BYTES_MAX: usize = 8 << 20;
 /// Free room of the log's disk that is never too little, however great the disk; the first warning
 /// comes at twice as much.
 pub const JOURNAL_LOW_BYTES_MAX: u64 = 4 << 30;
+/// When the log's disk is almost full, the file that is written is closed and sealed if it has so
+/// many bytes: sealing a smaller one frees next to nothing.
+pub const JOURNAL_SEAL_EARLY_BYTES: u64 = 1 << 20;
 /// Room that is held back for the last records before a full disk: those of a whole queue of
 /// refusals, many times over.
 pub const JOURNAL_RESERVE_BYTES: u64 = 16 << 20;
@@ -296,6 +299,8 @@ pub const JOURNAL_SPACE_CHECK: Duration = Duration::from_secs(5);
 
 /// Where the sidecar listens and the client looks, unless told otherwise.
 pub const HOOK_SOCKET: &str = "/run/toolgate/hook.sock";
+/// Where the proxy listens for those who have no network, unless the configuration says otherwise.
+pub const EGRESS_SOCKET: &str = "/run/toolgate/egress.sock";
 /// How long a stopping sidecar waits for calls in flight.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -434,9 +439,12 @@ pub const STATS_SLOW_ROWS: usize = 20;
 pub const STATS_EVIDENCE_ROWS: usize = 3;
 /// Denials, findings and sessions that a report holds; its tables show fewer.
 pub const REPORT_ROWS_MAX: usize = 200;
-/// Records that the review pages count and filter, the newest ones: some sixty bytes each, and only
-/// while somebody looks. What is older is for `toolgate audit query`.
-pub const REVIEW_ROWS_MAX: usize = 2_000_000;
+/// Indexes of files that are not sealed yet, which the review pages hold while somebody looks, so
+/// that a page need not read the files: some ten bytes a record. What is beyond is read.
+pub const REVIEW_HELD_BYTES_MAX: usize = 64 << 20;
+/// How long all questions of one page to the log may take; then the page shows what it has and says
+/// that it is not all.
+pub const REVIEW_ASK_TIME: Duration = Duration::from_secs(3);
 /// How long nobody must have looked at the review pages before what they count is given up.
 pub const REVIEW_IDLE: Duration = Duration::from_secs(10 * 60);
 /// Connections of the review pages at once; a browser keeps half a dozen. A further one waits.
@@ -459,9 +467,9 @@ pub const REVIEW_POLL: Duration = Duration::from_millis(500);
 pub const REVIEW_HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often the whole log is verified while somebody looks: it reads every byte.
 pub const REVIEW_VERIFY: Duration = Duration::from_secs(10 * 60);
-/// How long records are read one by one for a page whose filter looks into their text; then the
-/// page shows what it has and says how far it came.
-pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(120);
+/// How long one question of a page may take that looks into the texts of records, which no index
+/// holds; then the page shows what it has and says how far it came.
+pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(75);
 /// Records of one session that its page shows.
 pub const REVIEW_SESSION_ROWS_MAX: usize = 1_000;
 
@@ -496,3 +504,8 @@ pub const EGRESS_METHOD_BYTES_MAX: usize = 32;
 pub const EGRESS_CHUNK_EXTENSION_BYTES_MAX: usize = 16 * 1024;
 /// The trailer of one body, in bytes: checksums and a status.
 pub const EGRESS_TRAILER_BYTES_MAX: usize = 8 * 1024;
+/// Connections that a bridge leads at once; a further one waits in the listener's backlog. Each
+/// takes two descriptors, and containers often give 20,000.
+pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;
+/// How long a bridge waits after it could not take a connection, so that it does not spin.
+pub const BRIDGE_ACCEPT_PAUSE: Duration = Duration::from_millis(100);

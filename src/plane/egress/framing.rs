@@ -14,8 +14,8 @@
 
 use super::head::{Method, RequestHead, ResponseHead, Version};
 use super::headers::{Field, Headers, is_value};
-use crate::model::reason::Reason;
 use crate::limits::{EGRESS_CHUNK_EXTENSION_BYTES_MAX, EGRESS_TRAILER_BYTES_MAX};
+use crate::model::reason::Reason;
 
 /// How the end of a body is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,12 +17,12 @@
 
 use super::framing::Framing;
 use super::headers::{Field, Headers, is_token, is_value};
-use crate::model::reason::Reason;
 use crate::limits::{
     EGRESS_ANSWER_FIELDS_MAX, EGRESS_ANSWER_HEAD_BYTES_MAX, EGRESS_EMPTY_LINES_MAX,
     EGRESS_FIELDS_MAX, EGRESS_HEAD_BYTES_MAX, EGRESS_METHOD_BYTES_MAX,
 };
 use crate::model::host::{Authority, Host, HostError};
+use crate::model::reason::Reason;
 use crate::model::url::default_port;
 
 /// The head of a request.

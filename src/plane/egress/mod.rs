@@ -5,9 +5,11 @@
 //! port, DNS, address, dial, TLS, HTTP inside. A denied name is never looked up.
 
 pub mod answer;
+pub mod bridge;
 pub mod client_hello;
 pub mod dial;
 mod entry;
+pub mod environment;
 mod forward;
 pub mod framing;
 pub mod head;
