@@ -1,6 +1,7 @@
 //! `toolgate.toml`: what the operator says of the sidecar. Nothing of it is policy.
 
 pub mod audit;
+pub mod credential;
 pub mod http;
 pub mod review;
 pub mod sinks;
@@ -32,6 +33,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[review]`
     pub review: review::Review,
+    /// `[[credential]]`
+    pub credential: Vec<credential::Credential>,
 }
 
 /// `[hook]`: the socket that the runtime's hooks speak to.

@@ -4,4 +4,5 @@
 //! The checks come in one order, and the first that refuses gives the reason: parse, deny, allow,
 //! port, DNS, address, dial, TLS, HTTP inside. A denied name is never looked up.
 
+pub mod credential;
 pub mod reason;
