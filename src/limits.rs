@@ -241,6 +241,9 @@ pub const JOURNAL_KEPT_BYTES_MAX: usize = 8 << 20;
 /// Free room of the log's disk that is never too little, however great the disk; the first warning
 /// comes at twice as much.
 pub const JOURNAL_LOW_BYTES_MAX: u64 = 4 << 30;
+/// When the log's disk is almost full, the file that is written is closed and sealed if it has so
+/// many bytes: sealing a smaller one frees next to nothing.
+pub const JOURNAL_SEAL_EARLY_BYTES: u64 = 1 << 20;
 /// Room that is held back for the last records before a full disk: those of a whole queue of
 /// refusals, many times over.
 pub const JOURNAL_RESERVE_BYTES: u64 = 16 << 20;
@@ -251,6 +254,8 @@ pub const JOURNAL_SPACE_CHECK: Duration = Duration::from_secs(5);
 
 /// Where the sidecar listens and the client looks, unless told otherwise.
 pub const HOOK_SOCKET: &str = "/run/toolgate/hook.sock";
+/// Where the proxy listens for those who have no network, unless the configuration says otherwise.
+pub const EGRESS_SOCKET: &str = "/run/toolgate/egress.sock";
 /// How long a stopping sidecar waits for calls in flight.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -389,9 +394,12 @@ pub const STATS_SLOW_ROWS: usize = 20;
 pub const STATS_EVIDENCE_ROWS: usize = 3;
 /// Denials, findings and sessions that a report holds; its tables show fewer.
 pub const REPORT_ROWS_MAX: usize = 200;
-/// Records that the review pages count and filter, the newest ones: some sixty bytes each, and only
-/// while somebody looks. What is older is for `toolgate audit query`.
-pub const REVIEW_ROWS_MAX: usize = 2_000_000;
+/// Indexes of files that are not sealed yet, which the review pages hold while somebody looks, so
+/// that a page need not read the files: some ten bytes a record. What is beyond is read.
+pub const REVIEW_HELD_BYTES_MAX: usize = 64 << 20;
+/// How long all questions of one page to the log may take; then the page shows what it has and says
+/// that it is not all.
+pub const REVIEW_ASK_TIME: Duration = Duration::from_secs(3);
 /// How long nobody must have looked at the review pages before what they count is given up.
 pub const REVIEW_IDLE: Duration = Duration::from_secs(10 * 60);
 /// Connections of the review pages at once; a browser keeps half a dozen. A further one waits.
@@ -414,9 +422,9 @@ pub const REVIEW_POLL: Duration = Duration::from_millis(500);
 pub const REVIEW_HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often the whole log is verified while somebody looks: it reads every byte.
 pub const REVIEW_VERIFY: Duration = Duration::from_secs(10 * 60);
-/// How long records are read one by one for a page whose filter looks into their text; then the
-/// page shows what it has and says how far it came.
-pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(120);
+/// How long one question of a page may take that looks into the texts of records, which no index
+/// holds; then the page shows what it has and says how far it came.
+pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(75);
 /// Records of one session that its page shows.
 pub const REVIEW_SESSION_ROWS_MAX: usize = 1_000;
 
@@ -447,3 +455,26 @@ pub const CREDENTIAL_REFRESH_SECONDS: u32 = 300;
 pub const PLACEHOLDER_CHARS_MIN: usize = 16;
 /// ... and at most: it is looked for in everything that is sent.
 pub const PLACEHOLDER_CHARS_MAX: usize = 256;
+/// The head of one request through the proxy, in bytes: a URL of 8,000 that RFC 9112 §3 wants to
+/// be taken, cookies and a token.
+pub const EGRESS_HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Fields of one request through the proxy: browsers send some 25.
+pub const EGRESS_FIELDS_MAX: usize = 100;
+/// The head of one answer, in bytes: content policies and cookies of a large site take 20 kB.
+pub const EGRESS_ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Fields of one answer: each cookie is one.
+pub const EGRESS_ANSWER_FIELDS_MAX: usize = 200;
+/// Empty lines before a request line that are passed over (RFC 9112 §2.2 wants at least one).
+pub const EGRESS_EMPTY_LINES_MAX: usize = 2;
+/// A request method, in bytes: the longest that is registered has 17.
+pub const EGRESS_METHOD_BYTES_MAX: usize = 32;
+/// Chunk extensions of one body, in bytes together: no client is known to send any, and they are
+/// a way to make a reader work for nothing.
+pub const EGRESS_CHUNK_EXTENSION_BYTES_MAX: usize = 16 * 1024;
+/// The trailer of one body, in bytes: checksums and a status.
+pub const EGRESS_TRAILER_BYTES_MAX: usize = 8 * 1024;
+/// Connections that a bridge leads at once; a further one waits in the listener's backlog. Each
+/// takes two descriptors, and containers often give 20,000.
+pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;
+/// How long a bridge waits after it could not take a connection, so that it does not spin.
+pub const BRIDGE_ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod fix;
 pub mod format;
 pub mod groups;
+pub mod import;
 pub mod line;
 mod lint;
 pub mod nearest;

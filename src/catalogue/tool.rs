@@ -102,6 +102,7 @@ pub fn tool(runtime: Runtime, name: &str) -> Option<&'static Tool> {
     let catalogue = match runtime {
         Runtime::Claude => &*CLAUDE,
         Runtime::Codex => &*CODEX,
+        Runtime::Unknown => return None,
     };
     // An unreadable catalogue (which the tests exclude) makes every tool opaque.
     catalogue.as_ref().ok()?.get(name)

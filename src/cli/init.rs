@@ -257,6 +257,7 @@ fn around(runtime: Runtime, arguments: &Arguments) -> Result<Surroundings, Strin
         // Codex names its files, and with them what is trusted, by where this leads.
         Runtime::Codex => set("CODEX_HOME")
             .map(|home| std::fs::canonicalize(&home).map_or(home, PathBuf::into_os_string)),
+        Runtime::Unknown => None,
     };
     let directory = std::env::current_dir()
         .map_err(|error| format!("the current directory cannot be told: {error}"))?;
@@ -311,6 +312,7 @@ fn client(runtime: Runtime, arguments: &Arguments) -> Result<Option<ClientReport
                 "warning: no client was asked; {} is the first that was tried",
                 client::oldest(runtime)
             ),
+            Runtime::Unknown => {}
         }
         return Ok(None);
     }

@@ -2,8 +2,10 @@
 
 mod ask;
 mod audit;
+mod bridge;
 mod demo;
 mod doctor;
+mod egress;
 mod health;
 mod init;
 mod label;
@@ -57,6 +59,11 @@ enum Command {
     Init(init::Arguments),
     /// The hook client: an event on stdin, the runtime's own answer on stdout
     Hook(Hook),
+    /// A port in a network namespace that leads to the proxy's socket outside of it
+    Bridge(bridge::Arguments),
+    /// For the person who sets up the way out
+    #[command(subcommand)]
+    Egress(egress::Command),
     /// For the person who writes policy
     #[command(subcommand)]
     Policy(policy::Command),
@@ -129,6 +136,8 @@ pub fn run() -> ExitCode {
         Command::DoctorStage(arguments) => return doctor::stage(&arguments),
         Command::Label(command) => label::run(&command),
         Command::Init(arguments) => init::run(&arguments),
+        Command::Bridge(arguments) => bridge::run(&arguments),
+        Command::Egress(command) => egress::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Hook(Hook { runtime, socket, server_uid, deadline }) => {

@@ -111,6 +111,28 @@ const PAGES: &[Page] = &[
                which is also what every failure comes to",
     },
     Page {
+        command: "bridge",
+        examples: &[
+            ("inside an agent's container without a network", "toolgate bridge"),
+            (
+                "another port, and only to the sidecar's user",
+                "toolgate bridge --listen 127.0.0.1:8080 --server-uid 990",
+            ),
+        ],
+        exit: "0 stopped by SIGTERM or SIGINT, 2 could not start",
+    },
+    Page {
+        command: "egress env",
+        examples: &[
+            ("for a shell", "toolgate egress env"),
+            (
+                "for a compose file, with the proxy's own certificates",
+                "toolgate egress env --ca-bundle /run/toolgate/ca.pem --format compose",
+            ),
+        ],
+        exit: "0 printed, 2 usage",
+    },
+    Page {
         command: "policy check",
         examples: &[
             ("every mistake at once", "toolgate policy check policy.toml"),
@@ -156,6 +178,15 @@ const PAGES: &[Page] = &[
             ("only look, for CI", "toolgate policy fmt --check policy.toml"),
         ],
         exit: "0 done, 1 something would change (only with --check), 2 could not run",
+    },
+    Page {
+        command: "policy import",
+        examples: &[
+            ("from Claude Code's settings", "toolgate policy import .claude/settings.json"),
+            ("from Codex", "toolgate policy import --from codex config.toml"),
+        ],
+        exit: "0 all of it was taken, 1 something was left out, as is told on stderr, 2 could not \
+               run",
     },
     Page {
         command: "policy schema",
@@ -258,6 +289,14 @@ const PAGES: &[Page] = &[
             ("the long texts of one session", "toolgate audit erase --session 01J9"),
         ],
         exit: "0 erased, or nothing was there, 2 could not run",
+    },
+    Page {
+        command: "audit retention",
+        examples: &[
+            ("what would go, and when?", "toolgate audit retention --config /etc/toolgate.toml"),
+            ("... with other bounds", "toolgate audit retention --days 200 --max-bytes 20GiB"),
+        ],
+        exit: "0 told, 2 could not run",
     },
     Page {
         command: "audit prove",

@@ -15,6 +15,7 @@ mod limits;
 mod marks;
 pub mod oracle;
 mod output;
+pub mod reach;
 mod reason;
 mod short;
 mod told;

@@ -4,6 +4,7 @@
 //! never parsed again. No file, socket, clock or environment is touched on this floor.
 
 pub mod access;
+pub mod address;
 pub mod call;
 pub mod decision;
 pub mod doubt;
@@ -15,6 +16,7 @@ pub mod host;
 pub mod json;
 pub mod path;
 pub mod principal;
+pub mod reason;
 pub mod record;
 pub mod session;
 pub mod time;

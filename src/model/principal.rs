@@ -7,6 +7,8 @@ pub enum Runtime {
     Claude,
     /// OpenAI Codex CLI.
     Codex,
+    /// Whoever it is: a connection tells nothing of the program that made it. No text names it.
+    Unknown,
 }
 
 impl Runtime {
@@ -16,6 +18,7 @@ impl Runtime {
         match self {
             Runtime::Claude => "claude",
             Runtime::Codex => "codex",
+            Runtime::Unknown => "unknown",
         }
     }
 }

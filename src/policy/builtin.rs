@@ -84,10 +84,18 @@ pub const METADATA: &[&str] = &[
     "169.254.169.254/32",
     "169.254.170.2/32",
     "169.254.170.23/32",
+    "169.254.42.42/32",
+    "169.254.0.23/32",
     "100.100.100.200/32",
     "168.63.129.16/32",
+    "192.0.0.192/32",
     "fd00:ec2::254/128",
+    "fd00:ec2::23/128",
     "fd20:ce::254/128",
+    "fd00:42::42/128",
+    "fd00:c1::a9fe:a9fe/128",
+    "fd00:a9fe:a9fe::1/128",
+    "fe80::a9fe:a9fe/128",
     "metadata.google.internal:*",
     "metadata.goog:*",
     "instance-data.ec2.internal:*",
@@ -379,5 +387,27 @@ fn built_in(id: &str, targets: Targets, why: &str) -> Rule {
         capture: None,
         why: Some(why.to_owned()),
         origin: Origin { file: "built-in".to_owned(), line: 0 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LOOPBACK, METADATA, PRIVATE};
+    use crate::model::address::{AddressClass, classify};
+    use ipnet::IpNet;
+
+    #[test]
+    fn the_named_networks_are_the_classes() {
+        let all = [METADATA, PRIVATE, LOOPBACK].concat();
+        for network in all.iter().filter_map(|text| text.parse::<IpNet>().ok()) {
+            let expected: &[AddressClass] = match network.to_string().as_str() {
+                text if METADATA.contains(&text) => &[AddressClass::Metadata],
+                text if LOOPBACK.contains(&text) => &[AddressClass::Loopback],
+                _ => &[AddressClass::Private, AddressClass::LinkLocal],
+            };
+            for end in [network.network(), network.broadcast()] {
+                assert!(expected.contains(&classify(end)), "{network}");
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use super::config::ConfigError;
 use super::config::review::Review;
 use super::layers::Places;
 use super::load;
+use crate::audit::Beside;
 use crate::audit::wire::WireRecord;
 use crate::author::explain::{Explainer, Written};
 use crate::author::show::Shown;
@@ -13,7 +14,9 @@ use crate::policy::builtin::Protected;
 use crate::policy::compile;
 use crate::redact::Redactor;
 use crate::review::decision::{Again, ask};
-use crate::review::web::{self, Grid, GridLayer, GridRow, Sidecar, Standing, Web};
+use crate::review::web::{
+    self, Grid, GridLayer, GridRow, Sidecar, SinkStanding, SinkState, Standing, Web,
+};
 use crate::world::World;
 use std::future::Future;
 use std::path::Path;
@@ -105,7 +108,8 @@ impl Sidecar for Told {
                 waiting: usize::try_from(log.waiting.records).unwrap_or(usize::MAX),
                 space: log.space.map(|space| (space.free, space.total)),
                 lost: log.counts.lost,
-                sinks: Vec::new(),
+                signed_head: log.checkpoint.map(jiff::Timestamp::as_microsecond),
+                sinks: self.gate.stands_beside().map(sinks).unwrap_or_default(),
                 connections: vec![
                     ("hook", status.connections.hook),
                     ("admin", status.connections.admin),
@@ -158,6 +162,48 @@ impl Sidecar for Told {
         };
         ask(record, &explainer)
     }
+}
+
+/// Where the log goes besides its files: sinks of records, and targets of signed heads.
+fn sinks(beside: &Beside) -> Vec<SinkStanding> {
+    let records = beside.sinks.iter().flat_map(|sinks| sinks.standing()).map(|sink| {
+        let state = match (&sink.failure, sink.late) {
+            (Some(_), _) => SinkState::Failing,
+            (None, true) => SinkState::Behind,
+            (None, false) => SinkState::Well,
+        };
+        let behind = match sink.behind {
+            0 => "has all".to_owned(),
+            many => format!("{many} records and {} ms behind", sink.behind_for.as_millis()),
+        };
+        let failed = sink.failure.map(|why| format!(": {why}")).unwrap_or_default();
+        let skipped = match sink.skipped {
+            0 => String::new(),
+            many => format!("; did not get {many} records"),
+        };
+        SinkStanding {
+            name: sink.name,
+            kind: sink.kind.to_owned(),
+            required: sink.required,
+            state,
+            told: format!("{behind}{failed}{skipped}"),
+        }
+    });
+    let heads = beside.publisher.iter().flat_map(|publisher| publisher.standing()).map(|head| {
+        let sent = head.sent.map_or_else(
+            || "no head has arrived yet".to_owned(),
+            |(_, size)| format!("has the head over {size} records"),
+        );
+        let failed = head.failure.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        SinkStanding {
+            name: head.to,
+            kind: "signed heads".to_owned(),
+            required: false,
+            state: if head.failure.is_some() { SinkState::Failing } else { SinkState::Well },
+            told: format!("{sent}{failed}"),
+        }
+    });
+    records.chain(heads).collect()
 }
 
 /// The layers of a policy.

@@ -46,6 +46,7 @@ pub fn oldest(runtime: Runtime) -> Version {
     match runtime {
         Runtime::Claude => Version(2, 1, 295),
         Runtime::Codex => Version(0, 169, 0),
+        Runtime::Unknown => Version(u32::MAX, 0, 0),
     }
 }
 

@@ -72,6 +72,7 @@ impl Place {
                 );
             }
             (Place::Managed, Runtime::Codex) => "/etc/codex/requirements.toml".into(),
+            (_, Runtime::Unknown) => return Err("this runtime has no settings".to_owned()),
         };
         Ok(tidy(&path))
     }
@@ -97,9 +98,10 @@ impl Place {
             (Runtime::Claude, Place::Managed) => CLAUDE_MANAGED,
             (Runtime::Codex, Place::Managed) => CODEX_MANAGED,
             (Runtime::Codex, _) => CODEX_USER,
+            (Runtime::Unknown, _) => &[],
         };
         let always: &[&str] = match runtime {
-            Runtime::Claude => &[],
+            Runtime::Claude | Runtime::Unknown => &[],
             Runtime::Codex => CODEX,
         };
         texts.iter().chain(always).map(|&text| Note::warning(text)).collect()

@@ -114,6 +114,8 @@ impl Request {
             (Runtime::Claude, _) => claude::alone(&self.claude(vec![path.clone()])),
             (Runtime::Codex, Place::Managed) => codex::managed("", &self.hook),
             (Runtime::Codex, _) => codex::alone(&self.hook),
+            // It has no settings, as its place has said by now.
+            (Runtime::Unknown, _) => Ok(String::new()),
         };
         text.map_err(|why| PlanError::Unfit { path, why })
     }
@@ -139,6 +141,7 @@ impl Request {
         notes.extend(match self.runtime {
             Runtime::Claude => self.edit_claude(&mut edits, &paths)?,
             Runtime::Codex => self.edit_codex(&mut edits, &named)?,
+            Runtime::Unknown => Vec::new(),
         });
         notes.extend(paths.iter().filter(|path| !is_known(path)).map(|path| {
             Note::warning(format!(
@@ -156,6 +159,7 @@ impl Request {
         let summary = match self.runtime {
             Runtime::Claude => claude::summary(&self.claude(paths)),
             Runtime::Codex => codex::summary(),
+            Runtime::Unknown => String::new(),
         };
         Ok(Plan { edits, notes, summary })
     }

@@ -173,6 +173,12 @@ impl Index {
         (self.header.min_time, self.header.max_time)
     }
 
+    /// The row of a record's number, if it is one of them.
+    pub(in crate::audit) fn row_of(&self, seq: u64) -> Option<usize> {
+        let row = seq.checked_sub(self.header.first_seq)?;
+        (seq <= self.header.last_seq).then(|| usize::try_from(row).ok()).flatten()
+    }
+
     fn column(&self, name: &str) -> Result<Vec<u8>, Unusable> {
         let mut at = self.chunks_at;
         for chunk in &self.header.columns {

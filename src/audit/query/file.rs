@@ -5,6 +5,7 @@
 //! was opened: what is written later is for who asks later. A line without an end at its end is
 //! one that is being written, and is in no block.
 
+use super::held::Span;
 use crate::audit::error::AuditError;
 use crate::audit::index::Index;
 use crate::audit::segment::{Blocks, Form, Frames, SegmentName};
@@ -15,9 +16,10 @@ use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The span of one block of a plain file: what fits beside the work on it in a core's cache.
-const BLOCK_BYTES: usize = 256 * 1024;
+pub(super) const BLOCK_BYTES: usize = 256 * 1024;
 /// What is read behind a span at first, to find the end of its last line.
 const BEHIND_BYTES: usize = 4 * 1024;
 
@@ -25,10 +27,12 @@ const BEHIND_BYTES: usize = 4 * 1024;
 pub(super) struct LogFile {
     /// Its name, to be told.
     pub(super) name: String,
-    pub(super) index: Option<Index>,
+    pub(super) index: Option<Arc<Index>>,
     /// Why its index is not used, if it should have one.
     pub(super) index_trouble: Option<String>,
     content: Content,
+    /// Which of its blocks are asked.
+    part: Span,
     /// Lines that were longer than a record can be, in the blocks that were read.
     pub(super) too_long: u64,
 }
@@ -90,11 +94,37 @@ impl LogFile {
     }
 
     fn of(name: String, content: Content) -> LogFile {
-        LogFile { name, index: None, index_trouble: None, content, too_long: 0 }
+        let part = Span::default();
+        LogFile { name, index: None, index_trouble: None, content, part, too_long: 0 }
+    }
+
+    /// Asks no more than a part of a plain file, by an index of that part. In another form, the
+    /// part that begins with the file is all of it.
+    pub(super) fn only(&mut self, part: Span, index: Option<Arc<Index>>) {
+        match &self.content {
+            Content::Plain { .. } => (self.part, self.index) = (part, index),
+            _ if part.first > 0 => self.content = Content::Memory(Vec::new()),
+            _ => {}
+        }
+    }
+
+    /// Lines before the first block.
+    pub(super) fn lines_before(&self) -> u64 {
+        self.part.lines_before
+    }
+
+    /// How many blocks a plain file has.
+    pub(super) fn plain_blocks(&self) -> Option<usize> {
+        matches!(self.content, Content::Plain { .. }).then(|| self.all_blocks()).flatten()
     }
 
     /// How many blocks there are; nothing of a stream.
     pub(super) fn blocks(&self) -> Option<usize> {
+        let behind = self.all_blocks()?.saturating_sub(self.part.first);
+        Some(self.part.blocks.map_or(behind, |blocks| blocks.min(behind)))
+    }
+
+    fn all_blocks(&self) -> Option<usize> {
         match &self.content {
             Content::Plain { bytes, .. } => Some(bytes.div_ceil(BLOCK_BYTES)),
             Content::Sealed(frames) => Some(frames.table().len()),
@@ -120,6 +150,10 @@ impl LogFile {
         number: usize,
         buffer: &mut Vec<u8>,
     ) -> io::Result<Option<Range<usize>>> {
+        if self.part.blocks.is_some_and(|blocks| number >= blocks) {
+            return Ok(None);
+        }
+        let number = number.saturating_add(self.part.first);
         match &mut self.content {
             Content::Sealed(frames) => {
                 if number >= frames.table().len() {
@@ -195,7 +229,7 @@ impl LogFile {
             fits.then_some(index).ok_or(crate::audit::index::Unusable::Stale)
         });
         match opened {
-            Ok(index) => self.index = Some(index),
+            Ok(index) => self.index = Some(Arc::new(index)),
             Err(why) => self.index_trouble = Some(why.to_string()),
         }
     }

@@ -88,7 +88,7 @@ impl Filter {
     }
 
     /// All names that a pair can have.
-    pub fn names() -> impl Iterator<Item = String> {
+    pub fn all_names() -> impl Iterator<Item = String> {
         let own = ["since", "until", "slower-than", "grep", "now"].map(str::to_owned);
         let plain = Field::ALL.map(|field| field.to_string());
         let not = Field::ALL.map(|field| format!("not-{field}"));
@@ -136,16 +136,56 @@ impl Filter {
     /// asked of that field before is no longer asked.
     #[must_use]
     pub fn with(mut self, field: Field, value: &str) -> Filter {
-        let typed = match value {
-            super::term::ABSENT => value.to_owned(),
-            value => escape(value),
-        };
+        let typed = typed_of(value);
         self.terms.retain(|term| term.field != field);
         if let Ok(term) = Term::parse(field, false, &typed) {
             self.terms.push(term);
             self.terms.sort_by_key(|term| (term.field, term.not));
         }
         self
+    }
+
+    /// With one more value of a field that may be had, or without it if it was asked for already.
+    /// Nothing else changes.
+    #[must_use]
+    pub fn toggled(mut self, field: Field, value: &str) -> Filter {
+        let typed = typed_of(value);
+        let place = self.terms.iter().position(|term| term.field == field && !term.not);
+        let Ok(new) = Term::parse(field, false, &typed) else { return self };
+        match place.and_then(|place| self.terms.get_mut(place)) {
+            Some(term) if term.has_word(&typed) => {
+                if !term.drop_word(&typed) {
+                    self.terms.retain(|term| term.field != field || term.not);
+                }
+            }
+            Some(term) => term.join(new),
+            None => self.terms.push(new),
+        }
+        self.terms.sort_by_key(|term| (term.field, term.not));
+        self
+    }
+
+    /// Whether this very value of a field is asked for, and not by a pattern.
+    #[must_use]
+    pub fn names(&self, field: Field, value: &str) -> bool {
+        let typed = typed_of(value);
+        self.terms.iter().any(|term| term.field == field && !term.not && term.has_word(&typed))
+    }
+
+    /// The fields that something is asked of.
+    pub fn fields(&self) -> impl Iterator<Item = Field> + '_ {
+        let mut before = None;
+        self.terms.iter().map(|term| term.field).filter(move |field| {
+            let is_new = before != Some(*field);
+            before = Some(*field);
+            is_new
+        })
+    }
+
+    /// Whether the texts of records are looked into, which no index holds.
+    #[must_use]
+    pub fn looks_into_texts(&self) -> bool {
+        self.grep.is_some()
     }
 
     /// Without any condition on a field.
@@ -351,10 +391,18 @@ impl Term {
 }
 
 fn unknown(name: &str) -> String {
-    let names: Vec<String> = Filter::names().collect();
+    let names: Vec<String> = Filter::all_names().collect();
     match did_you_mean(name, names.iter().map(String::as_str)) {
         Some(meant) => format!("there is no such filter; did you mean `{meant}`?"),
         None => format!("there is no such filter; there are {}", names.join(", ")),
+    }
+}
+
+/// A value as a group shows it, as a word: `-` is none.
+fn typed_of(value: &str) -> String {
+    match value {
+        super::term::ABSENT => value.to_owned(),
+        value => escape(value),
     }
 }
 

@@ -29,6 +29,11 @@ impl Chosen {
         self.rows.get(frame.first..frame.first.checked_add(frame.count)?)
     }
 
+    /// Leaves those out whose place is not meant, counted from 0.
+    pub(super) fn keep_behind(&mut self, is_meant: impl Fn(u64) -> bool) {
+        self.keep((0..).map(is_meant));
+    }
+
     fn keep(&mut self, keep: impl Iterator<Item = bool>) {
         for (row, keep) in self.rows.iter_mut().zip(keep) {
             *row &= keep;

@@ -8,8 +8,10 @@ use super::scan::{Line, Scan, Take};
 use super::source::{Cost, NOT_ITS_LINES, Origin, TOO_LONG, not_used};
 use crate::audit::index::Rows as FrameRows;
 use crate::audit::read::{Entry, Unreadable};
+use crate::audit::segment::SegmentName;
 use crate::audit::wire::WireRecord;
 use std::collections::VecDeque;
+use std::time::Instant;
 
 /// In which order records are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,45 @@ pub enum Order {
     OldestFirst,
     /// The newest first.
     NewestFirst,
+}
+
+/// Where a record stands: the number of its file, and its line there, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file's number.
+    pub file: u64,
+    /// The line.
+    pub line: u64,
+}
+
+impl Place {
+    /// The place of an entry, if it stands in a file of a log.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Option<Place> {
+        let file = SegmentName::parse(&entry.file)?.number;
+        Some(Place { file, line: entry.line })
+    }
+
+    /// Reads what is printed of one: `FILE.LINE`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Place> {
+        let (file, line) = text.split_once('.')?;
+        Some(Place { file: file.parse().ok()?, line: line.parse().ok()? })
+    }
+
+    /// Whether it comes after another in an order.
+    fn is_behind(self, other: Place, order: Order) -> bool {
+        match order {
+            Order::OldestFirst => self > other,
+            Order::NewestFirst => self < other,
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.file, self.line)
+    }
 }
 
 /// The records that fit a filter, and what could not be read among them.
@@ -34,11 +75,17 @@ pub struct Rows {
     buffer: Vec<u8>,
     notes: Vec<String>,
     cost: Cost,
+    /// Only what is behind it.
+    from: Option<Place>,
+    deadline: Option<Instant>,
+    /// Where it was given up.
+    stopped: Option<Place>,
 }
 
 /// The file that is being read.
 struct Current {
     file: LogFile,
+    number: u64,
     trusted: bool,
     chosen: Option<(Chosen, Vec<FrameRows>)>,
     /// The next block; against the order, the one behind it.
@@ -63,6 +110,9 @@ impl Iterator for Rows {
             if let Some(found) = self.found.pop_front() {
                 return Some(found);
             }
+            if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                return self.stop();
+            }
             match self.current.take() {
                 Some(mut current) => {
                     if self.block(&mut current) {
@@ -75,7 +125,7 @@ impl Iterator for Rows {
                     let origin = self.origins.pop()?;
                     self.cost.files += 1;
                     match origin.open() {
-                        Ok(file) => self.begin(file, origin.is_trusted()),
+                        Ok(file) => self.begin(file, origin.place().0, origin.is_trusted()),
                         Err(why) => self.tell(origin.name(), why.to_string()),
                     }
                 }
@@ -85,7 +135,15 @@ impl Iterator for Rows {
 }
 
 impl Rows {
-    pub(super) fn new(mut origins: Vec<Origin>, filter: &Filter, order: Order) -> Rows {
+    pub(super) fn new(
+        mut origins: Vec<Origin>,
+        filter: &Filter,
+        order: Order,
+        (from, deadline): (Option<Place>, Option<Instant>),
+    ) -> Rows {
+        if let Some(from) = from {
+            origins.retain(|origin| could_be_behind(origin, from, order));
+        }
         if order == Order::OldestFirst {
             origins.reverse();
         }
@@ -100,7 +158,33 @@ impl Rows {
             buffer: Vec::new(),
             notes: Vec::new(),
             cost: Cost::default(),
+            from,
+            deadline,
+            stopped: None,
         }
+    }
+
+    /// Where it was given up at the deadline: whoever asks from there on goes on.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Place> {
+        self.stopped
+    }
+
+    fn stop<T>(&mut self) -> Option<T> {
+        let before = self.current.take().map(|current| {
+            let first = current
+                .chosen
+                .as_ref()
+                .and_then(|(_, frames)| u64::try_from(frames.get(current.next)?.first).ok());
+            // Of a file without an index, all or nothing is done.
+            let line = first.map_or(u64::MAX, |first| current.file.lines_before() + first + 1);
+            Place { file: current.number, line }
+        });
+        let next =
+            self.origins.last().map(|origin| Place { file: origin.place().0, line: u64::MAX });
+        self.stopped = before.or(next);
+        self.origins.clear();
+        None
     }
 
     /// What the asker should know so far: an index that is not used, and why.
@@ -119,7 +203,7 @@ impl Rows {
         self.found.push_back(Err(Unreadable { file, line: 0, why }));
     }
 
-    fn begin(&mut self, mut file: LogFile, trusted: bool) {
+    fn begin(&mut self, mut file: LogFile, number: u64, trusted: bool) {
         if let Some(why) = file.index_trouble.take() {
             self.notes.push(not_used(&file.name, &why));
         }
@@ -131,7 +215,15 @@ impl Rows {
             }
             let rows = plan::choose(index, &self.filter);
             match rows.and_then(|rows| Ok((rows, index.frames()?))) {
-                Ok(rows) => chosen = Some(rows),
+                Ok((mut rows, frames)) => {
+                    if let Some(from) = self.from {
+                        rows.keep_behind(|line| {
+                            let line = file.lines_before() + line + 1;
+                            Place { file: number, line }.is_behind(from, self.order)
+                        });
+                    }
+                    chosen = Some((rows, frames));
+                }
                 Err(why) => self.notes.push(not_used(&file.name, &why.to_string())),
             }
         }
@@ -144,7 +236,9 @@ impl Rows {
             Order::OldestFirst => 0,
             Order::NewestFirst => file.blocks().unwrap_or_default(),
         };
-        self.current = Some(Current { file, trusted, chosen, next, lines: 0, first_seq: None });
+        let lines = file.lines_before();
+        self.current =
+            Some(Current { file, number, trusted, chosen, next, lines, first_seq: None });
     }
 
     /// Looks through one block; whether there may be more.
@@ -190,7 +284,9 @@ impl Rows {
         self.cost.blocks += 1;
         self.cost.bytes += u64::try_from(block.len()).unwrap_or(u64::MAX);
         let before = match (wanted, self.order) {
-            (Some((first, _)), _) => Some(u64::try_from(first).unwrap_or(u64::MAX)),
+            (Some((first, _)), _) => u64::try_from(first)
+                .ok()
+                .and_then(|first| first.checked_add(current.file.lines_before())),
             (None, Order::OldestFirst) => Some(current.lines),
             (None, Order::NewestFirst) => None,
         };
@@ -206,11 +302,26 @@ impl Rows {
         if before.is_none() {
             number_by_seq(&mut found, current);
         }
+        if let Some(from) = self.from {
+            let place = |entry: &Entry| Place { file: current.number, line: entry.line };
+            found.retain(|entry| {
+                entry.as_ref().is_ok_and(|entry| place(entry).is_behind(from, self.order))
+            });
+        }
         if self.order == Order::NewestFirst {
             found.reverse();
         }
         self.found.extend(found);
         true
+    }
+}
+
+/// Whether a file, or a part of one, could hold what is behind a place.
+fn could_be_behind(origin: &Origin, from: Place, order: Order) -> bool {
+    let (file, lines_before) = origin.place();
+    match order {
+        Order::OldestFirst => file >= from.file,
+        Order::NewestFirst => Place { file, line: lines_before.saturating_add(1) } < from,
     }
 }
 
@@ -229,7 +340,8 @@ fn number_by_seq(found: &mut [Result<Entry, Unreadable>], current: &mut Current)
     }
     let first = current.first_seq.unwrap_or(u64::MAX);
     for entry in found.iter_mut().flatten() {
-        entry.line = entry.record.seq.checked_sub(first).map_or(0, |before| before + 1);
+        let before = entry.record.seq.checked_sub(first);
+        entry.line = before.map_or(0, |before| current.file.lines_before() + before + 1);
     }
 }
 

@@ -3,18 +3,20 @@
 use super::file::LogFile;
 use super::filter::Filter;
 use super::group::{Counter, Grouping, Groups};
+use super::held::{Held, Span};
 use super::plan::{self, Chosen};
 use super::row::{Part, Parts, Row};
-use super::rows::{Order, Rows};
+use super::rows::{Order, Place as From, Rows};
 use super::scan::{Line, Scan, Take};
 use super::tally;
 use crate::audit::error::AuditError;
 use crate::audit::index::{Index, Unusable};
 use crate::audit::read::Unreadable;
-use crate::audit::segment::{SegmentName, list};
+use crate::audit::segment::{Form, SegmentName, list};
 use crate::limits::UNREADABLE_TOLD_MAX;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What is told while a question is answered: how many of how many files are done.
 type Watch = Arc<dyn Fn(usize, usize) + Send + Sync>;
@@ -24,6 +26,8 @@ type Watch = Arc<dyn Fn(usize, usize) + Send + Sync>;
 pub struct Source {
     place: Place,
     watch: Option<Watch>,
+    held: Option<Arc<Held>>,
+    deadline: Option<Instant>,
 }
 
 #[derive(Debug, Clone)]
@@ -37,6 +41,8 @@ enum Place {
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
     Segment(PathBuf, SegmentName),
+    /// Some blocks of a plain file, with their index if they have one.
+    Part(PathBuf, SegmentName, Span, Option<Arc<Index>>),
     Path(PathBuf),
     Stdin,
 }
@@ -54,6 +60,8 @@ pub struct Answer<T> {
     pub notes: Vec<String>,
     /// What it took.
     pub cost: Cost,
+    /// It was given up at the deadline: older records may be missing in it.
+    pub cut: bool,
 }
 
 /// What an answer took.
@@ -81,19 +89,35 @@ impl Source {
     /// A log's directory, as it is now.
     #[must_use]
     pub fn directory(dir: &Path) -> Source {
-        Source { place: Place::Directory(dir.to_owned()), watch: None }
+        Source::of(Place::Directory(dir.to_owned()))
     }
 
     /// One file of lines, plain or sealed.
     #[must_use]
     pub fn file(path: &Path) -> Source {
-        Source { place: Place::File(path.to_owned()), watch: None }
+        Source::of(Place::File(path.to_owned()))
     }
 
     /// Plain lines on standard input, which can be asked once.
     #[must_use]
     pub fn stdin() -> Source {
-        Source { place: Place::Stdin, watch: None }
+        Source::of(Place::Stdin)
+    }
+
+    fn of(place: Place) -> Source {
+        Source { place, watch: None, held: None, deadline: None }
+    }
+
+    /// A log's directory, with what is held of it.
+    #[must_use]
+    pub fn held(held: &Arc<Held>) -> Source {
+        Source { held: Some(Arc::clone(held)), ..Source::directory(held.dir()) }
+    }
+
+    /// Gives up at a time, with what was found by then; the newest records are asked first.
+    #[must_use]
+    pub fn until(self, deadline: Instant) -> Source {
+        Source { deadline: Some(deadline), ..self }
     }
 
     /// Tells `watch`, while a question is answered, how many of how many files are done.
@@ -102,14 +126,25 @@ impl Source {
         Source { watch: Some(Arc::new(watch)), ..self }
     }
 
-    fn origins(&self) -> Result<Vec<Origin>, AuditError> {
+    pub(super) fn origins(&self) -> Result<Vec<Origin>, AuditError> {
         Ok(match &self.place {
             Place::Directory(dir) => {
-                list(dir)?.into_iter().map(|name| Origin::Segment(dir.clone(), name)).collect()
+                list(dir)?.into_iter().flat_map(|name| self.parts(dir, name)).collect()
             }
             Place::File(path) => vec![Origin::Path(path.clone())],
             Place::Stdin => vec![Origin::Stdin],
         })
+    }
+
+    /// A file, or the parts of it that are held and what is behind them.
+    fn parts(&self, dir: &Path, name: SegmentName) -> Vec<Origin> {
+        let Some(held) = self.held.as_ref().filter(|_| name.form == Form::Plain) else {
+            return vec![Origin::Segment(dir.to_owned(), name)];
+        };
+        let (pieces, tail) = held.parts(&name);
+        let one = |part, index| Origin::Part(dir.to_owned(), name.clone(), part, index);
+        let pieces = pieces.into_iter().map(|piece| one(piece.part, piece.index));
+        pieces.chain([one(tail, None)]).collect()
     }
 
     /// How many records fit.
@@ -144,7 +179,15 @@ impl Source {
     /// # Errors
     /// If the directory cannot be read.
     pub fn rows(&self, filter: &Filter, order: Order) -> Result<Rows, AuditError> {
-        Ok(Rows::new(self.origins()?, filter, order))
+        Ok(Rows::new(self.origins()?, filter, order, (None, self.deadline)))
+    }
+
+    /// The same from behind a place on, in the order asked for.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn rows_from(&self, filter: &Filter, order: Order, from: From) -> Result<Rows, AuditError> {
+        Ok(Rows::new(self.origins()?, filter, order, (Some(from), self.deadline)))
     }
 
     fn visit(
@@ -153,14 +196,20 @@ impl Source {
         parts: Parts,
         counting: &mut impl Counting,
     ) -> Result<Visit, AuditError> {
-        let origins = self.origins()?;
-        let mut visit = Visit::default();
+        let mut origins = self.origins()?;
+        if self.deadline.is_some() {
+            origins.reverse();
+        }
+        let mut visit = Visit { deadline: self.deadline, ..Visit::default() };
         let mut scan = Scan::new(filter, parts, true);
         let mut untrusted = Scan::new(filter, parts, false);
         let mut buffer = Vec::new();
         for (done, origin) in origins.iter().enumerate() {
             if let Some(watch) = &self.watch {
                 watch(done, origins.len());
+            }
+            if visit.is_over() {
+                break;
             }
             let scan = if origin.is_trusted() { &mut scan } else { &mut untrusted };
             visit.cost.files += 1;
@@ -177,6 +226,11 @@ impl Origin {
     pub(super) fn open(&self) -> Result<LogFile, AuditError> {
         match self {
             Origin::Segment(dir, name) => LogFile::open(dir, name),
+            Origin::Part(dir, name, part, index) => {
+                let mut file = LogFile::open(dir, name)?;
+                file.only(*part, index.clone());
+                Ok(file)
+            }
             Origin::Path(path) => LogFile::at(path),
             Origin::Stdin => Ok(LogFile::stream("standard input", Box::new(std::io::stdin()))),
         }
@@ -187,9 +241,26 @@ impl Origin {
         !matches!(self, Origin::Stdin)
     }
 
+    /// The stream of its records, as its name says.
+    pub(super) fn stream(&self) -> Option<&str> {
+        match self {
+            Origin::Segment(_, name) | Origin::Part(_, name, ..) => Some(name.stream.as_str()),
+            Origin::Path(_) | Origin::Stdin => None,
+        }
+    }
+
+    /// Its file's number, and the lines before it there.
+    pub(super) fn place(&self) -> (u64, u64) {
+        match self {
+            Origin::Segment(_, name) => (name.number, 0),
+            Origin::Part(_, name, part, _) => (name.number, part.lines_before),
+            Origin::Path(_) | Origin::Stdin => (0, 0),
+        }
+    }
+
     pub(super) fn name(&self) -> String {
         match self {
-            Origin::Segment(_, name) => name.to_string(),
+            Origin::Segment(_, name) | Origin::Part(_, name, ..) => name.to_string(),
             Origin::Path(path) => path.display().to_string(),
             Origin::Stdin => "standard input".to_owned(),
         }
@@ -242,6 +313,8 @@ struct Visit {
     unreadable_more: u64,
     notes: Vec<String>,
     cost: Cost,
+    deadline: Option<Instant>,
+    cut: bool,
 }
 
 /// The lines of one block, on their way to be counted.
@@ -265,8 +338,14 @@ impl<C: Counting> Take for Block<'_, C> {
 
 impl Visit {
     fn answer<T>(self, value: T) -> Answer<T> {
-        let Visit { unreadable, unreadable_more, notes, cost } = self;
-        Answer { value, unreadable, unreadable_more, notes, cost }
+        let Visit { unreadable, unreadable_more, notes, cost, cut, .. } = self;
+        Answer { value, unreadable, unreadable_more, notes, cost, cut }
+    }
+
+    /// Whether it is to be given up.
+    fn is_over(&mut self) -> bool {
+        self.cut |= self.deadline.is_some_and(|deadline| Instant::now() > deadline);
+        self.cut
     }
 
     fn tell(&mut self, file: String, line: u64, why: String) {
@@ -326,8 +405,11 @@ impl Visit {
             (Some(index), Some(_)) => index.frames().map_err(|why| why.to_string())?,
             _ => Vec::new(),
         };
-        let mut first_line = 1_u64;
+        let mut first_line = file.lines_before() + 1;
         for number in 0.. {
+            if self.is_over() {
+                break;
+            }
             let wanted = chosen.map(|chosen| chosen.of(frames.get(number)));
             match wanted {
                 Some(None) => break,

@@ -58,6 +58,16 @@ impl Term {
         }
     }
 
+    pub(super) fn has_word(&self, typed: &str) -> bool {
+        self.words.iter().any(|word| word.typed == typed)
+    }
+
+    /// Takes a word out; whether any is left.
+    pub(super) fn drop_word(&mut self, typed: &str) -> bool {
+        self.words.retain(|word| word.typed != typed);
+        !self.words.is_empty()
+    }
+
     /// The list as it was typed.
     pub(super) fn typed(&self) -> String {
         self.words.iter().map(|word| word.typed.as_str()).collect::<Vec<_>>().join(",")

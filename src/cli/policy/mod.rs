@@ -4,6 +4,7 @@ mod check;
 mod eval;
 mod explain;
 mod fmt;
+mod import;
 mod show;
 mod test;
 
@@ -38,6 +39,8 @@ pub(super) enum Command {
     Show(show::Arguments),
     /// One layout for policy files; comments stay, nothing changes its meaning
     Fmt(fmt::Arguments),
+    /// A policy made from Claude Code's, sandbox-runtime's or Codex's lists of hosts
+    Import(import::Arguments),
     /// The JSON Schema of policy files, for editors
     Schema,
 }
@@ -50,6 +53,7 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Explain(arguments) => explain::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Fmt(arguments) => Ok(fmt::run(arguments)),
+        Command::Import(arguments) => import::run(arguments),
         Command::Schema => {
             crate::cli::out::text(&schema::text());
             Ok(Outcome::Fine)

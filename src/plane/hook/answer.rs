@@ -68,6 +68,7 @@ fn lets(stdout: &[u8]) -> bool {
 /// Whether this puts another output in the place of the one that came back.
 fn replaces(runtime: Runtime, told: &Salvage<'_>, reply: &Reply) -> bool {
     match runtime {
+        Runtime::Unknown => false,
         Runtime::Codex => {
             let said = json::parse(&reply.stdout).unwrap_or_default();
             let text = said.get("reason").and_then(Json::as_str);

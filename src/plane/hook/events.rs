@@ -149,6 +149,7 @@ pub fn of(runtime: Runtime) -> &'static [Event] {
     match runtime {
         Runtime::Claude => CLAUDE,
         Runtime::Codex => CODEX,
+        Runtime::Unknown => &[],
     }
 }
 

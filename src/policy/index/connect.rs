@@ -8,14 +8,13 @@
 use super::path::{self, Paths};
 use super::slot::{Entries, Entry, FACETS_MAX, Facet, Filed, Owner, Piles, Slot, Visit, table};
 use super::table::{Hash, Table};
+use crate::model::address::{reached, unmapped};
 use crate::model::host::{Host, Name};
 use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
 use crate::model::url::Network;
 use crate::policy::pattern::Stance;
-use crate::policy::pattern::connect::{
-    ConnectPattern, HostPattern, Key, Service, reached, unmapped,
-};
+use crate::policy::pattern::connect::{ConnectPattern, HostPattern, Key, Service};
 use ipnet::IpNet;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;

@@ -3,15 +3,19 @@
 use super::path::PathPattern;
 use super::text::TextPattern;
 use super::{Anchors, PatternError, Stance, check_text, foreign};
+use crate::model::address::{reached, unmapped};
 use crate::model::host::{Host, Name, parse_port};
 use crate::model::path::AbsPath;
 use crate::model::truth::Truth;
 use crate::model::url::{Destination, Network, default_port};
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 mod cover;
+mod reach;
 pub(crate) mod suffix;
+
+pub use reach::Fit;
 
 /// A compiled connect pattern.
 #[derive(Debug, Clone)]
@@ -176,37 +180,6 @@ impl ConnectPattern {
                 Stance::Tighten => to.addresses.iter().any(named),
             }),
         }
-    }
-}
-
-/// Every address that a packet to this one may reach: the IPv4 addresses that translators and
-/// tunnels read out of an IPv6 address are among them (RFC 4291 §2.5.5, 6052, 3056).
-pub(crate) fn reached(address: IpAddr) -> impl Iterator<Item = IpAddr> {
-    std::iter::once(address).chain(embedded(address))
-}
-
-fn embedded(address: IpAddr) -> Option<IpAddr> {
-    let IpAddr::V6(v6) = address else { return None };
-    let last = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
-    };
-    match v6.segments() {
-        // `::` and `::1` embed nothing.
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
-        | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x64, 0xff9b, 0 | 1, _, _, _, high, low]
-        | [0x2002, high, low, _, _, _, _, _] => last(high, low),
-        _ => None,
-    }
-}
-
-/// `::ffff:a.b.c.d` reaches the IPv4 address, so it is judged as one.
-pub(crate) fn unmapped(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
-        IpAddr::V4(_) => address,
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) fn events(web: &Arc<Web>) -> Response<Body> {
     let (sender, receiver) = channel(4);
     let _ = sender.try_send(Bytes::from_static(b"retry: 3000\n\n"));
     // Something may have come between the page and this.
-    let _ = sender.try_send(Bytes::from(told(web.board.read().version)));
+    let _ = sender.try_send(Bytes::from(told(web.log.version())));
     web.live.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
     if !web.live.is_polled.swap(true, Ordering::SeqCst) {
         tokio::spawn(poll(Arc::clone(web)));
@@ -82,8 +82,8 @@ async fn poll(web: Arc<Web>) {
     loop {
         let read = Arc::clone(&web);
         let version = tokio::task::spawn_blocking(move || {
-            let _ = read.board.refresh();
-            read.board.read().version
+            let _ = read.log.read_on();
+            read.log.version()
         });
         let Ok(version) = version.await else { break };
         if version != seen {

@@ -1,19 +1,19 @@
 //! The pages on which the log is reviewed, served by `toolgate serve`.
 //!
 //! They only tell: no request changes anything. Whoever looks has shown the token that is printed
-//! at the start. Pages are made on threads beside those that decide, few at a time, from columns of
-//! the log that are kept in memory while somebody looks; no decision waits for any of it.
+//! at the start. Pages are made on threads beside those that decide, few at a time, by
+//! asking `audit::query`; what is held in memory for that is bounded, and given up when nobody
+//! looks any more. No decision waits for any of it.
 //! Everything that a record says is hostile: `review::visible` makes it harmless, the template
 //! escapes it, and the browser is told to run nothing but our own script.
 
 mod assets;
 mod auth;
-mod board;
 mod chart;
 mod link;
 mod live;
+mod log;
 mod pages;
-mod rows;
 mod select;
 mod server;
 mod sidecar;
@@ -21,13 +21,13 @@ mod view;
 
 pub use auth::random;
 pub use server::serve;
-pub use sidecar::{Grid, GridLayer, GridRow, Sidecar, SinkStanding, Standing};
+pub use sidecar::{Grid, GridLayer, GridRow, Sidecar, SinkStanding, SinkState, Standing};
 
-use crate::audit::{Files, Report};
+use crate::audit::Report;
 use auth::Door;
-use board::Board;
 use jiff::Timestamp;
 use live::Live;
+use log::Log;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,7 +37,7 @@ use tokio::sync::Semaphore;
 /// What the pages are made of.
 pub struct Web {
     door: Door,
-    board: Board,
+    log: Log,
     sidecar: Arc<dyn Sidecar>,
     /// What `verify` said of the whole log, and when.
     verified: Mutex<Verified>,
@@ -70,7 +70,7 @@ impl Web {
     ) -> Result<Arc<Web>, getrandom::Error> {
         Ok(Arc::new(Web {
             door: Door::new(token, at, hosts)?,
-            board: Board::of(Files::of(dir)),
+            log: Log::of(dir),
             sidecar,
             verified: Mutex::default(),
             live: Live::new(),
@@ -91,7 +91,7 @@ impl Web {
         drop(verified);
         let web = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
-            let report = crate::audit::verify(web.board.files.dir(), None);
+            let report = crate::audit::verify(web.log.dir(), None);
             let report = report.map_err(|error| error.to_string());
             let mut verified = web.verified.lock().unwrap_or_else(PoisonError::into_inner);
             verified.report = Some((report, Timestamp::now()));

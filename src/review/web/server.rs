@@ -62,7 +62,7 @@ async fn forget(web: std::sync::Weak<Web>) {
         let Some(web) = web.upgrade() else { return };
         if web.is_forgotten() && web.live.viewers() == 0 {
             web.look(None);
-            let cleared = tokio::task::spawn_blocking(move || web.board.clear());
+            let cleared = tokio::task::spawn_blocking(move || web.log.clear());
             let _ = cleared.await;
         }
     }

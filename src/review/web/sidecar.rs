@@ -44,6 +44,8 @@ pub struct Standing {
     pub policy_sha256: String,
     /// The newest record: stream, number, hash.
     pub head: Option<(String, u64, String)>,
+    /// When the newest signed head was made, in microseconds since 1970.
+    pub signed_head: Option<i64>,
     /// Why the log failed, if it did.
     pub log_failure: Option<String>,
     /// Records that are not on the disk yet.
@@ -65,10 +67,26 @@ pub struct Standing {
 pub struct SinkStanding {
     /// Its name.
     pub name: String,
+    /// What it is: `syslog`, `otlp`, `head`.
+    pub kind: String,
+    /// Whether calls depend on it.
+    pub required: bool,
     /// Whether it takes what it is given.
-    pub is_well: bool,
+    pub state: SinkState,
     /// In words: how far behind, or what is wrong.
     pub told: String,
+}
+
+/// Whether a sink takes what it is given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SinkState {
+    /// It does.
+    #[default]
+    Well,
+    /// It does, but later than it should.
+    Behind,
+    /// It does not.
+    Failing,
 }
 
 /// The merged policy as a table.

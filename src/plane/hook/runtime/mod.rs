@@ -22,6 +22,7 @@ pub fn answer(runtime: Runtime, event: &str, tool: &ToolName, passage: &Passage)
     match runtime {
         Runtime::Claude => claude::answer(event, tool, passage),
         Runtime::Codex => codex::answer(event, passage),
+        Runtime::Unknown => denial(Some(event), "this runtime has no hooks"),
     }
 }
 
@@ -65,7 +66,7 @@ pub fn failure(runtime: Runtime, event: &[u8], reason: &str) -> Reply {
     let event = String::from_utf8_lossy(event);
     let told = Salvage::of(&event);
     match runtime {
-        Runtime::Claude => claude::failure(&told, reason),
+        Runtime::Claude | Runtime::Unknown => claude::failure(&told, reason),
         Runtime::Codex => codex::failure(&told, reason),
     }
 }

@@ -1,6 +1,7 @@
 //! Whether one connect pattern covers another.
 
-use super::{ConnectPattern, HostPattern, Port, Service, Shape, Web, reached, unmapped};
+use super::{ConnectPattern, HostPattern, Port, Service, Shape, Web};
+use crate::model::address::{reached, unmapped};
 use crate::model::host::{Host, Name};
 use crate::model::url::default_port;
 use crate::policy::pattern::Stance;

@@ -1,24 +1,21 @@
 //! Records by filter: counts of every field, a histogram to narrow by, a table to walk through.
 //!
-//! The filter stands in the address, and as the command that finds the same.
+//! The filter is that of `audit::query`: it stands in the address, and as the command that finds
+//! the same. A facet counts what would be there if its own field were left free, so that another
+//! value can be added.
 
 use super::frame::Frame;
 use super::overview::stretch;
-use super::table::{Row, Table, record};
+use super::table::{Row, Table, written};
 use super::{Asked, rendered};
-use crate::limits::{REGEX_BYTES_MAX, REVIEW_SEARCH_TIME};
-use crate::review::web::board::{Part, State as Read};
+use crate::audit::query::{Field, Filter, Grouping, Groups, Order, Place};
 use crate::review::web::chart::{Histogram, histogram};
-use crate::review::web::link::{Filter, Moment, encoded};
-use crate::review::web::rows::Field;
-use crate::review::web::select::{
-    Bins, Counted, Place, Test, count as count_rows, newest, oldest_behind,
-};
+use crate::review::web::link::{address, command, filter as read};
+use crate::review::web::log::Found;
+use crate::review::web::select::{Bins, Counted, names};
 use crate::review::web::view::{Shown, clock, count, day};
 use askama::Template;
 use axum::http::StatusCode;
-use regex::bytes::{Regex, RegexBuilder};
-use std::time::Instant;
 
 #[derive(Template)]
 #[template(path = "explore.html", config = "src/review/web/askama.toml")]
@@ -30,7 +27,7 @@ struct Explore {
     until: Shown,
     text: Shown,
     /// What else the form sends along.
-    kept: Vec<(&'static str, Shown)>,
+    kept: Vec<(String, Shown)>,
     chips: Vec<Chip>,
     all: Histogram,
     wider: Option<String>,
@@ -40,12 +37,14 @@ struct Explore {
     older: Option<String>,
     /// How far a search for text came.
     searched: Option<String>,
+    /// There are more than were counted.
+    at_least: bool,
     command: Shown,
 }
 
 /// Something that is filtered by, and the address without it.
 struct Chip {
-    name: &'static str,
+    name: String,
     value: Shown,
     href: String,
 }
@@ -71,42 +70,55 @@ const ROWS: usize = 50;
 /// Names of a facet that are shown.
 const NAMES: usize = 8;
 
+/// What is counted by name.
+const FACETS: [Field; 11] = [
+    Field::Decision,
+    Field::Tool,
+    Field::Rule,
+    Field::Host,
+    Field::Session,
+    Field::Agent,
+    Field::Kind,
+    Field::Code,
+    Field::Runtime,
+    Field::Uid,
+    Field::Policy,
+];
+
 pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
-    let (filter, mut wrong) = Filter::read(&asked.parameters);
-    let search = filter.text.as_deref().map(|text| {
-        RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build().map_err(|error| {
-            let why = error.to_string();
-            let why = why.lines().last().unwrap_or_default().to_owned();
-            wrong.push(format!("the text is no regular expression: {why}"));
-        })
-    });
-    let search = search.and_then(Result::ok);
-    let read = asked.web.board.read();
-    let test = Test::of(&filter, &read, asked.now);
-    let bins = bins(&read, &test, asked);
-    let counted = count_rows(&read, &test, bins, &|_, _| false);
+    let (filter, wrong) = read(&asked.parameters, asked.now);
+    let bins = bins(&filter, asked);
+    let groupings = FACETS.iter().map(|field| Grouping::by(&[*field]));
+    let groupings: Vec<Grouping> = std::iter::once(bins.grouping()).chain(groupings).collect();
+    let groups = asked.log.groups(&filter, &groupings);
+    let at_least = asked.log.noted().cut;
+    let counted = Counted::of(groups.first(), bins);
     let place = |name: &str| asked.parameter(name).and_then(Place::parse);
-    let page = page(asked, &read, &test, (place("before"), place("after")), search.as_ref());
+    let page = page(asked, &filter, (place("before"), place("after")));
     let with = |name: &str, at: Place| {
-        let query = filter.query();
+        let query = filter.to_query();
         let and = if query.is_empty() { "" } else { "&" };
         format!("/explore?{query}{and}{name}={at}")
     };
-    let searched = page
-        .searched_to
-        .map(|at| format!("Looked through records back to {} {}.", day(at), clock(at)));
+    let pairs = filter.to_pairs();
+    let typed = |name: &str| {
+        let found = pairs.iter().find(|(one, _)| one == name);
+        Shown::of(found.map_or("", |(_, text)| text))
+    };
+    let in_form = |name: &str| matches!(name, "since" | "until" | "grep");
+    let kept = pairs.iter().filter(|(name, _)| !in_form(name));
     let explore = Explore {
-        frame: Frame::of(asked, &read, "/explore"),
         wrong,
         total: count(counted.rows),
-        since: Shown::of(&filter.since.as_ref().map_or_else(String::new, ToString::to_string)),
-        until: Shown::of(&filter.until.as_ref().map_or_else(String::new, ToString::to_string)),
-        text: Shown::of(filter.text.as_deref().unwrap_or_default()),
-        kept: filter.values.iter().map(|(field, value)| (field.key(), Shown::of(value))).collect(),
-        chips: chips(&filter),
+        at_least,
+        since: typed("since"),
+        until: typed("until"),
+        text: typed("grep"),
+        kept: kept.map(|(name, text)| (name.clone(), Shown::of(text))).collect(),
+        chips: chips(&pairs, asked),
         all: histogram(bins, &counted.bins, &[0, 1, 2, 3], &|from, to| stretch(&filter, from, to)),
         wider: wider(&filter, bins),
-        facets: facets(&read, &counted, &filter),
+        facets: facets(asked, &groups, &filter),
         table: Table {
             rows: page.rows,
             caption: "Records",
@@ -115,23 +127,25 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
         },
         newer: page.newer.map(|at| with("after", at)),
         older: page.older.map(|at| with("before", at)),
-        searched,
-        command: Shown::of(&filter.command()),
+        searched: page.searched,
+        command: Shown::of(&command(&filter)),
+        frame: Frame::of(asked, "/explore"),
     };
     rendered(StatusCode::OK, &explore)
 }
 
 /// The stretch that the histogram shows: that of the filter, as far as there is something.
-fn bins(read: &Read, test: &Test, asked: &Asked<'_>) -> Bins {
+fn bins(filter: &Filter, asked: &Asked<'_>) -> Bins {
     let now = asked.now.as_microsecond();
-    let (first, last) = read.span().unwrap_or((now - 3_600_000_000, now));
-    let (from, to) = (test.time.0.max(first), test.time.1.min(last.saturating_add(1)));
+    let (first, last) = asked.log.span().unwrap_or((now - 3_600_000_000, now));
+    let from = filter.since().map_or(first, |since| since.max(first));
+    let to = filter.until().unwrap_or(i64::MAX).min(last.saturating_add(1));
     Bins::over(from, to.max(from.saturating_add(1)), 80)
 }
 
 /// Four times as much time, around what is shown.
 fn wider(filter: &Filter, bins: Bins) -> Option<String> {
-    filter.since.as_ref().or(filter.until.as_ref())?;
+    filter.since().or(filter.until())?;
     let span = bins.width.saturating_mul(i64::try_from(bins.count).unwrap_or(1));
     let half = span.saturating_mul(3) / 2;
     let (from, to) = (bins.from.saturating_sub(half), bins.begin(bins.count).saturating_add(half));
@@ -143,112 +157,84 @@ struct OnePage {
     rows: Vec<Row>,
     newer: Option<Place>,
     older: Option<Place>,
-    searched_to: Option<i64>,
+    searched: Option<String>,
 }
 
 fn page(
     asked: &Asked<'_>,
-    read: &Read,
-    test: &Test,
+    filter: &Filter,
     (before, after): (Option<Place>, Option<Place>),
-    search: Option<&Regex>,
 ) -> OnePage {
-    let (found, is_more, searched_to) = match after {
-        Some(after) => {
-            let (mut found, is_more, searched) =
-                take(asked, oldest_behind(read, test, Some(after)), search);
-            found.reverse();
-            (found, is_more, searched)
-        }
-        None => take(asked, newest(read, test, before), search),
+    let mut found = match after {
+        Some(after) => asked.log.records(filter, Order::OldestFirst, Some(after), ROWS),
+        None => asked.log.records(filter, Order::NewestFirst, before, ROWS),
     };
-    let first = found.first().map(|(at, _)| *at);
-    let last = found.last().map(|(at, _)| *at);
+    if after.is_some() {
+        found.entries.reverse();
+    }
+    let first = found.entries.first().map(|(at, _)| *at);
+    let last = found.entries.last().map(|(at, _)| *at);
     let has_newer = match (after, first) {
-        (Some(_), _) => is_more,
-        (None, Some(first)) => {
-            before.is_some() && oldest_behind(read, test, Some(first)).next().is_some()
-        }
+        (Some(_), _) => found.is_more,
+        (None, Some(first)) => before.is_some() && is_one_behind(asked, filter, first),
         (None, None) => false,
     };
-    let has_older = if after.is_some() { last.is_some() } else { is_more };
+    let has_older = if after.is_some() { last.is_some() } else { found.is_more };
     // A search that ran out of time goes on where it stopped, whether it found anything or not.
-    let older = match searched_to {
-        Some((at, _)) if after.is_none() => Some(at),
-        _ => last.filter(|_| has_older),
-    };
+    let stopped = found.stopped.filter(|_| after.is_none());
     OnePage {
-        rows: found.into_iter().map(|(_, row)| row).collect(),
         newer: first.filter(|_| has_newer),
-        older,
-        searched_to: searched_to.map(|(_, at)| at),
+        older: stopped.or(last.filter(|_| has_older)),
+        searched: stopped.map(|at| searched(asked, at)),
+        rows: found.entries.iter().map(|(_, entry)| Row::of(entry)).collect(),
     }
 }
 
-/// As many rows as fit a page; whether there are more; where a search was given up.
-#[expect(clippy::type_complexity, reason = "it is taken apart where it is made")]
-fn take<'a>(
-    asked: &Asked<'_>,
-    rows: impl Iterator<Item = (&'a Part, usize)>,
-    search: Option<&Regex>,
-) -> (Vec<(Place, Row)>, bool, Option<(Place, i64)>) {
-    let began = Instant::now();
-    let mut found = Vec::new();
-    for (part, row) in rows {
-        let place = Place { file: part.number, row };
-        if found.len() == ROWS {
-            return (found, true, None);
-        }
-        if search.is_some() && began.elapsed() > REVIEW_SEARCH_TIME {
-            let at = part.rows.at.get(row).copied().unwrap_or_default();
-            return (found, true, Some((place, at)));
-        }
-        let fits = search.is_none_or(|search| {
-            let offset = part.rows.offset.get(row).copied().unwrap_or_default();
-            let line = record(asked.web, &part.file, offset);
-            line.is_some_and(|(_, text)| search.is_match(text.as_bytes()))
-        });
-        if fits {
-            found.extend(Row::read(asked.web, (part, row)).map(|row| (place, row)));
-        }
-    }
-    (found, false, None)
+fn is_one_behind(asked: &Asked<'_>, filter: &Filter, place: Place) -> bool {
+    let Found { entries, .. } = asked.log.records(filter, Order::OldestFirst, Some(place), 1);
+    !entries.is_empty()
 }
 
-fn chips(filter: &Filter) -> Vec<Chip> {
-    let mut chips = Vec::new();
-    for (field, value) in &filter.values {
-        let href = filter.toggled(*field, value).address();
-        chips.push(Chip { name: field.key(), value: Shown::cut(value, 60), href });
+/// How far back a search came, in words.
+fn searched(asked: &Asked<'_>, at: Place) -> String {
+    let all = Filter::default();
+    let found = asked.log.records(&all, Order::NewestFirst, Some(at), 1);
+    match found.entries.first() {
+        Some((_, entry)) => {
+            let at = written(&entry.record);
+            format!("Looked through records back to {} {}.", day(at), clock(at))
+        }
+        None => "Looked through the newest records.".to_owned(),
     }
-    let mut moment = |name, moment: &Option<Moment>, without: Filter| {
-        chips.extend(moment.as_ref().map(|at| Chip {
-            name,
-            value: Shown::of(&at.to_string()),
-            href: without.address(),
-        }));
+}
+
+/// Each condition, and the address without it.
+fn chips(pairs: &[(String, String)], asked: &Asked<'_>) -> Vec<Chip> {
+    let chip = |(at, (name, text)): (usize, &(String, String))| {
+        let others = pairs.iter().enumerate().filter(|(other, _)| *other != at);
+        let others: Vec<_> = others.map(|(_, pair)| pair.clone()).collect();
+        let (name, value) = (name.replace('-', " "), Shown::cut(text, 60));
+        Chip { name, value, href: address(&read(&others, asked.now).0) }
     };
-    moment("since", &filter.since, filter.within(None, filter.until.clone()));
-    moment("until", &filter.until, filter.within(filter.since.clone(), None));
-    if let Some(text) = &filter.text {
-        let without = Filter { text: None, ..filter.clone() };
-        chips.push(Chip { name: "text", value: Shown::cut(text, 60), href: without.address() });
-    }
-    chips
+    pairs.iter().enumerate().map(chip).collect()
 }
 
-fn facets(read: &Read, counted: &Counted, filter: &Filter) -> Vec<Facet> {
+fn facets(asked: &Asked<'_>, groups: &[Groups], filter: &Filter) -> Vec<Facet> {
     let mut facets = Vec::new();
-    for field in Field::ALL {
-        let all = counted.facet(read, field);
-        let is_used = filter.values.iter().any(|(one, _)| *one == field);
+    let used: Vec<Field> = filter.fields().collect();
+    for (at, field) in FACETS.into_iter().enumerate() {
+        let is_used = used.contains(&field);
+        // To look into texts once more would take too long.
+        let free = (is_used && !filter.looks_into_texts())
+            .then(|| asked.log.groups(&filter.clone().without(field), &[Grouping::by(&[field])]));
+        let all = names(free.as_ref().map_or(groups.get(at + 1), |free| free.first()));
         let shown = all.iter().enumerate();
         let shown = shown.filter(|(at, (name, _))| *at < NAMES || filter.names(field, name));
         let values: Vec<Value> = shown
             .map(|(_, (name, number))| Value {
                 name: Shown::cut(&short_of(field, name), 60),
                 count: count(*number),
-                href: filter.toggled(field, name).address(),
+                href: address(&filter.clone().toggled(field, name)),
                 is_on: filter.names(field, name),
             })
             .collect();
@@ -256,14 +242,17 @@ fn facets(read: &Read, counted: &Counted, filter: &Filter) -> Vec<Facet> {
             continue;
         }
         facets.push(Facet {
-            name: field.key(),
+            name: field.as_str(),
             more: all.len().saturating_sub(values.len()),
             values,
-            is_open: is_used || !matches!(field, Field::Policy | Field::Runtime | Field::Code),
+            is_open: is_used || !CLOSED.contains(&field),
         });
     }
     facets
 }
+
+/// Facets that are not open unless they are used.
+const CLOSED: [Field; 5] = [Field::Policy, Field::Runtime, Field::Code, Field::Agent, Field::Uid];
 
 /// A digest is told by its beginning.
 fn short_of(field: Field, name: &str) -> String {
@@ -275,5 +264,5 @@ fn short_of(field: Field, name: &str) -> String {
 
 /// The address of what one value selects.
 pub(super) fn only(field: Field, value: &str) -> String {
-    format!("/explore?{}={}", field.key(), encoded(value))
+    address(&Filter::default().with(field, value))
 }

@@ -3,7 +3,6 @@
 use super::Asked;
 use crate::audit::{Report, State};
 use crate::review::web::assets::ASSETS;
-use crate::review::web::board::State as Read;
 use crate::review::web::view::{Shown, ago, count};
 use std::sync::PoisonError;
 
@@ -17,7 +16,7 @@ pub(super) struct Frame {
     pub(super) policy: Shown,
     pub(super) version: Shown,
     pub(super) notices: Vec<Notice>,
-    /// The log is still being read.
+    /// The log is still being read, and the page will know more.
     pub(super) is_reading: bool,
     /// Which state of the log the page shows.
     pub(super) seen: u64,
@@ -56,34 +55,35 @@ const NAV: [(&str, &str, &str); 5] = [
 ];
 
 impl Frame {
-    /// Around a page below one of the entries.
-    pub(super) fn of(asked: &Asked<'_>, read: &Read, here: &str) -> Frame {
+    /// Around a page below one of the entries, of which everything was asked.
+    pub(super) fn of(asked: &Asked<'_>, here: &str) -> Frame {
         let mut notices = Vec::new();
         let mut notice = |class: &'static str, text: &str| {
             notices.push(Notice { class, text: Shown::cut(text, 600) });
         };
         asked.standing.problems.iter().for_each(|problem| notice("bad", problem));
         asked.standing.warnings.iter().for_each(|warning| notice("warn", warning));
-        if !read.is_whole() {
-            notice(
-                "note",
-                &format!(
-                    "The log is being read: {} of {} files, {} records so far. What follows counts \
-                     those.",
-                    read.files.len(),
-                    read.files_there,
-                    count(u64::try_from(read.len()).unwrap_or_default())
-                ),
+        let (noted, progress) = (asked.log.noted(), asked.web.log.progress());
+        if let Some(trouble) = &noted.trouble {
+            notice("bad", &format!("The log cannot be read: {trouble}"));
+        }
+        let is_reading = noted.cut && !progress.whole;
+        if is_reading {
+            let (held, files) = (progress.held, progress.files);
+            let told = format!(
+                "The log is being read: {held} of {files} files that are not sealed. What follows \
+                 does not count all of it yet."
             );
-        } else if read.is_cut {
+            notice("note", &told);
+        } else if noted.cut {
             notice(
                 "note",
-                "The oldest files are not counted here, since there are too many records; \
-                 toolgate audit query reads them.",
+                "Not all of the log could be counted here in time: older records are missing. \
+                 toolgate audit query counts all.",
             );
         }
-        if read.unreadable > 0 {
-            let lines = count(read.unreadable);
+        if noted.unreadable > 0 {
+            let lines = count(noted.unreadable);
             notice("bad", &format!("{lines} lines of the log cannot be read as records."));
         }
         let nav = NAV.map(|(href, text, key)| NavItem { href, text, key, is_here: href == here });
@@ -93,8 +93,8 @@ impl Frame {
             policy: Shown::cut(&asked.standing.policy, 60),
             version: Shown::of(&asked.standing.version),
             notices,
-            is_reading: !read.is_whole(),
-            seen: read.version,
+            is_reading,
+            seen: asked.web.log.version(),
             ..Frame::bare()
         }
     }

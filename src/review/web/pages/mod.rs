@@ -12,6 +12,7 @@ mod table;
 
 use super::Web;
 use super::link::parameters;
+use super::log::Asking;
 use super::sidecar::Standing;
 use askama::Template;
 use axum::http::StatusCode;
@@ -59,6 +60,7 @@ impl Page {
 /// What a page is made from.
 struct Asked<'a> {
     web: &'a Web,
+    log: Asking,
     standing: Standing,
     now: Timestamp,
     parameters: Vec<(String, String)>,
@@ -72,8 +74,8 @@ impl Asked<'_> {
     }
 }
 
-/// How long a page waits for what is new in the log. At first there may be far more than can be
-/// read in this time; the page then says how far the reading came.
+/// How long a page waits for what is new in the log to be held in memory. At first there may be far
+/// more than can be read in this time; what is not held is read line by line.
 const READING: Duration = Duration::from_millis(120);
 
 /// Makes a page.
@@ -85,7 +87,7 @@ pub(super) fn make(
 ) -> (StatusCode, String) {
     read_on(web);
     let parameters = parameters(query);
-    let asked = Asked { web, standing, now: Timestamp::now(), parameters };
+    let asked = Asked { web, log: web.log.ask(), standing, now: Timestamp::now(), parameters };
     match page {
         Page::Overview => overview::make(&asked),
         Page::Explore => explore::make(&asked),
@@ -102,7 +104,7 @@ fn read_on(web: &Arc<Web>) {
     let (done, is_done) = sync_channel(1);
     let reader = Arc::clone(web);
     std::thread::spawn(move || {
-        if let Err(error) = reader.board.refresh() {
+        if let Err(error) = reader.log.read_on() {
             tracing::warn!(%error, "the log cannot be read for the review pages");
         }
         let _ = done.send(());

@@ -4,12 +4,12 @@ use super::frame::{Badge, Frame};
 use super::table::{Row, Table};
 use super::{Asked, rendered};
 use crate::audit::State;
-use crate::review::web::board::State as Read;
+use crate::audit::query::{ABSENT, Field, Filter, Grouping};
 use crate::review::web::chart::{Histogram, histogram};
-use crate::review::web::link::{Filter, Moment, encoded};
-use crate::review::web::rows::{Field, Numbers, Rows};
-use crate::review::web::select::{Bins, Counted, Test, count as count_rows, newest};
-use crate::review::web::view::{Shown, ago, count, length, stamp};
+use crate::review::web::link::{address, asks, encoded};
+use crate::review::web::select::{Bins, Counted, names};
+use crate::review::web::sidecar::SinkState;
+use crate::review::web::view::{Shown, ago, count, length};
 use askama::Template;
 use axum::http::StatusCode;
 use std::sync::PoisonError;
@@ -75,23 +75,9 @@ const RANGES: [(&str, &str, Option<i64>); 4] = [
     ("all", "everything", None),
 ];
 
-/// What decides a call, and not its end once more.
-fn is_no_call(read: &Read) -> impl Fn(&Rows, usize) -> bool {
-    let number = |text: &str| read.names.of(Field::Kind).known(text);
-    let post = number("tool.post");
-    move |rows: &Rows, row: usize| {
-        let is = |field: Field, wanted: Option<u32>| match rows.numbers(field, row) {
-            Numbers::One(number) => Some(number) == wanted,
-            Numbers::Several(_) => false,
-        };
-        is(Field::Kind, post) || is(Field::Decision, Some(0))
-    }
-}
-
 pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
-    let read = asked.web.board.read();
     let now = asked.now.as_microsecond();
-    let (first, last) = read.span().unwrap_or((now - 3_600_000_000, now));
+    let (first, last) = asked.log.span().unwrap_or((now - 3_600_000_000, now));
     let fitting =
         RANGES.iter().find(|(.., long)| long.is_none_or(|s| now - first <= s * 1_100_000));
     // What is chosen if nobody chooses: all of it, if that is a month; else the last week.
@@ -101,18 +87,23 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
     };
     let chosen = asked.parameter("range").unwrap_or(usual);
     let (range, _, long) = RANGES.iter().find(|(key, ..)| *key == chosen).unwrap_or(&RANGES[1]);
-    let (from, filter) = match long {
+    let (within, bins) = match long {
         Some(seconds) => {
-            let since = Some(Moment::Ago(*seconds, (*range).to_owned()));
-            (now - seconds * 1_000_000, Filter::default().within(since, None))
+            // A log that began later is not shown as if nothing had happened before.
+            let from = (now - seconds * 1_000_000).max(first.min(now));
+            (asks(&[("since", *range)], asked.now), Bins::over(from, now, 96))
         }
-        None => (first, Filter::default()),
+        None => (Filter::default(), Bins::over(first, last.max(first) + 1, 96)),
     };
-    let to = if long.is_some() { now } else { last.max(first) + 1 };
-    let test = Test::of(&filter, &read, asked.now);
-    let counted = count_rows(&read, &test, Bins::over(from, to, 96), &is_no_call(&read));
+    let calls = calls(long.map(|_| *range), asked);
+    let by = |field| Grouping::by(&[field]);
+    let groupings = [bins.grouping(), by(Field::Tool), by(Field::Session)];
+    let groups = asked.log.groups(&calls, &groupings);
+    let counted = Counted::of(groups.first(), bins);
+    let held = held(&calls);
+    let refusing = asked.log.groups(&held, &[by(Field::Rule)]);
+    let sessions = names(groups.get(2)).len();
     let page = Overview {
-        frame: Frame::of(asked, &read, "/"),
         ranges: RANGES
             .iter()
             .map(|(key, text, _)| Range {
@@ -121,93 +112,78 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
                 is_here: key == range,
             })
             .collect(),
-        figures: figures(&read, &counted, &filter, &test),
-        all: chart(&counted, Bins::over(from, to, 96), &filter, &[1, 2, 3]),
-        held: chart(&counted, Bins::over(from, to, 96), &filter, &[2, 3]),
+        figures: figures(asked, &counted, (&within, &calls), sessions),
+        all: histogram(bins, &counted.bins, &[1, 2, 3], &|from, to| stretch(&calls, from, to)),
+        held: histogram(bins, &counted.bins, &[2, 3], &|from, to| stretch(&held, from, to)),
         integrity: integrity(asked),
         health: health(asked),
         sinks: sinks(asked),
-        refusing: shares(&read, &held_of(&read, asked, &filter), Field::Rule, &filter, 6),
-        tools: shares(&read, &counted, Field::Tool, &filter, 6),
-        denials: some(asked, &read, &[(Field::Decision, "deny"), (Field::Decision, "ask")], 10),
-        findings: some(asked, &read, &[(Field::Kind, "finding")], 6),
+        refusing: shares(&names(refusing.first()), Field::Rule, &held, 6),
+        tools: shares(&names(groups.get(1)), Field::Tool, &calls, 6),
+        denials: some(asked, &self::held(&Filter::default()), 10),
+        findings: some(asked, &Filter::default().toggled(Field::Kind, "finding"), 6),
+        frame: Frame::of(asked, "/"),
     };
     rendered(StatusCode::OK, &page)
 }
 
-fn chart(counted: &Counted, bins: Bins, filter: &Filter, shown: &[usize]) -> Histogram {
-    let mut base = filter.clone();
-    if !shown.contains(&1) {
-        base.values.push((Field::Decision, "deny".to_owned()));
-        base.values.push((Field::Decision, "ask".to_owned()));
-    }
-    histogram(bins, &counted.bins, shown, &|from, to| stretch(&base, from, to))
+/// What decided a call, and not its end once more.
+fn calls(since: Option<&str>, asked: &Asked<'_>) -> Filter {
+    let mut pairs = vec![("not-kind", "tool.post"), ("not-decision", ABSENT)];
+    pairs.extend(since.map(|since| ("since", since)));
+    asks(&pairs, asked.now)
+}
+
+/// Of it, what was held back.
+fn held(filter: &Filter) -> Filter {
+    filter.clone().toggled(Field::Decision, "deny").toggled(Field::Decision, "ask")
 }
 
 /// The address of what is between two times.
 pub(super) fn stretch(filter: &Filter, from: i64, to: i64) -> String {
-    let at = |micros: i64| Moment::parse(&stamp(micros));
-    filter.within(at(from), at(to)).address()
+    address(&filter.clone().between(Some(from), Some(to)))
 }
 
-fn figures(read: &Read, counted: &Counted, filter: &Filter, test: &Test) -> Vec<Figure> {
-    let [_, allowed, asks, denied] = counted.classes;
-    let with = |field: Field, value: &str| filter.toggled(field, value).address();
+fn figures(
+    asked: &Asked<'_>,
+    counted: &Counted,
+    (within, calls): (&Filter, &Filter),
+    sessions: usize,
+) -> Vec<Figure> {
+    let [_, _, asks, denied] = counted.classes;
+    let only = |value: &str| address(&calls.clone().toggled(Field::Decision, value));
     let figure = |name, value: u64, class, href| Figure { name, value: count(value), class, href };
-    let sessions = counted.facet(read, Field::Session).len();
+    let findings = within.clone().toggled(Field::Kind, "finding");
     vec![
-        figure("decisions", allowed + asks + denied, "", filter.address()),
-        figure("denied", denied, "deny", with(Field::Decision, "deny")),
-        figure("asked", asks, "ask", with(Field::Decision, "ask")),
-        figure("findings", findings(read, test), "finding", with(Field::Kind, "finding")),
+        figure("decisions", counted.rows, "", address(calls)),
+        figure("denied", denied, "deny", only("deny")),
+        figure("asked", asks, "ask", only("ask")),
+        figure("findings", asked.log.count(&findings), "finding", address(&findings)),
         figure("sessions", u64::try_from(sessions).unwrap_or_default(), "", "/sessions".to_owned()),
     ]
 }
 
-fn findings(read: &Read, test: &Test) -> u64 {
-    let Some(finding) = read.names.of(Field::Kind).known("finding") else { return 0 };
-    let is_one = |rows: &Rows, row: usize| {
-        let kind = rows.numbers(Field::Kind, row);
-        matches!(kind, Numbers::One(number) if number == finding) && test.fits(rows, row)
-    };
-    let fits = |rows: &Rows| (0..rows.len()).filter(|row| is_one(rows, *row)).count();
-    read.files.iter().map(|part| u64::try_from(fits(&part.rows)).unwrap_or_default()).sum()
-}
-
-/// The same stretch, but only what was held back.
-fn held_of(read: &Read, asked: &Asked<'_>, filter: &Filter) -> Counted {
-    let filter = filter.toggled(Field::Decision, "deny").toggled(Field::Decision, "ask");
-    let test = Test::of(&filter, read, asked.now);
-    count_rows(read, &test, Bins { from: 0, width: 1, count: 1 }, &is_no_call(read))
-}
-
 /// The most frequent names of a field.
 pub(super) fn shares(
-    read: &Read,
-    counted: &Counted,
+    all: &[(&str, u64)],
     field: Field,
     filter: &Filter,
     most: usize,
 ) -> Vec<Share> {
-    let all = counted.facet(read, field);
     let highest = all.first().map_or(1, |(_, count)| *count);
-    let shared = all.into_iter().take(most).map(|(name, number)| Share {
-        href: filter.toggled(field, name).address(),
+    let shared = all.iter().take(most).map(|(name, number)| Share {
+        href: address(&filter.clone().toggled(field, name)),
         name: Shown::cut(name, 60),
-        count: count(number),
+        count: count(*number),
         width: (number * 1_000 / highest.max(1)).max(4),
     });
     shared.collect()
 }
 
-/// The newest records with one of these values.
-fn some(asked: &Asked<'_>, read: &Read, values: &[(Field, &str)], most: usize) -> Table {
-    let values = values.iter().map(|(field, value)| (*field, (*value).to_owned())).collect();
-    let filter = Filter { values, ..Filter::default() };
-    let test = Test::of(&filter, read, asked.now);
-    let rows = newest(read, &test, None).take(most);
+/// The newest records of a filter.
+fn some(asked: &Asked<'_>, filter: &Filter, most: usize) -> Table {
     Table {
-        rows: rows.filter_map(|at| Row::read(asked.web, at)).collect(),
+        rows: asked.log.newest(filter, most).iter().map(Row::of).collect(),
         caption: "",
         empty: "None.",
         is_short: true,
@@ -244,6 +220,10 @@ fn integrity(asked: &Asked<'_>) -> Integrity {
     if let Some((stream, seq, hash)) = &standing.head {
         facts.push(fact("head", &format!("{stream}/{seq}/{hash}"), "id"));
     }
+    facts.push(match standing.signed_head {
+        Some(at) => fact("newest signed head", &ago(at, asked.now.as_microsecond()), ""),
+        None => fact("newest signed head", "none since the start", "warn"),
+    });
     facts.push(match standing.lost {
         0 => fact("lost records", "none", ""),
         lost => fact("lost records", &count(lost), "bad"),
@@ -280,15 +260,33 @@ fn health(asked: &Asked<'_>) -> Vec<Fact> {
 }
 
 fn sinks(asked: &Asked<'_>) -> Vec<Fact> {
-    let mut facts = vec![match &asked.standing.log_failure {
+    let standing = &asked.standing;
+    let mut facts = vec![match &standing.log_failure {
         None => fact("files", "✓ written", "good"),
         Some(why) => fact("files", &format!("✕ {why}"), "bad"),
     }];
-    facts.extend(asked.standing.sinks.iter().map(|sink| {
-        let (shape, class) = if sink.is_well { ("✓", "good") } else { ("✕", "bad") };
-        fact(&sink.name, &format!("{shape} {}", sink.told), class)
-    }));
+    let told = standing.sinks.iter().map(|sink| {
+        let (shape, class) = match sink.state {
+            SinkState::Well => ("✓", "good"),
+            SinkState::Behind => ("!", "warn"),
+            SinkState::Failing => ("✕", "bad"),
+        };
+        let class = if sink.required || class != "bad" { class } else { "warn" };
+        Fact {
+            name: Shown::cut(&format!("{} ({})", sink.name, sink.kind), 60),
+            value: Shown::cut(&format!("{shape} {} · {}", power(sink.required), sink.told), 300),
+            class,
+        }
+    });
+    facts.extend(told);
+    if standing.sinks.is_empty() {
+        facts.push(fact("sinks", "none is configured; the files are all there is", "muted"));
+    }
     facts
+}
+
+fn power(required: bool) -> &'static str {
+    if required { "required" } else { "best effort" }
 }
 
 /// A size as people say it.

@@ -2,12 +2,11 @@
 
 use super::explore::only;
 use super::frame::Frame;
-use super::table::{Moment, address, record, written};
+use super::table::{Moment, address, written};
 use super::{Asked, rendered};
-use crate::review::web::board::State as Read;
-use crate::review::web::link::Filter;
-use crate::review::web::rows::{Field, Numbers};
-use crate::review::web::select::{Bins, Test, count as count_rows, newest};
+use crate::audit::Entry;
+use crate::audit::query::{Field, Filter, Grouping};
+use crate::review::web::select::names;
 use crate::review::web::sidecar::{Grid, GridRow};
 use crate::review::web::view::{Link, Mark, Shown, count};
 use askama::Template;
@@ -70,12 +69,10 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
         Ok(grid) => (grid, None),
         Err(why) => (Grid::default(), Some(Shown::cut(&why, 600))),
     };
-    let read = asked.web.board.read();
-    let test = Test::of(&Filter::default(), &read, asked.now);
-    let one = Bins { from: 0, width: 1, count: 1 };
-    let counted = count_rows(&read, &test, one, &|_, _| false);
-    let hits: HashMap<&str, u64> = counted.facet(&read, Field::Rule).into_iter().collect();
-    let digests: HashMap<&str, u64> = counted.facet(&read, Field::Policy).into_iter().collect();
+    let groupings = [Grouping::by(&[Field::Rule]), Grouping::by(&[Field::Policy])];
+    let groups = asked.log.groups(&Filter::default(), &groupings);
+    let hits: HashMap<&str, u64> = names(groups.first()).into_iter().collect();
+    let digests: HashMap<&str, u64> = names(groups.get(1)).into_iter().collect();
     let most = grid.rows.iter().filter_map(|row| hits.get(row.rule.as_str())).max();
     let most = most.copied().unwrap_or(1);
     let only_silent = asked.parameter("silent").is_some();
@@ -89,7 +86,7 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
         .collect();
     strangers.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let page = Policy {
-        frame: Frame::of(asked, &read, "/policy"),
+        frame: Frame::of(asked, "/policy"),
         wrong,
         name: Shown::of(&asked.standing.policy),
         sha256: Shown::of(&asked.standing.policy_sha256),
@@ -105,7 +102,7 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
                 (Link { href: only(Field::Rule, rule), text: Shown::cut(rule, 60) }, count(hits))
             })
             .collect(),
-        activations: activations(asked, &read, &digests),
+        activations: activations(asked, &digests),
     };
     rendered(StatusCode::OK, &page)
 }
@@ -141,35 +138,29 @@ fn rule_row(row: &GridRow, hits: &HashMap<&str, u64>, most: u64) -> RuleRow {
 }
 
 /// What came into force and what was refused, the newest first.
-fn activations(asked: &Asked<'_>, read: &Read, digests: &HashMap<&str, u64>) -> Vec<Activation> {
+fn activations(asked: &Asked<'_>, digests: &HashMap<&str, u64>) -> Vec<Activation> {
     const MOST: usize = 40;
     let filter = Filter::default()
         .toggled(Field::Kind, "policy.load")
         .toggled(Field::Kind, "policy.refused");
-    let test = Test::of(&filter, read, asked.now);
-    let refused = read.names.of(Field::Kind).known("policy.refused");
-    let mut found = Vec::new();
-    for (part, row) in newest(read, &test, None).take(MOST) {
-        let Some(offset) = part.rows.offset.get(row).copied() else { continue };
-        let Some((record, _)) = record(asked.web, &part.file, offset) else { continue };
+    let activation = |entry: Entry| {
+        let record = entry.record;
         let text = |name: &str| {
             let detail = record.details.get(name);
             detail.and_then(|value| value.as_str()).unwrap_or_default().to_owned()
         };
-        let is_refused = matches!(
-            part.rows.numbers(Field::Kind, row), Numbers::One(kind) if Some(kind) == refused
-        );
+        let is_refused = record.kind == "policy.refused";
         let digest = text("sha256");
-        found.push(Activation {
+        Activation {
             at: Moment::of(written(&record)),
-            href: address(&part.file, offset),
+            href: address(&record),
             name: Shown::cut(&text(if is_refused { "in_force" } else { "policy" }), 60),
             digest: Shown::cut(&digest, 12),
             cause: Shown::cut(&text("cause"), 20),
             is_refused,
             why: Shown::cut(text("why").lines().next().unwrap_or_default(), 200),
             decisions: digests.get(digest.as_str()).copied().map(count).unwrap_or_default(),
-        });
-    }
-    found
+        }
+    };
+    asked.log.newest(&filter, MOST).into_iter().map(activation).collect()
 }

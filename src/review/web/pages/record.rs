@@ -4,11 +4,14 @@
 mod found;
 mod json;
 
+use super::explore::only;
 use super::frame::Frame;
 use super::overview::session_address;
-use super::table::{Moment, written};
+use super::table::{Moment, address, written};
 use super::{Asked, nothing_here, rendered};
+use crate::audit::query::Field;
 use crate::audit::wire::{WireCapture, WireRecord};
+use crate::audit::{Blobs, Hash};
 use crate::review::decision::{Again, DecisionView, RuleView, Sibling};
 use crate::review::moment::span;
 use crate::review::web::link::{encoded, quoted};
@@ -34,6 +37,7 @@ struct Record {
     siblings: Vec<Around>,
     input: Option<Value>,
     output: Option<Value>,
+    texts: Vec<Text>,
     details: Option<Shown>,
     place: Vec<(&'static str, Shown)>,
     proof: Proof,
@@ -104,6 +108,17 @@ struct Value {
     told: Shown,
 }
 
+/// A long text that the record only names.
+struct Text {
+    at: Shown,
+    name: Shown,
+    text: Option<Shown>,
+    why_not: Shown,
+}
+
+/// Kept texts that a page shows; more are for `toolgate audit show`.
+const TEXTS: usize = 16;
+
 /// The proof of a place.
 struct Proof {
     state: Shown,
@@ -116,8 +131,7 @@ struct Proof {
 }
 
 pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
-    let read = asked.web.board.read();
-    let Some((view, others)) = found::view(asked, &read) else {
+    let Some(view) = found::view(asked) else {
         return (StatusCode::NOT_FOUND, nothing_here());
     };
     let record = &view.record;
@@ -125,7 +139,7 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
     let tool = record.tool.as_deref().unwrap_or(&record.kind);
     let id = found::id(record);
     let page = Record {
-        frame: Frame::of(asked, &read, "/explore"),
+        frame: Frame::of(asked, "/explore"),
         mark: Mark::of(decision.map_or("", |decision| &decision.effect)),
         title: Shown::cut(tool, 80),
         kind: Shown::cut(&record.kind, 40),
@@ -137,9 +151,10 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
         rules: view.rules.iter().map(rule).collect(),
         policy_doubt: view.policy_doubt.as_deref().filter(|_| decision.is_some()).map(Shown::of),
         now: asking(&view.now),
-        siblings: siblings(&view, &others),
+        siblings: siblings(&view),
         input: record.input.as_ref().map(value),
         output: record.output.as_ref().map(value),
+        texts: texts(asked, record),
         details: (!record.details.is_empty())
             .then(|| json::shown(&serde_json::json!(record.details))),
         place: place(&view),
@@ -175,7 +190,7 @@ fn facts(record: &WireRecord) -> Vec<Fact> {
     add("decided in", &record.decided_us.map(length).unwrap_or_default(), None);
     if let Some(policy) = &record.policy {
         let short = super::table::short(&policy.sha256, 16);
-        let href = format!("/explore?policy={}", encoded(&policy.sha256));
+        let href = only(Field::Policy, &policy.sha256);
         add("policy", &format!("{} {short}", policy.name), Some(href));
     }
     add("call", record.call.as_deref().unwrap_or_default(), None);
@@ -205,7 +220,7 @@ fn rule(rule: &RuleView) -> Rule {
     };
     Rule {
         mark: Mark::of(&rule.effect),
-        id: Link::to(format!("/explore?rule={}", encoded(&rule.id)), &rule.id),
+        id: Link::to(only(Field::Rule, &rule.id), &rule.id),
         place: Shown::cut(&place, 160),
         matched: Shown::cut(&rule.matched, 20),
         is_shadow: rule.shadow,
@@ -234,15 +249,40 @@ fn asking(again: &Again) -> Asking {
     }
 }
 
-fn siblings(view: &DecisionView, hrefs: &[String]) -> Vec<Around> {
-    let around = |(sibling, href): (&Sibling, &String)| Around {
-        href: href.clone(),
+fn siblings(view: &DecisionView) -> Vec<Around> {
+    let around = |sibling: &Sibling| Around {
+        href: address(&sibling.record),
         after: format!("+ {}", span(sibling.after_ms)),
         kind: Shown::cut(&sibling.record.kind, 30),
         mark: Mark::of(sibling.record.decision.as_ref().map_or("", |one| &one.effect)),
         about: Shown::cut(&sibling.about, 200),
     };
-    view.siblings.iter().zip(hrefs).map(around).collect()
+    view.siblings.iter().map(around).collect()
+}
+
+/// Long texts that are kept beside the log, and may be erased there.
+fn texts(asked: &Asked<'_>, record: &WireRecord) -> Vec<Text> {
+    let blobs = Blobs::of(asked.web.log.dir());
+    let captures = [("input", &record.input), ("output", &record.output)];
+    let named = captures.into_iter().flat_map(|(of, capture)| {
+        let redactions = capture.iter().flat_map(|capture| &capture.redactions);
+        redactions.filter_map(move |one| Some((of, &one.pointer, one.blob.as_deref()?)))
+    });
+    let text = |(of, pointer, name): (&str, &String, &str)| {
+        let kept = Hash::parse(name).ok_or_else(|| "its name is none".to_owned());
+        let kept = kept.and_then(|name| blobs.get(name).map_err(|why| why.to_string()));
+        let (text, why_not) = match kept {
+            Ok(text) => (Some(json::lines(&text)), Shown::default()),
+            Err(why) => (None, Shown::cut(&why, 200)),
+        };
+        Text {
+            at: Shown::cut(&format!("{of} {pointer}"), 120),
+            name: Shown::cut(name, 64),
+            text,
+            why_not,
+        }
+    };
+    named.take(TEXTS).map(text).collect()
 }
 
 fn value(capture: &WireCapture) -> Value {

@@ -3,17 +3,15 @@
 //! Long silences are shortened, so that what happened has the room.
 
 use super::frame::Frame;
-use super::table::{Moment, record};
+use super::table::Moment;
 use super::{Asked, nothing_here, rendered};
+use crate::audit::query::{Field, Filter, Order, Place};
 use crate::audit::wire::WireRecord;
 use crate::limits::REVIEW_SESSION_ROWS_MAX;
 use crate::review::moment::{micros, span};
 use crate::review::session::{Answer, Item, ItemKind, Outcome, Timeline, Timelines};
-use crate::review::web::board::State as Read;
 use crate::review::web::chart::{WIDTH, exact, number};
-use crate::review::web::link::{Filter, encoded, quoted};
-use crate::review::web::rows::Field;
-use crate::review::web::select::{Place, Test, oldest_behind};
+use crate::review::web::link::{address, encoded, quoted};
 use crate::review::web::view::{Mark, Shown, count};
 use askama::Template;
 use axum::http::StatusCode;
@@ -81,18 +79,17 @@ const SILENCE_MAX: u64 = 20_000;
 
 pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
     let id = asked.parameter("id").unwrap_or_default();
-    let read = asked.web.board.read();
+    let filter = Filter::default().with(Field::Session, id);
     let from = asked.parameter("from").and_then(Place::parse);
-    let (records, next) = records(asked, &read, id, from);
+    let (records, next) = records(asked, &filter, from);
     let mut collected = Timelines::default();
     records.iter().for_each(|record| collected.take(record));
     let Some(timeline) = collected.finish() else {
         return (StatusCode::NOT_FOUND, nothing_here());
     };
     let scale = Scale::of(&timeline);
-    let filter = Filter::default().toggled(Field::Session, id);
     let page = Session {
-        frame: Frame::of(asked, &read, "/sessions"),
+        frame: Frame::of(asked, "/sessions"),
         id: Shown::cut(id, 120),
         facts: facts(&timeline),
         figures: figures(&timeline),
@@ -122,7 +119,7 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
             })
             .collect(),
         command: Shown::of(&format!("toolgate audit session {}", quoted(id))),
-        explore: filter.address(),
+        explore: address(&filter),
     };
     rendered(StatusCode::OK, &page)
 }
@@ -130,29 +127,12 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
 /// The session's records, as many as a page shows, and where the rest begins.
 fn records(
     asked: &Asked<'_>,
-    read: &Read,
-    id: &str,
+    filter: &Filter,
     from: Option<Place>,
 ) -> (Vec<WireRecord>, Option<Place>) {
-    // Not as a pattern: this is the name of one session.
-    let known = read.names.of(Field::Session).known(id).filter(|number| *number > 0);
-    if known.is_none() {
-        return (Vec::new(), None);
-    }
-    let filter = Filter { values: vec![(Field::Session, id.to_owned())], ..Filter::default() };
-    let test = Test::of(&filter, read, asked.now);
-    let mut found = Vec::new();
-    let mut last = from;
-    for (part, row) in oldest_behind(read, &test, from) {
-        if found.len() == REVIEW_SESSION_ROWS_MAX {
-            return (found, last);
-        }
-        last = Some(Place { file: part.number, row });
-        let offset = part.rows.offset.get(row).copied().unwrap_or_default();
-        let line = record(asked.web, &part.file, offset);
-        found.extend(line.map(|(record, _)| record).filter(|r| r.session.as_deref() == Some(id)));
-    }
-    (found, None)
+    let found = asked.log.records(filter, Order::OldestFirst, from, REVIEW_SESSION_ROWS_MAX);
+    let next = found.entries.last().map(|(place, _)| *place).filter(|_| found.is_more);
+    (found.entries.into_iter().map(|(_, entry)| entry.record).collect(), next)
 }
 
 fn facts(timeline: &Timeline) -> Vec<(&'static str, Shown)> {

@@ -1,11 +1,12 @@
 //! Records as a table: one row each, with what is read from its line.
 
-use crate::audit::LogFile;
+use super::explore::only;
+use crate::audit::Entry;
+use crate::audit::query::Field;
 use crate::audit::wire::WireRecord;
+use crate::model::finding::Code;
 use crate::review::findings;
 use crate::review::session::about;
-use crate::review::web::Web;
-use crate::review::web::board::Part;
 use crate::review::web::link::encoded;
 use crate::review::web::view::{Link, Mark, Shown, clock, day, length, stamp};
 use askama::Template;
@@ -51,16 +52,9 @@ impl Moment {
     }
 }
 
-/// Where a record is found by its file and place there.
-pub(super) fn address(file: &LogFile, offset: u64) -> String {
-    format!("/record?at={}.{offset}", file.number())
-}
-
-/// The record of a row, if its line can still be read.
-pub(super) fn record(web: &Web, file: &LogFile, offset: u64) -> Option<(WireRecord, String)> {
-    let line = web.board.files.line(file, offset).ok()?;
-    let text = String::from_utf8(line).ok()?;
-    Some((serde_json::from_str(&text).ok()?, text))
+/// The address of a record's page.
+pub(super) fn address(record: &WireRecord) -> String {
+    format!("/record?id={}", encoded(&format!("{}/{}", record.stream, record.seq)))
 }
 
 /// When a record was written, in microseconds.
@@ -69,27 +63,19 @@ pub(super) fn written(record: &WireRecord) -> i64 {
 }
 
 impl Row {
-    /// A row of the columns, with the rest from its line.
-    pub(super) fn read(web: &Web, (part, row): (&Part, usize)) -> Option<Row> {
-        let offset = *part.rows.offset.get(row)?;
-        let (record, _) = record(web, &part.file, offset)?;
-        Some(Row::of(&record, address(&part.file, offset)))
-    }
-
-    pub(super) fn of(record: &WireRecord, href: String) -> Row {
+    pub(super) fn of(entry: &Entry) -> Row {
+        let record = &entry.record;
         let decision = record.decision.as_ref();
         let effect = decision.map_or("", |decision| decision.effect.as_str());
         let rule = decision.and_then(|decision| decision.rules.first());
-        let rule = rule.map(|rule| {
-            Link::to(format!("/explore?rule={}", encoded(&rule.id)), &short(&rule.id, 40))
-        });
+        let rule = rule.map(|rule| Link::to(only(Field::Rule, &rule.id), &short(&rule.id, 40)));
         let session = record.session.as_ref().filter(|session| !session.is_empty());
         let session = session.map(|session| {
             Link::to(format!("/session?id={}", encoded(session)), &short(session, 14))
         });
         let why = decision.map_or("", |decision| decision.reason.as_str());
         Row {
-            href,
+            href: address(record),
             at: Moment::of(written(record)),
             mark: match record.kind.as_str() {
                 "finding" => Mark { word: Shown::of("finding"), class: "deny", shape: "▲" },
@@ -126,6 +112,11 @@ pub(super) fn what(record: &WireRecord) -> Shown {
     let code = record.details.get("code").and_then(|code| code.as_str());
     let text = findings::what(record);
     match code {
+        Some(code) if text.is_empty() => {
+            let meant = Code::ALL.into_iter().find(|one| one.as_str() == code);
+            let meaning = meant.map_or_else(String::new, |code| format!(": {}", code.meaning()));
+            Shown::cut(&format!("{code}{meaning}"), CHARS)
+        }
         Some(code) => Shown::cut(&format!("{code}: {text}"), CHARS),
         None if text.is_empty() => Shown::cut(&about(record), CHARS),
         None => Shown::cut(&text, CHARS),
