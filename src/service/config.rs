@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod credential;
+pub mod egress;
 pub mod http;
 pub mod review;
 pub mod sinks;
@@ -35,6 +36,8 @@ pub struct Config {
     pub review: review::Review,
     /// `[[credential]]`
     pub credential: Vec<credential::Credential>,
+    /// `[egress]`
+    pub egress: egress::Egress,
 }
 
 /// `[hook]`: the socket that the runtime's hooks speak to.
