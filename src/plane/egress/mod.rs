@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod bridge;
 pub mod client_hello;
+pub mod credential;
 pub mod dial;
 mod entry;
 pub mod environment;
