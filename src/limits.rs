@@ -523,8 +523,6 @@ pub const EGRESS_TRAILER_BYTES_MAX: usize = 8 * 1024;
 pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;
 /// How long a bridge waits after it could not take a connection, so that it does not spin.
 pub const BRIDGE_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// A ClientHello, in bytes: one with a key of post-quantum size and a ticket has 2 to 4 kB.
-pub const EGRESS_HELLO_BYTES_MAX: usize = 32 * 1024;
 /// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
 pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
 /// How long the doctor waits for a proxy, for each step.
