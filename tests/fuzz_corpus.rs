@@ -5,6 +5,8 @@
 mod answer;
 #[path = "../fuzz/targets_shared/code.rs"]
 mod code;
+#[path = "../fuzz/targets_shared/cursor.rs"]
+mod cursor;
 #[path = "../fuzz/targets_shared/engine.rs"]
 mod engine;
 #[path = "../fuzz/targets_shared/event_reader.rs"]
@@ -15,6 +17,8 @@ mod expansion;
 mod host;
 #[path = "../fuzz/targets_shared/http.rs"]
 mod http;
+#[path = "../fuzz/targets_shared/kept.rs"]
+mod kept;
 #[path = "../fuzz/targets_shared/note.rs"]
 mod note;
 #[path = "../fuzz/targets_shared/patch.rs"]
@@ -67,6 +71,16 @@ fn every_known_event_holds() {
 #[test]
 fn every_known_sealed_file_holds() {
     replay("sealed", sealed::hold);
+}
+
+#[test]
+fn every_known_cursor_holds() {
+    replay("cursor", cursor::hold);
+}
+
+#[test]
+fn every_known_kept_header_holds() {
+    replay("kept", kept::hold);
 }
 
 #[test]
