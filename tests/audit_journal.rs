@@ -302,7 +302,8 @@ fn what_the_sidecar_answered_survives_its_death_again_and_again() {
                         let id = format!("{round}-{client}-{n}");
                         // Reads are only handed to the kernel before they are answered.
                         let tool = if n % 2 == 0 { "mcp__a__b" } else { "Read" };
-                        let input = if n % 2 == 0 { input.clone() } else { json!({"file_path": "/x"}) };
+                        let input =
+                            if n % 2 == 0 { input.clone() } else { json!({"file_path": "/x"}) };
                         let event = json!({
                             "session_id": id, "cwd": "/", "hook_event_name": "PreToolUse",
                             "tool_use_id": id, "permission_mode": "default",
@@ -423,7 +424,8 @@ fn a_wrong_index_is_told_by_name_and_made_anew() {
     std::fs::write(&indexes[0], &whole[1]).unwrap();
     std::fs::write(&indexes[1], &whole[1][..whole[1].len() / 2]).unwrap();
     std::fs::remove_file(&indexes[2]).unwrap();
-    let name = |path: &PathBuf| format!("{}.jsonl.zst", path.file_stem().unwrap().to_str().unwrap());
+    let name =
+        |path: &PathBuf| format!("{}.jsonl.zst", path.file_stem().unwrap().to_str().unwrap());
     let (code, wrong, said) = verify(&[]);
     assert_eq!((code, wrong), (Some(1), json!([name(&indexes[0]), name(&indexes[1])])));
     assert!(said.contains("--rebuild-index"), "{said}");

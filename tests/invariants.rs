@@ -168,8 +168,7 @@ fn invariant_1_on_a_full_disk_no_call_goes_on_and_no_more_were_let_on_than_are_r
     let mount = mount.unwrap();
     let mut room = Room::with_disk(mount.path(), "1m");
     let log = mount.path().join("log");
-    let mut sidecar =
-        Sidecar::start_logging(WORKSPACE, "", Some(&log), "", &mut room.command());
+    let mut sidecar = Sidecar::start_logging(WORKSPACE, "", Some(&log), "", &mut room.command());
     let event = |name: &str| {
         let input = json!({"file_path": sidecar.path("work/a"), "content": "x"});
         let output = json!({"filePath": "a"});

@@ -173,7 +173,8 @@ impl Held {
                 Some(last) if !last.whole => pieces.len() - 1,
                 _ => pieces.len(),
             };
-            let part = pieces.iter().take(kept).next_back().map_or_else(Span::default, Piece::behind);
+            let part =
+                pieces.iter().take(kept).next_back().map_or_else(Span::default, Piece::behind);
             let reached = pieces.last().map_or(0, |last| last.behind().first);
             let wanted = (there.saturating_sub(part.first)).min(PIECE_BLOCKS);
             if wanted == 0 || part.first + wanted <= reached {

@@ -1,8 +1,9 @@
 //! Sealing, a key that hands over, and retention, killed, without power or failing at every step.
 
-use super::seal::seal;
-use super::tests::{in_days, options};
+use super::seal::{remove_leftovers, seal};
+use super::tests::{in_days, options, shelf};
 use super::*;
+use crate::audit::journal::Shelf;
 use crate::audit::journal::faults::{Faulty, Plan};
 use crate::audit::{Head, Journal, Options, Signing, State, records, verify};
 use crate::model::record::{Kind, Record};
@@ -41,12 +42,16 @@ fn live(dir: &Path, plan: &Arc<Plan>, answered: &mut Answered) {
         let small = Options { reserve_bytes: 0, ..signed(options(1_200)) };
         let Ok(journal) = Journal::open_with(dir, small, storage.clone()) else { return };
         write(&journal, 4, answered);
-        let closed = list(dir).unwrap();
-        for segment in closed.iter().rev().skip(1).filter(|one| one.form == Form::Plain) {
-            drop(seal(&storage, dir, segment, &mut |_| true));
-        }
+        seal_closed(&storage, dir);
         retain(&journal, dir);
         write(&journal, 1, answered);
+    }
+}
+
+fn seal_closed(shelf: &dyn Shelf, dir: &Path) {
+    let closed = list(dir).unwrap();
+    for segment in closed.iter().rev().skip(1).filter(|one| one.form == Form::Plain) {
+        drop(seal(shelf, dir, segment, &mut |_| true));
     }
 }
 
@@ -59,10 +64,15 @@ fn retain(journal: &Journal, dir: &Path) {
 /// Every answered record is in the log, or in a file of which retention says that it was deleted;
 /// and a start goes on with all that was cut off.
 fn assert_nothing_is_lost(dir: &Path, answered: &Answered, told: &str) {
-    let journal = Journal::open(dir, Options { seal: true, ..signed(options(1_200)) })
-        .unwrap_or_else(|why| panic!("{told}: {why}"));
-    let mut ignored = Vec::new();
-    write(&journal, 3, &mut ignored);
+    remove_leftovers(&shelf(dir), dir).unwrap();
+    let left = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_str().unwrap().ends_with(".tmp")).collect();
+    assert!(left.is_empty(), "{told}: {left:?}");
+    let journal =
+        Journal::open(dir, signed(options(1_200))).unwrap_or_else(|why| panic!("{told}: {why}"));
+    write(&journal, 3, &mut Vec::new());
+    seal_closed(&shelf(dir), dir);
+    assert!(list(dir).unwrap().iter().rev().skip(1).all(|one| one.form != Form::Plain), "{told}");
     retain(&journal, dir);
     journal.close().unwrap_or_else(|why| panic!("{told}: {why}"));
     let report = verify(dir, answered.last().map(|(head, _)| head)).unwrap();
@@ -75,18 +85,16 @@ fn assert_nothing_is_lost(dir: &Path, answered: &Answered, told: &str) {
         .collect();
     let there: Vec<_> = records(dir).unwrap().map(|entry| entry.unwrap().record).collect();
     for (head, text) in answered {
-        let is_deleted = kept.iter().any(|one| {
-            one.stream == head.stream && (one.first..=one.last).contains(&head.seq)
-        });
+        let is_deleted = kept
+            .iter()
+            .any(|one| one.stream == head.stream && (one.first..=one.last).contains(&head.seq));
         let found = there.iter().filter(|one| {
-            one.seq == head.seq && one.stream == head.stream.as_str()
+            one.seq == head.seq
+                && one.stream == head.stream.as_str()
                 && one.details.get("text").is_some_and(|there| there == text.as_str())
         });
         assert_eq!(found.count(), usize::from(!is_deleted), "{told}: record {}", head.seq);
     }
-    let left = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
-    let left: Vec<_> = left.filter(|name| name.to_str().unwrap().ends_with(".tmp")).collect();
-    assert!(left.is_empty(), "{told}: {left:?}");
 }
 
 fn steps() -> u64 {

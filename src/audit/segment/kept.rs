@@ -65,8 +65,7 @@ impl Kept {
 
     /// What a first line says, of a file of this name and length in which it has `lines_at` bytes.
     fn of(path: &Path, line: &[u8], lines_at: u64, length: u64) -> io::Result<Kept> {
-        let header: Header =
-            serde_json::from_slice(line).map_err(|why| wrong(&why.to_string()))?;
+        let header: Header = serde_json::from_slice(line).map_err(|why| wrong(&why.to_string()))?;
         let leaves_at = lines_at.checked_add(header.kept_bytes);
         let records = header.last.checked_sub(header.first).and_then(|more| more.checked_add(1));
         let end = records

@@ -1,7 +1,7 @@
 //! Records as a table: one row each, with what is read from its line.
 
-use crate::audit::Entry;
 use super::explore::only;
+use crate::audit::Entry;
 use crate::audit::query::Field;
 use crate::audit::wire::WireRecord;
 use crate::review::findings;
@@ -67,9 +67,7 @@ impl Row {
         let decision = record.decision.as_ref();
         let effect = decision.map_or("", |decision| decision.effect.as_str());
         let rule = decision.and_then(|decision| decision.rules.first());
-        let rule = rule.map(|rule| {
-            Link::to(only(Field::Rule, &rule.id), &short(&rule.id, 40))
-        });
+        let rule = rule.map(|rule| Link::to(only(Field::Rule, &rule.id), &short(&rule.id, 40)));
         let session = record.session.as_ref().filter(|session| !session.is_empty());
         let session = session.map(|session| {
             Link::to(format!("/session?id={}", encoded(session)), &short(session, 14))
