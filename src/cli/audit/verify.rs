@@ -59,9 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     // The log itself is whole without them; but who asks it by them would be told wrong.
     let wrong = false_indexes(&directory).unwrap_or_default();
     if arguments.format == "json" {
-        let mut all = as_json(&report, &texts);
-        all["false_indexes"] = json!(wrong);
-        say!("{all}");
+        say!("{}", as_json(&report, &texts, &wrong));
     } else {
         human(&report, &directory);
         of_texts(&texts);
@@ -182,9 +180,10 @@ fn seconds_since(time: &str) -> Option<u64> {
     u64::try_from(jiff::Timestamp::now().as_second() - then.as_second()).ok()
 }
 
-fn as_json(report: &Report, texts: &BlobReport) -> serde_json::Value {
+fn as_json(report: &Report, texts: &BlobReport, indexes: &[String]) -> serde_json::Value {
     serde_json::json!({
         "texts": texts_as_json(texts),
+        "false_indexes": indexes,
         "state": report.state().to_string(),
         "records": report.records,
         "uncovered": report.uncovered(),
