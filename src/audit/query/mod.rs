@@ -10,6 +10,7 @@ mod answers;
 mod field;
 mod file;
 mod filter;
+mod found;
 mod group;
 mod held;
 mod json;
