@@ -6,6 +6,7 @@
 //! cost time, never an answer. A line that is no record is told and passed over; the end of a file
 //! that is being written is where it ends.
 
+mod answers;
 mod field;
 mod file;
 mod filter;
