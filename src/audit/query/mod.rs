@@ -13,6 +13,7 @@ mod filter;
 mod found;
 mod group;
 mod held;
+mod hits;
 mod json;
 mod number;
 mod plan;
