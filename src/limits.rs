@@ -486,6 +486,20 @@ pub const UNREADABLE_TOLD_MAX: usize = 20;
 /// How often `audit tail -f` looks for new records: a person sees no delay.
 pub const TAIL_POLL: Duration = Duration::from_millis(200);
 
+/// Credentials that the sidecar may bind.
+pub const CREDENTIALS_MAX: usize = 256;
+/// One secret, in bytes: the longest tokens that servers take in a header.
+pub const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
+/// How long a command may take to tell a secret: it may have to ask a server for it.
+pub const CREDENTIAL_COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the file of a secret is looked at for a change.
+pub const CREDENTIAL_POLL: Duration = Duration::from_secs(5);
+/// After how long a command is asked for its secret again if nothing is said, in seconds.
+pub const CREDENTIAL_REFRESH_SECONDS: u32 = 300;
+/// Characters of a placeholder, at least: a shorter one could stand in honest text.
+pub const PLACEHOLDER_CHARS_MIN: usize = 16;
+/// ... and at most: it is looked for in everything that is sent.
+pub const PLACEHOLDER_CHARS_MAX: usize = 256;
 /// The head of one request through the proxy, in bytes: a URL of 8,000 that RFC 9112 §3 wants to
 /// be taken, cookies and a token.
 pub const EGRESS_HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -509,3 +523,7 @@ pub const EGRESS_TRAILER_BYTES_MAX: usize = 8 * 1024;
 pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;
 /// How long a bridge waits after it could not take a connection, so that it does not spin.
 pub const BRIDGE_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A ClientHello, in bytes: one with a key of post-quantum size and a ticket has 2 to 4 kB.
+pub const EGRESS_HELLO_BYTES_MAX: usize = 32 * 1024;
+/// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
+pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;

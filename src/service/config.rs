@@ -1,6 +1,7 @@
 //! `toolgate.toml`: what the operator says of the sidecar. Nothing of it is policy.
 
 pub mod audit;
+pub mod credential;
 pub mod egress;
 pub mod http;
 pub mod review;
@@ -33,6 +34,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[review]`
     pub review: review::Review,
+    /// `[[credential]]`
+    pub credential: Vec<credential::Credential>,
     /// `[egress]`
     pub egress: egress::Egress,
 }

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod bridge;
 pub mod client_hello;
+pub mod credential;
 pub mod dial;
 mod entry;
 pub mod environment;
@@ -14,6 +15,7 @@ mod forward;
 pub mod framing;
 pub mod head;
 pub mod headers;
+pub mod socks5;
 pub mod relay;
 pub mod resolve;
 pub mod server;
