@@ -6,10 +6,12 @@
 
 pub mod bridge;
 pub mod client_hello;
+pub mod dns;
 pub mod environment;
 pub mod framing;
 pub mod head;
 pub mod headers;
+pub mod path;
 pub mod socks5;
 
 pub use crate::model::reason;
