@@ -523,7 +523,16 @@ pub const EGRESS_TRAILER_BYTES_MAX: usize = 8 * 1024;
 pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;
 /// How long a bridge waits after it could not take a connection, so that it does not spin.
 pub const BRIDGE_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// A ClientHello, in bytes: one with a key of post-quantum size and a ticket has 2 to 4 kB.
-pub const EGRESS_HELLO_BYTES_MAX: usize = 32 * 1024;
 /// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
 pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
+/// One question to the DNS stub, in bytes: a name of 255 and what EDNS says beside it.
+pub const EGRESS_DNS_QUESTION_BYTES_MAX: usize = 1024;
+/// What the DNS stub answers by UDP at most, whatever the client takes: no answer of it is cut on
+/// its way (RFC 9715).
+pub const EGRESS_DNS_UDP_BYTES_MAX: u16 = 1232;
+/// ... and what a client takes that says nothing (RFC 1035 §4.2.1).
+pub const EGRESS_DNS_UDP_BYTES_PLAIN: u16 = 512;
+/// How long the doctor waits for a proxy, for each step.
+pub const DOCTOR_PROXY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How much of a proxy's answer the doctor reads, in bytes, before it takes it for no answer.
+pub const DOCTOR_PROXY_HEAD_BYTES_MAX: usize = 8 * 1024;

@@ -9,6 +9,7 @@ pub mod bridge;
 pub mod client_hello;
 pub mod credential;
 pub mod dial;
+pub mod dns;
 mod entry;
 pub mod environment;
 mod exchange;

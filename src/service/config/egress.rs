@@ -136,7 +136,8 @@ impl Egress {
     /// # Errors
     /// If an address cannot be read, or other machines could come in unasked.
     pub fn places(&self) -> Result<Vec<At>, ConfigError> {
-        if self.listen.is_empty() && (Egress { dns_listen: None, ..self.clone() }) != Egress::default()
+        if self.listen.is_empty()
+            && (Egress { dns_listen: None, ..self.clone() }) != Egress::default()
         {
             return wrong(
                 "`[egress]` needs `listen`: addresses as \"127.0.0.1:3128\", or \"unix:/path\""
@@ -233,7 +234,9 @@ impl Egress {
                     "`resolver = \"{word}\"` must be \"system\", \"none\", or a list of addresses"
                 ));
             }
-            Servers::Listed(listed) => listed.iter().map(|one| server(one)).collect::<Result<_, _>>()?,
+            Servers::Listed(listed) => {
+                listed.iter().map(|one| server(one)).collect::<Result<_, _>>()?
+            }
         };
         Names::new(fixed, &servers).map_err(ConfigError::Value)
     }
@@ -264,9 +267,8 @@ fn grant(private: &Private) -> Result<Grant, ConfigError> {
 }
 
 fn upstream(text: &str) -> Result<(Host, u16), ConfigError> {
-    let bad = || {
-        wrong(format!("`upstream_proxy = \"{text}\"` must be as \"http://proxy.example:3128\""))
-    };
+    let bad =
+        || wrong(format!("`upstream_proxy = \"{text}\"` must be as \"http://proxy.example:3128\""));
     let Some(rest) = text.strip_prefix("http://") else { return bad() };
     match Authority::parse(rest.trim_end_matches('/')) {
         Ok(Authority { host, port: Some(port) }) => Ok((host, port)),
@@ -319,7 +321,9 @@ mod tests {
         ] {
             assert!(egress(&format!("[egress]\n{text}")).unwrap().settings().is_err(), "{text}");
         }
-        for text in ["resolver = \"dns\"", "resolver = [\"a.example\"]", "static = { \"1.2.3.4\" = [] }"] {
+        for text in
+            ["resolver = \"dns\"", "resolver = [\"a.example\"]", "static = { \"1.2.3.4\" = [] }"]
+        {
             assert!(egress(&format!("[egress]\n{text}")).unwrap().names().is_err(), "{text}");
         }
     }
