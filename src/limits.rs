@@ -100,8 +100,10 @@ pub const EGRESS_SPLICE_AFTER_BYTES: u64 = 256 * 1024;
 pub const EGRESS_PIPES_MAX: usize = 256;
 /// What the first read of a connection takes: nearly every head fits.
 pub const EGRESS_FIRST_READ_BYTES: usize = 4 * 1024;
-/// What is read of a tunnel to find its whole `ClientHello`.
+/// A whole `ClientHello`, in bytes: with post-quantum keys and a session ticket some 4 KiB.
 pub const EGRESS_HELLO_BYTES_MAX: usize = 64 * 1024;
+/// What is read at once of a body that is forwarded.
+pub const EGRESS_BODY_READ_BYTES: usize = 32 * 1024;
 /// What is read and thrown away of a refused client, in bytes, so that it reads its answer.
 pub const EGRESS_LINGER_BYTES_MAX: usize = 1024 * 1024;
 /// Clients that are told at once that there is no room; others are hung up on.
@@ -528,6 +530,13 @@ pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;
 pub const BRIDGE_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
 pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
+/// One question to the DNS stub, in bytes: a name of 255 and what EDNS says beside it.
+pub const EGRESS_DNS_QUESTION_BYTES_MAX: usize = 1024;
+/// What the DNS stub answers by UDP at most, whatever the client takes: no answer of it is cut on
+/// its way (RFC 9715).
+pub const EGRESS_DNS_UDP_BYTES_MAX: u16 = 1232;
+/// ... and what a client takes that says nothing (RFC 1035 §4.2.1).
+pub const EGRESS_DNS_UDP_BYTES_PLAIN: u16 = 512;
 /// How long the doctor waits for a proxy, for each step.
 pub const DOCTOR_PROXY_TIMEOUT: Duration = Duration::from_secs(3);
 /// How much of a proxy's answer the doctor reads, in bytes, before it takes it for no answer.
