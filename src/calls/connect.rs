@@ -51,7 +51,9 @@ impl Calls {
             (Some((thread, (call, agent))), _) if !several_name => {
                 Connecting::Call(Principal { agent, ..thread.principal().clone() }, call)
             }
-            (None, Some(thread)) if sessions == 1 => Connecting::Session(thread.principal().clone()),
+            (None, Some(thread)) if sessions == 1 => {
+                Connecting::Session(thread.principal().clone())
+            }
             _ => Connecting::Unknown,
         }
     }

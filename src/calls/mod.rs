@@ -23,10 +23,10 @@ use crate::model::principal::{Agent, Principal};
 use crate::model::time::Moment;
 use crate::model::told::{Batched, Ends};
 use crate::session::{Key, SessionId, User};
+pub use connect::Connecting;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-pub use connect::Connecting;
 use thread::{Thread, Under};
 
 /// All calls under way, of all users.

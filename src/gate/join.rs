@@ -8,12 +8,12 @@ use crate::calls::{Call, Ended, InputDigest, Loose};
 use crate::model::access::Target;
 use crate::model::decision::{Decision, Judged};
 use crate::model::effect::Verdict;
-use crate::model::host::Host;
-use crate::model::url::Destination;
 use crate::model::finding::{Code, Finding};
+use crate::model::host::Host;
 use crate::model::principal::Principal;
 use crate::model::record::{Durability, Kind, Record};
 use crate::model::told::{Ends, Told};
+use crate::model::url::Destination;
 
 impl Gate {
     /// What an event's permission mode says that was not so before.

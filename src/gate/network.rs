@@ -5,6 +5,7 @@
 //! anything is dialled. Deciding is pure and short, so it happens on the socket's own thread; a
 //! panic ends as the refusal of this one connection.
 
+mod own;
 mod reason;
 mod record;
 
@@ -230,7 +231,9 @@ impl Gate {
             Err(reason) => {
                 let why = reason::in_words(reason, &connection.to.host, &all);
                 let decision = Decision::refusal(why, bound.policy.id.clone());
-                return Err(self.denied(&connection, Refused { reason, decision }, &all, since).await);
+                return Err(self
+                    .denied(&connection, Refused { reason, decision }, &all, since)
+                    .await);
             }
         };
         let call = call_id(&connection.who);
@@ -311,7 +314,8 @@ impl Gate {
         draws: bool,
     ) -> (Decision, Option<Json>) {
         let policy = &bound.policy;
-        let judge = |session| decide(policy, &facts(connection, addresses, session), &self.redactor);
+        let judge =
+            |session| decide(policy, &facts(connection, addresses, session), &self.redactor);
         let work = || {
             if !policy.keeps_state() {
                 return (judge(Session { now: now(), ..Session::default() }), None);
@@ -319,8 +323,7 @@ impl Gate {
             let who = &connection.who;
             let key = Key::of(&who.principal);
             let anyone = who.principal.runtime == Runtime::Unknown;
-            let outcome =
-                self.store.connect(Connects { key, anyone, draws }, policy, now(), judge);
+            let outcome = self.store.connect(Connects { key, anyone, draws }, policy, now(), judge);
             (outcome.decision, outcome.state)
         };
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
@@ -384,9 +387,10 @@ impl Opened {
 
 impl Denial {
     fn of(reason: Reason, decision: &Decision) -> Denial {
-        let fired = decision.rules.iter().find(|fired| {
-            !fired.shadow && fired.effect != crate::model::effect::Effect::Allow
-        });
+        let fired = decision
+            .rules
+            .iter()
+            .find(|fired| !fired.shadow && fired.effect != crate::model::effect::Effect::Allow);
         let rule = fired.map(|fired| format!("`{}` ({}:{})", fired.id, fired.file, fired.line));
         Denial { reason, why: decision.reason.clone(), rule, unrecorded: false }
     }

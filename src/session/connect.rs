@@ -35,7 +35,8 @@ impl Store {
         now: Moment,
         decide: impl FnOnce(Session) -> Decision,
     ) -> Outcome {
-        let refuse = |why: &str| Outcome::refused(Decision::refusal(why.to_owned(), policy.id.clone()));
+        let refuse =
+            |why: &str| Outcome::refused(Decision::refusal(why.to_owned(), policy.id.clone()));
         if let Some(why) = self.is_lost() {
             return refuse(&format!("what sessions did before is not known: {why}"));
         }
@@ -61,8 +62,7 @@ impl Store {
         }
         let mut change = Change::new(key, memory.seq + 1, now);
         let room = self.room_for(&mut memory, key.session, policy, now).map_err(str::to_owned);
-        let taken =
-            room.and_then(|()| self.take(&mut memory, key, &decision, policy, &mut change));
+        let taken = room.and_then(|()| self.take(&mut memory, key, &decision, policy, &mut change));
         if let Err(why) = taken {
             decision = Decision::refusal(why, policy.id.clone());
             return Outcome::refused(decision);

@@ -50,11 +50,12 @@ pub(super) fn of_name(decision: &Decision, policy: &Policy, to: &Network) -> Rea
 fn of_deny(policy: &Policy, to: &Network, fired: &Fired) -> Reason {
     let bare = Network { method: None, path: None, ..to.clone() };
     match reach::denies(policy, &fired.id, &bare) {
-        Fit::Unseen => match reach::denies(policy, &fired.id, &Network { path: None, ..to.clone() })
-        {
-            Fit::Unseen => Reason::PathNotAllowed,
-            _ => Reason::MethodNotAllowed,
-        },
+        Fit::Unseen => {
+            match reach::denies(policy, &fired.id, &Network { path: None, ..to.clone() }) {
+                Fit::Unseen => Reason::PathNotAllowed,
+                _ => Reason::MethodNotAllowed,
+            }
+        }
         _ => Reason::HostDenied,
     }
 }
@@ -64,9 +65,7 @@ pub(super) fn of_addresses(decision: &Decision) -> Reason {
     match decision.basis {
         Basis::Limit | Basis::Budget => Reason::BudgetExceeded,
         Basis::Failsafe => Reason::HostNotAllowed,
-        Basis::Rule | Basis::Default | Basis::Unattended | Basis::BuiltIn => {
-            Reason::AddressBlocked
-        }
+        Basis::Rule | Basis::Default | Basis::Unattended | Basis::BuiltIn => Reason::AddressBlocked,
     }
 }
 

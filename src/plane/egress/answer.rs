@@ -124,7 +124,9 @@ mod tests {
             unrecorded: false,
         };
         let answer = String::from_utf8(http(&denial, "evil.example:443", true)).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\nx-toolgate-reason: host_not_allowed"));
+        assert!(
+            answer.starts_with("HTTP/1.1 403 Forbidden\r\nx-toolgate-reason: host_not_allowed")
+        );
         assert!(answer.contains("evil.example:443 is refused: no rule allows it."));
         assert!(answer.contains("do not try another route"));
         let head = String::from_utf8(http(&denial, "x\r\ny", false)).unwrap();

@@ -148,12 +148,7 @@ fn authorized(egress: &Egress, head: &RequestHead) -> Result<(), Reason> {
 }
 
 /// Writes down that something was refused of which nobody knows where it was to go.
-pub(super) async fn unread(
-    egress: &Egress,
-    client: &Client,
-    reason: Reason,
-    why: &str,
-) -> Denial {
+pub(super) async fn unread(egress: &Egress, client: &Client, reason: Reason, why: &str) -> Denial {
     let form = match client.read.first() {
         Some(5) => "socks5",
         _ => "http",

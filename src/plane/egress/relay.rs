@@ -223,7 +223,8 @@ impl Flow {
         let Some(pipe) = &mut self.pipe else { return Ok(()) };
         let flags = SpliceFFlags::SPLICE_F_MOVE | SpliceFFlags::SPLICE_F_NONBLOCK;
         let work = || {
-            splice(from, None, &pipe.write, None, EGRESS_RELAY_BYTES, flags).map_err(io::Error::from)
+            splice(from, None, &pipe.write, None, EGRESS_RELAY_BYTES, flags)
+                .map_err(io::Error::from)
         };
         match from.try_io(Interest::READABLE, work) {
             Ok(0) => self.read_all = true,

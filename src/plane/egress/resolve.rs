@@ -1,7 +1,9 @@
 //! What a name leads to: what the operator declared, or what a nameserver says; nothing else, no
 //! search domain and no `/etc/hosts`. A name comes here only after the policy has allowed it.
 
-use crate::limits::{EGRESS_ADDRESSES_MAX, EGRESS_DNS_CACHE_NAMES, EGRESS_DNS_TIMEOUT, EGRESS_DNS_TTL_MAX};
+use crate::limits::{
+    EGRESS_ADDRESSES_MAX, EGRESS_DNS_CACHE_NAMES, EGRESS_DNS_TIMEOUT, EGRESS_DNS_TTL_MAX,
+};
 use crate::model::host::Name;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig,
@@ -33,10 +35,7 @@ impl Names {
     ///
     /// # Errors
     /// In words for the operator, if no lookup could be made.
-    pub fn new(
-        fixed: HashMap<Name, Vec<IpAddr>>,
-        servers: &[SocketAddr],
-    ) -> Result<Names, String> {
+    pub fn new(fixed: HashMap<Name, Vec<IpAddr>>, servers: &[SocketAddr]) -> Result<Names, String> {
         let asked = if servers.is_empty() { None } else { Some(asking(servers)?) };
         Ok(Names { fixed, asked })
     }

@@ -316,9 +316,7 @@ pub(super) async fn way(egress: &Egress, connection: Connection) -> Result<Diall
     let through = resolved.upstream.is_some().then(|| named.to().clone());
     let opened = egress.gate.open(named, resolved).await.map_err(Stopped::Denied)?;
     match reach(egress, &opened, through.as_ref()).await {
-        Ok((upstream, address)) => {
-            Ok(Dialled { upstream, address, ticket: opened.into_ticket() })
-        }
+        Ok((upstream, address)) => Ok(Dialled { upstream, address, ticket: opened.into_ticket() }),
         Err(error) => {
             let cause = format!("error: {error}");
             let ended = Ended { cause, ..Ended::default() };
