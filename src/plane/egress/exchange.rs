@@ -8,7 +8,7 @@
 use super::framing::{Body, Framing};
 use super::head::{Method, RequestHead, ResponseHead, read_head, read_response_head};
 use super::reason::Reason;
-use crate::limits::{EGRESS_FIRST_READ_BYTES, EGRESS_PIPELINED_BYTES_MAX};
+use crate::limits::{EGRESS_FIRST_READ_BYTES, EGRESS_HELD_BYTES_MAX, EGRESS_PIPELINED_BYTES_MAX};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -152,6 +152,32 @@ impl Wire {
         }
     }
 
+    /// Holds a body back as far as there is room, and hands its data to `look`, with whether that
+    /// is all of it; what `look` says, if it says something.
+    ///
+    /// # Errors
+    /// If the body is not framed strictly.
+    pub async fn look_ahead<T>(
+        &mut self,
+        framing: Framing,
+        patience: Duration,
+        look: &mut (dyn FnMut((&[u8], bool)) -> Option<T> + Send),
+    ) -> Result<Option<T>, Reason> {
+        loop {
+            let (mut body, mut data) = (Body::new(framing), Vec::new());
+            body.take_data(&self.read, &mut |more| data.extend_from_slice(more))?;
+            let is_whole = body.is_done();
+            if is_whole || self.read.len() >= EGRESS_HELD_BYTES_MAX {
+                return Ok(look((&data, is_whole)));
+            }
+            match timeout(patience, self.more()).await {
+                Ok(Ok(true)) => {}
+                // Nothing of it has gone out; whoever passes it on finds that it ended.
+                Ok(Ok(false) | Err(_)) | Err(_) => return Ok(look((&data, false))),
+            }
+        }
+    }
+
     /// Whether an upstream that was left alone can take another request: it has said nothing since,
     /// not even that it ends.
     pub async fn is_fresh(&mut self) -> bool {
@@ -188,12 +214,6 @@ impl Wire {
         };
         // Whoever hangs up or does not read needs no answer.
         let _ = timeout(patience, rest).await;
-    }
-
-    /// The stream itself and what it sent ahead, when it changes to another protocol.
-    #[must_use]
-    pub fn into_parts(self) -> (Box<dyn Stream>, Vec<u8>) {
-        (self.stream, self.read)
     }
 }
 
@@ -263,6 +283,39 @@ pub async fn pass_down(
         passed += taken as u64;
     }
     (ended, passed)
+}
+
+/// Passes bytes on in both directions until one end ends: what ended it, and how many each way.
+pub async fn relay_raw(
+    (client, upstream): (&mut Wire, &mut Wire),
+    patience: Duration,
+) -> (Broken, u64, u64) {
+    let (mut up, mut down) = (0, 0);
+    loop {
+        if !client.read.is_empty() {
+            up += client.read.len() as u64;
+            let bytes = std::mem::take(&mut client.read);
+            if upstream.send(&bytes, patience).await.is_err() {
+                return (Broken::Upstream, up, down);
+            }
+        }
+        if !upstream.read.is_empty() {
+            down += upstream.read.len() as u64;
+            let bytes = std::mem::take(&mut upstream.read);
+            if client.send(&bytes, patience).await.is_err() {
+                return (Broken::Client, up, down);
+            }
+        }
+        tokio::select! {
+            read = client.more() => if !matches!(read, Ok(true)) {
+                return (Broken::Client, up, down);
+            },
+            read = upstream.more() => if !matches!(read, Ok(true)) {
+                return (Broken::Upstream, up, down);
+            },
+            () = tokio::time::sleep(patience) => return (Broken::Idle, up, down),
+        }
+    }
 }
 
 /// How many of these bytes are the body's, once the watch has seen what they say.

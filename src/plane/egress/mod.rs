@@ -17,6 +17,8 @@ pub mod framing;
 pub mod gateway;
 pub mod head;
 pub mod headers;
+pub mod intercept;
+pub mod socks5;
 pub mod relay;
 pub mod resolve;
 pub mod server;
