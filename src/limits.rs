@@ -550,3 +550,7 @@ pub const MODEL_WORD_BYTES_MAX: usize = 128;
 pub const EGRESS_HELLO_BYTES_MAX: usize = 32 * 1024;
 /// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
 pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
+/// How long the doctor waits for a proxy, for each step.
+pub const DOCTOR_PROXY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How much of a proxy's answer the doctor reads, in bytes, before it takes it for no answer.
+pub const DOCTOR_PROXY_HEAD_BYTES_MAX: usize = 8 * 1024;

@@ -2,8 +2,8 @@
 
 use super::admin;
 use super::beside::{self, Plan};
-use super::egress;
 use super::config::{Config, ConfigError};
+use super::egress;
 use super::http;
 use super::layers::Places;
 use super::load::{LoadError, anchors, load_to_serve, with_other_names};
