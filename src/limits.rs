@@ -550,6 +550,13 @@ pub const MODEL_WORD_BYTES_MAX: usize = 128;
 pub const EGRESS_HELLO_BYTES_MAX: usize = 32 * 1024;
 /// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
 pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
+/// One question to the DNS stub, in bytes: a name of 255 and what EDNS says beside it.
+pub const EGRESS_DNS_QUESTION_BYTES_MAX: usize = 1024;
+/// What the DNS stub answers by UDP at most, whatever the client takes: no answer of it is cut on
+/// its way (RFC 9715).
+pub const EGRESS_DNS_UDP_BYTES_MAX: u16 = 1232;
+/// ... and what a client takes that says nothing (RFC 1035 §4.2.1).
+pub const EGRESS_DNS_UDP_BYTES_PLAIN: u16 = 512;
 /// How long the doctor waits for a proxy, for each step.
 pub const DOCTOR_PROXY_TIMEOUT: Duration = Duration::from_secs(3);
 /// How much of a proxy's answer the doctor reads, in bytes, before it takes it for no answer.
