@@ -1,338 +1,353 @@
-//! One request and its answer between two streams that we can read: opened tunnels, and the
-//! model's listener.
-//!
-//! Each message is read to its end and not a byte further, so nothing passes that was not judged.
-//! What passes is flushed as it comes, so that a stream of events is never held back. Nothing here
-//! decides: a [`Watch`] sees what passes and may stop it.
+//! One request and its answer between two sockets: both bodies as they come, each only to its own
+//! end, and what is not strictly a message goes no further.
 
+use super::answer;
+use super::dial::DialError;
+use super::entry::words;
 use super::framing::{Body, Framing};
-use super::head::{Method, RequestHead, ResponseHead, read_head, read_response_head};
+use super::head::{RequestHead, ResponseHead, Version, read_response_head};
+use super::headers::Field;
 use super::reason::Reason;
-use crate::limits::{EGRESS_FIRST_READ_BYTES, EGRESS_HELD_BYTES_MAX, EGRESS_PIPELINED_BYTES_MAX};
+use super::relay::{Cause, relay};
+use super::socket::Socket;
+use crate::gate::network::Denial;
+use crate::limits::EGRESS_BODY_READ_BYTES;
 use std::io;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
-/// A stream of bytes in both directions.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
-
-/// One end, and what it sent that is nobody's yet.
-pub struct Wire {
-    stream: Box<dyn Stream>,
-    read: Vec<u8>,
+/// What an exchange goes by.
+pub(super) struct Exchange<'a> {
+    pub(super) request: &'a RequestHead,
+    /// Whether the host may change to another protocol.
+    pub(super) upgrades: bool,
+    pub(super) idle: Duration,
+    pub(super) drain: &'a Notify,
 }
 
-/// Sees what passes, without its framing.
-pub trait Watch: Send {
-    /// The next bytes. What it refuses does not pass, and nothing after it.
-    ///
-    /// # Errors
-    /// Why they may not pass.
-    fn see(&mut self, data: &[u8]) -> Result<(), Reason>;
+/// What an exchange came to.
+pub(super) struct Done {
+    pub(super) outcome: Result<Sent, Failed>,
+    /// Bytes of the request, and of the answer.
+    pub(super) bytes: (u64, u64),
+    pub(super) status: Option<u16>,
+    /// The client has seen the head of an answer.
+    pub(super) answered: bool,
 }
 
-/// Lets everything pass.
-pub struct Unwatched;
-
-impl Watch for Unwatched {
-    fn see(&mut self, _: &[u8]) -> Result<(), Reason> {
-        Ok(())
-    }
+/// Which connections bear another exchange.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent {
+    pub(super) client_stays: bool,
+    pub(super) upstream_stays: bool,
 }
 
-/// Why an exchange did not come to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Broken {
-    /// What was sent is refused.
-    Refused(Reason),
+/// Why an exchange was given up.
+#[derive(Debug)]
+pub(super) enum Failed {
     /// The client went away.
     Client,
-    /// Whom it is sent to went away, or speaks what is no HTTP.
-    Upstream,
+    /// The host did.
+    Upstream(String),
+    /// What one of them sent is refused.
+    Denied(Reason),
     /// Nothing came for too long.
     Idle,
+    /// The sidecar stops.
+    Drain,
 }
 
-impl Broken {
-    /// The cause in a record.
-    #[must_use]
-    pub fn cause(self) -> &'static str {
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Broken::Refused(_) => "denied",
-            Broken::Client => "client_closed",
-            Broken::Upstream => "upstream_closed",
-            Broken::Idle => "idle",
+            Failed::Client => f.write_str("client_closed"),
+            Failed::Upstream(why) => write!(f, "error: {why}"),
+            Failed::Denied(_) => f.write_str("denied"),
+            Failed::Idle => f.write_str("idle"),
+            Failed::Drain => f.write_str("drain"),
         }
     }
 }
 
-impl Wire {
-    /// This stream, which has sent that already.
-    #[must_use]
-    pub fn new(stream: Box<dyn Stream>, read: Vec<u8>) -> Wire {
-        Wire { stream, read }
-    }
-
-    /// Reads more; false at the end.
-    async fn more(&mut self) -> io::Result<bool> {
-        self.read.reserve(EGRESS_FIRST_READ_BYTES);
-        Ok(self.stream.read_buf(&mut self.read).await? > 0)
-    }
-
-    /// Reads the head of the next request; nothing if none comes any more.
-    ///
-    /// # Errors
-    /// If what comes is none, or does not come in time.
-    pub async fn request(
-        &mut self,
-        idle: Duration,
-        header: Duration,
-    ) -> Result<Option<RequestHead>, Reason> {
-        let mut until = Instant::now() + idle;
-        let mut begun = false;
-        loop {
-            if !begun && !self.read.is_empty() {
-                (begun, until) = (true, Instant::now() + header);
-            }
-            if let Some((head, length)) = read_head(&self.read)? {
-                self.read.drain(..length.min(self.read.len()));
-                return Ok(Some(head));
-            }
-            match timeout_at(until, self.more()).await {
-                Ok(Ok(true)) => {}
-                Err(_) if begun => return Err(Reason::HeaderTimeout),
-                Ok(Ok(false)) if begun => return Err(Reason::BadRequestLine),
-                Ok(Ok(false) | Err(_)) | Err(_) => return Ok(None),
-            }
+impl Failed {
+    pub(super) fn reason(&self) -> Option<Reason> {
+        match self {
+            Failed::Denied(reason) => Some(*reason),
+            Failed::Client | Failed::Upstream(_) | Failed::Idle | Failed::Drain => None,
         }
     }
 
-    /// Reads the head of an answer, while the client is there to hear it.
-    ///
-    /// # Errors
-    /// If none comes.
-    pub async fn answer(
-        &mut self,
-        client: &mut Wire,
-        patience: Duration,
-    ) -> Result<ResponseHead, Broken> {
-        loop {
-            match read_response_head(&self.read) {
-                Ok(Some((head, length))) => {
-                    self.read.drain(..length.min(self.read.len()));
-                    return Ok(head);
-                }
-                Ok(None) => {}
-                Err(_) => return Err(Broken::Upstream),
+    /// What a client is told that has no answer yet.
+    pub(super) fn last_word(&self, to: &str) -> Vec<u8> {
+        match self {
+            Failed::Denied(reason) => {
+                let why = words(*reason).to_owned();
+                let denial = Denial { reason: *reason, why, rule: None, unrecorded: false };
+                answer::http(&denial, to, true)
             }
-            self.next(client, patience).await?;
-        }
-    }
-
-    /// Waits for the next bytes, and whether the client stays.
-    async fn next(&mut self, client: &mut Wire, patience: Duration) -> Result<(), Broken> {
-        let until = Instant::now() + patience;
-        loop {
-            // A client that sends ahead is not read without bound.
-            let listens = client.read.len() < EGRESS_PIPELINED_BYTES_MAX;
-            tokio::select! {
-                biased;
-                read = self.more() => return match read {
-                    Ok(true) => Ok(()),
-                    Ok(false) | Err(_) => Err(Broken::Upstream),
-                },
-                read = client.more(), if listens => match read {
-                    Ok(true) => {}
-                    Ok(false) | Err(_) => return Err(Broken::Client),
-                },
-                () = tokio::time::sleep_until(until) => return Err(Broken::Idle),
+            Failed::Idle => answer::unreachable(&DialError::Timeout, to),
+            Failed::Upstream(why) => {
+                answer::unreachable(&DialError::Io(io::Error::other(why.clone())), to)
+            }
+            Failed::Client | Failed::Drain => {
+                let why = "the guard is stopping".to_owned();
+                answer::unreachable(&DialError::Io(io::Error::other(why)), to)
             }
         }
-    }
-
-    /// Holds a body back as far as there is room, and hands its data to `look`, with whether that
-    /// is all of it; what `look` says, if it says something.
-    ///
-    /// # Errors
-    /// If the body is not framed strictly.
-    pub async fn look_ahead<T>(
-        &mut self,
-        framing: Framing,
-        patience: Duration,
-        look: &mut (dyn FnMut((&[u8], bool)) -> Option<T> + Send),
-    ) -> Result<Option<T>, Reason> {
-        loop {
-            let (mut body, mut data) = (Body::new(framing), Vec::new());
-            body.take_data(&self.read, &mut |more| data.extend_from_slice(more))?;
-            let is_whole = body.is_done();
-            if is_whole || self.read.len() >= EGRESS_HELD_BYTES_MAX {
-                return Ok(look((&data, is_whole)));
-            }
-            match timeout(patience, self.more()).await {
-                Ok(Ok(true)) => {}
-                // Nothing of it has gone out; whoever passes it on finds that it ended.
-                Ok(Ok(false) | Err(_)) | Err(_) => return Ok(look((&data, false))),
-            }
-        }
-    }
-
-    /// Whether an upstream that was left alone can take another request: it has said nothing since,
-    /// not even that it ends.
-    pub async fn is_fresh(&mut self) -> bool {
-        self.read.is_empty() && timeout(Duration::ZERO, self.more()).await.is_err()
-    }
-
-    /// Writes and flushes.
-    ///
-    /// # Errors
-    /// If the other end is gone, or takes nothing for too long.
-    pub async fn send(&mut self, bytes: &[u8], patience: Duration) -> io::Result<()> {
-        let writing = async {
-            self.stream.write_all(bytes).await?;
-            self.stream.flush().await
-        };
-        timeout(patience, writing).await.map_err(|_| io::ErrorKind::TimedOut)?
-    }
-
-    /// Says the last word, and reads what still comes for a moment, so that it is heard.
-    pub async fn farewell(&mut self, bytes: &[u8], patience: Duration) {
-        let rest = async {
-            self.stream.write_all(bytes).await?;
-            self.stream.flush().await?;
-            self.stream.shutdown().await?;
-            let mut room = EGRESS_PIPELINED_BYTES_MAX;
-            while room > 0 {
-                self.read.clear();
-                if !self.more().await? {
-                    break;
-                }
-                room = room.saturating_sub(self.read.len());
-            }
-            io::Result::Ok(())
-        };
-        // Whoever hangs up or does not read needs no answer.
-        let _ = timeout(patience, rest).await;
     }
 }
 
-/// Passes a request's body on; how many bytes that were.
-///
-/// # Errors
-/// If it is refused, or does not come to its end. Nothing of what is refused has passed.
-pub async fn pass_up(
-    (client, upstream): (&mut Wire, &mut Wire),
-    framing: Framing,
-    watch: &mut dyn Watch,
-    patience: Duration,
-) -> Result<u64, Broken> {
-    let mut body = Body::new(framing);
-    let mut passed = 0;
-    while !body.is_done() {
-        if client.read.is_empty() {
-            match timeout(patience, client.more()).await {
-                Ok(Ok(true)) => {}
-                Ok(Ok(false) | Err(_)) => return Err(Broken::Client),
-                Err(_) => return Err(Broken::Idle),
-            }
-        }
-        let taken = seen(&mut body, &client.read, watch).map_err(Broken::Refused)?;
-        let bytes = client.read.get(..taken).unwrap_or_default();
-        upstream.send(bytes, patience).await.map_err(|_| Broken::Upstream)?;
-        client.read.drain(..taken);
-        passed += taken as u64;
-    }
-    Ok(passed)
+/// What both directions count.
+#[derive(Default)]
+struct Counts {
+    up: AtomicU64,
+    down: AtomicU64,
+    /// 0 before there is one.
+    status: AtomicU16,
+    answered: AtomicBool,
 }
 
-/// Passes an answer's body on; whether it came to its end, and how many bytes that were.
-pub async fn pass_down(
-    (client, upstream): (&mut Wire, &mut Wire),
-    framing: Framing,
-    watch: &mut dyn Watch,
-    patience: Duration,
-) -> (Result<(), Broken>, u64) {
-    let mut body = Body::new(framing);
-    let mut passed = 0;
-    let mut ended = Ok(());
-    while !body.is_done() {
-        if upstream.read.is_empty() {
-            match upstream.next(client, patience).await {
-                Ok(()) => {}
-                Err(Broken::Upstream) if matches!(body, Body::UntilClose) => break,
-                Err(broken) => {
-                    ended = Err(broken);
-                    break;
+impl Exchange<'_> {
+    /// Sends the head and what the client says after it, and brings back the answer. What either
+    /// side has sent behind its message stays in its buffer.
+    pub(super) async fn run(
+        &self,
+        (client, upstream): (&Socket, &Socket),
+        head: Vec<u8>,
+        (from_client, from_upstream): (&mut Vec<u8>, &mut Vec<u8>),
+    ) -> Done {
+        let counts = Counts::default();
+        let outcome = {
+            let mut sending = pin!(self.send(client, upstream, head, from_client, &counts));
+            let mut answering = pin!(self.answer(client, upstream, from_upstream, &counts));
+            let mut drained = pin!(self.drain.notified());
+            let mut sent = false;
+            loop {
+                tokio::select! {
+                    done = &mut sending, if !sent => match done {
+                        Ok(()) => sent = true,
+                        Err(failed) => break Err(failed),
+                    },
+                    answered = &mut answering => break answered.map(|stays| Sent {
+                        // What is left of a request that was answered early would be the next.
+                        client_stays: stays.client_stays && sent,
+                        upstream_stays: stays.upstream_stays && sent,
+                    }),
+                    () = &mut drained => break Err(Failed::Drain),
                 }
             }
-        }
-        let taken = match seen(&mut body, &upstream.read, watch) {
-            Ok(taken) => taken,
-            Err(_) => {
-                ended = Err(Broken::Upstream);
-                break;
-            }
         };
-        let bytes = upstream.read.get(..taken).unwrap_or_default();
-        if client.send(bytes, patience).await.is_err() {
-            ended = Err(Broken::Client);
-            break;
-        }
-        upstream.read.drain(..taken);
-        passed += taken as u64;
-    }
-    (ended, passed)
-}
-
-/// Passes bytes on in both directions until one end ends: what ended it, and how many each way.
-pub async fn relay_raw(
-    (client, upstream): (&mut Wire, &mut Wire),
-    patience: Duration,
-) -> (Broken, u64, u64) {
-    let (mut up, mut down) = (0, 0);
-    loop {
-        if !client.read.is_empty() {
-            up += client.read.len() as u64;
-            let bytes = std::mem::take(&mut client.read);
-            if upstream.send(&bytes, patience).await.is_err() {
-                return (Broken::Upstream, up, down);
+        let outcome = match outcome {
+            // Another protocol: whatever comes now is neither's to read.
+            Err(Failed::Denied(Reason::UpgradeNotAllowed))
+                if counts.status.load(Relaxed) == 101 && self.upgrades =>
+            {
+                self.switched((client, upstream), (from_client, from_upstream), &counts).await
             }
-        }
-        if !upstream.read.is_empty() {
-            down += upstream.read.len() as u64;
-            let bytes = std::mem::take(&mut upstream.read);
-            if client.send(&bytes, patience).await.is_err() {
-                return (Broken::Client, up, down);
-            }
-        }
-        tokio::select! {
-            read = client.more() => if !matches!(read, Ok(true)) {
-                return (Broken::Client, up, down);
-            },
-            read = upstream.more() => if !matches!(read, Ok(true)) {
-                return (Broken::Upstream, up, down);
-            },
-            () = tokio::time::sleep(patience) => return (Broken::Idle, up, down),
+            other => other,
+        };
+        Done {
+            outcome,
+            bytes: (counts.up.load(Relaxed), counts.down.load(Relaxed)),
+            status: Some(counts.status.load(Relaxed)).filter(|status| *status > 0),
+            answered: counts.answered.load(Relaxed),
         }
     }
-}
 
-/// How many of these bytes are the body's, once the watch has seen what they say.
-fn seen(body: &mut Body, bytes: &[u8], watch: &mut dyn Watch) -> Result<usize, Reason> {
-    let mut refused = Ok(());
-    let taken = body.take_data(bytes, &mut |data| {
-        if refused.is_ok() {
-            refused = watch.see(data);
+    async fn switched(
+        &self,
+        (client, upstream): (&Socket, &Socket),
+        (from_client, from_upstream): (&mut Vec<u8>, &mut Vec<u8>),
+        counts: &Counts,
+    ) -> Result<Sent, Failed> {
+        let early = std::mem::take(from_upstream);
+        client.write_whole(&early).await.map_err(|_| Failed::Client)?;
+        let first = std::mem::take(from_client);
+        let relayed = relay((client, upstream), first, self.idle, self.drain).await;
+        add(&counts.up, relayed.up);
+        add(&counts.down, relayed.down.saturating_add(early.len() as u64));
+        match relayed.cause {
+            Cause::Client | Cause::Upstream => {
+                Ok(Sent { client_stays: false, upstream_stays: false })
+            }
+            Cause::Idle => Err(Failed::Idle),
+            Cause::Drain => Err(Failed::Drain),
+            Cause::Error(why) => Err(Failed::Upstream(why)),
         }
-    });
-    refused.and(taken)
+    }
+
+    async fn send(
+        &self,
+        client: &Socket,
+        upstream: &Socket,
+        head: Vec<u8>,
+        read: &mut Vec<u8>,
+        counts: &Counts,
+    ) -> Result<(), Failed> {
+        let framing = Framing::of_request(self.request).map_err(Failed::Denied)?;
+        let mut body = Body::new(framing);
+        // A small body goes with its head, in one packet.
+        let mut out = head;
+        loop {
+            let taken = body.take(read).map_err(Failed::Denied)?;
+            out.extend(read.drain(..taken));
+            upstream.write_whole(&out).await.map_err(|error| up(&error))?;
+            add(&counts.up, out.len() as u64);
+            out.clear();
+            if body.is_done() {
+                return Ok(());
+            }
+            match self.more(client, read).await? {
+                0 => return Err(Failed::Client),
+                _ => {}
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        client: &Socket,
+        upstream: &Socket,
+        read: &mut Vec<u8>,
+        counts: &Counts,
+    ) -> Result<Sent, Failed> {
+        loop {
+            let head = self.head(upstream, read).await?;
+            counts.status.store(head.status, Relaxed);
+            match head.status {
+                101 if self.upgrades => {
+                    let mut headers = head.headers.forwardable();
+                    push(&mut headers, "connection", b"upgrade");
+                    push(&mut headers, "upgrade", b"websocket");
+                    self.say(client, &head.to_client(&headers), counts).await?;
+                    // Not an end: `run` goes on from here.
+                    return Err(Failed::Denied(Reason::UpgradeNotAllowed));
+                }
+                101 => {
+                    counts.status.store(0, Relaxed);
+                    return Err(Failed::Denied(Reason::UpgradeNotAllowed));
+                }
+                // An HTTP/1.0 client knows of no answer before the answer.
+                100..200 if self.request.version == Version::Http10 => {}
+                100..200 => {
+                    let headers = head.headers.forwardable();
+                    client
+                        .write_whole(&head.to_client(&headers))
+                        .await
+                        .map_err(|_| Failed::Client)?;
+                }
+                _ => return self.last(client, upstream, head, read, counts).await,
+            }
+        }
+    }
+
+    /// The answer that is the last one of its request.
+    async fn last(
+        &self,
+        client: &Socket,
+        upstream: &Socket,
+        head: ResponseHead,
+        read: &mut Vec<u8>,
+        counts: &Counts,
+    ) -> Result<Sent, Failed> {
+        let framing = Framing::of_response(&head, &self.request.method).map_err(Failed::Denied)?;
+        let mut headers = head.headers.forwardable();
+        // An HTTP/1.0 client knows no chunks: it gets what they say, to the end.
+        let unframes = framing == Framing::Chunked && self.request.version == Version::Http10;
+        if unframes {
+            headers.remove("transfer-encoding");
+            headers.remove("trailer");
+        }
+        let ends = framing == Framing::UntilClose || unframes || !self.request.keeps_alive();
+        if ends {
+            push(&mut headers, "connection", b"close");
+        }
+        let mut body = Body::new(framing);
+        let mut out = head.to_client(&headers);
+        loop {
+            let taken = if unframes {
+                body.take_data(read, &mut |data| out.extend_from_slice(data))
+            } else {
+                let taken = body.take(read);
+                out.extend(read.iter().take(*taken.as_ref().unwrap_or(&0)));
+                taken
+            };
+            let taken = taken.map_err(Failed::Denied)?;
+            read.drain(..taken);
+            self.say(client, &out, counts).await?;
+            out.clear();
+            if body.is_done() {
+                let upstream_stays = head.keeps_alive() && framing != Framing::UntilClose;
+                return Ok(Sent { client_stays: !ends, upstream_stays });
+            }
+            if self.more(upstream, read).await.map_err(of_upstream)? == 0 {
+                return match framing {
+                    Framing::UntilClose => Ok(Sent { client_stays: false, upstream_stays: false }),
+                    _ => Err(Failed::Upstream("the answer is cut short".to_owned())),
+                };
+            }
+        }
+    }
+
+    async fn head(&self, upstream: &Socket, read: &mut Vec<u8>) -> Result<ResponseHead, Failed> {
+        loop {
+            if let Some((head, length)) = read_response_head(read).map_err(Failed::Denied)? {
+                read.drain(..length.min(read.len()));
+                return Ok(head);
+            }
+            if self.more(upstream, read).await.map_err(of_upstream)? == 0 {
+                return Err(Failed::Upstream("no answer came".to_owned()));
+            }
+        }
+    }
+
+    async fn say(&self, client: &Socket, bytes: &[u8], counts: &Counts) -> Result<(), Failed> {
+        counts.answered.store(true, Relaxed);
+        let said = timeout(self.idle, client.write_whole(bytes)).await;
+        said.map_err(|_| Failed::Idle)?.map_err(|_| Failed::Client)?;
+        add(&counts.down, bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Reads more of a message.
+    async fn more(&self, from: &Socket, read: &mut Vec<u8>) -> Result<usize, Failed> {
+        let start = read.len();
+        read.resize(start + EGRESS_BODY_READ_BYTES, 0);
+        let room = read.get_mut(start..).unwrap_or_default();
+        let came = timeout(self.idle, from.read_some(room)).await;
+        let count = match &came {
+            Ok(Ok(count)) => *count,
+            Ok(Err(_)) | Err(_) => 0,
+        };
+        read.truncate(start + count);
+        match came {
+            Ok(Ok(count)) => Ok(count),
+            Ok(Err(_)) => Err(Failed::Client),
+            Err(_) => Err(Failed::Idle),
+        }
+    }
 }
 
-/// How an answer's body ends, as far as it can be passed on.
-///
-/// # Errors
-/// If another reader could find another end.
-pub fn answer_framing(head: &ResponseHead, method: &Method) -> Result<Framing, Broken> {
-    Framing::of_response(head, method).map_err(|_| Broken::Upstream)
+fn of_upstream(failed: Failed) -> Failed {
+    match failed {
+        Failed::Client => Failed::Upstream("the connection broke".to_owned()),
+        other => other,
+    }
+}
+
+fn up(error: &io::Error) -> Failed {
+    Failed::Upstream(error.kind().to_string())
+}
+
+fn push(headers: &mut super::headers::Headers, name: &str, value: &[u8]) {
+    if let Ok(field) = Field::new(name, value) {
+        headers.push(field);
+    }
+}
+
+fn add(count: &AtomicU64, more: u64) {
+    count.fetch_add(more, Relaxed);
 }

@@ -1,8 +1,8 @@
 //! Whom we believe when we speak TLS ourselves: those that the system believes, and those whom the
 //! operator adds. HTTP/1.1 is all that is offered.
 
-use super::exchange::Stream;
 use super::reason::Reason;
+use super::wire::Stream;
 use crate::model::host::Host;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore};

@@ -9,6 +9,7 @@ use super::relay::{Cause, Relayed, relay};
 use super::server::{Egress, farewell};
 use super::settings::{Ech, HostTerms, Sni, Tunnel as Carries};
 use super::socket::Socket;
+use super::socks5::Reply as Code;
 use super::vet::vet;
 use super::{answer, forward, intercept};
 use crate::gate::network::{Connection, Denial, Ended, Named, Opened, Resolved, Ticket};
@@ -70,8 +71,7 @@ impl Reply {
     pub(super) async fn denial(self, socket: &mut Socket, denial: &Denial, to: &str) {
         match self {
             Reply::Http => farewell(socket, &answer::http(denial, to, true)).await,
-            // Not allowed by the ruleset (RFC 1928 §6).
-            Reply::Socks => farewell(socket, &[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]).await,
+            Reply::Socks => farewell(socket, &Code::of(denial.reason).to_bytes(None)).await,
         }
     }
 
@@ -80,14 +80,14 @@ impl Reply {
             Reply::Http => farewell(socket, &answer::unreachable(error, to)).await,
             Reply::Socks => {
                 let code = match error {
-                    DialError::Timeout => 4,
+                    DialError::Timeout => Code::HostUnreachable,
                     DialError::Io(error) => match error.kind() {
-                        io::ErrorKind::NetworkUnreachable => 3,
-                        io::ErrorKind::ConnectionRefused => 5,
-                        _ => 4,
+                        io::ErrorKind::NetworkUnreachable => Code::NetworkUnreachable,
+                        io::ErrorKind::ConnectionRefused => Code::Refused,
+                        _ => Code::HostUnreachable,
                     },
                 };
-                farewell(socket, &[5, code, 0, 1, 0, 0, 0, 0, 0, 0]).await;
+                farewell(socket, &code.to_bytes(None)).await;
             }
         }
     }
@@ -321,6 +321,11 @@ pub(super) async fn way(egress: &Egress, connection: Connection) -> Result<Diall
         Ok(named) => named,
         Err(unnamed) => return Err(Stopped::Denied(egress.gate.deny(*unnamed).await)),
     };
+    onward(egress, named).await
+}
+
+/// The way of a connection whose name was judged: lookup, addresses, record, dial.
+pub(super) async fn onward(egress: &Egress, named: Named) -> Result<Dialled, Stopped> {
     let resolved = resolved(egress, &named).await;
     let through = resolved.upstream.is_some().then(|| named.to().clone());
     let opened = egress.gate.open(named, resolved).await.map_err(Stopped::Denied)?;

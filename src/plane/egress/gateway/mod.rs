@@ -13,12 +13,12 @@ pub mod usage;
 pub use provider::Provider;
 
 use super::credential::{Bindings, Credential};
-use super::exchange::Wire;
 use super::resolve::Resolver;
 use super::server::Listener;
 use super::token::Token;
 use super::trust::Trust;
 use super::vet::Own;
+use super::wire::Wire;
 use crate::gate::Gate;
 use crate::limits::MODEL_CONNECTIONS_MAX;
 use crate::model::host::Host;

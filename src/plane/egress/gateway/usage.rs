@@ -7,7 +7,7 @@
 use crate::limits::{MODEL_ANSWER_BYTES_MAX, MODEL_LINE_BYTES_MAX, MODEL_WORD_BYTES_MAX};
 use crate::model::json::Json;
 use crate::model::reason::Reason;
-use crate::plane::egress::exchange::Watch;
+use crate::plane::egress::wire::Watch;
 
 /// What is known of one answer so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,8 +7,8 @@
 use crate::limits::EGRESS_DLP_OVERLAP_BYTES;
 use crate::model::reason::Reason;
 use crate::plane::egress::credential::{Bindings, Passing, is_proof};
-use crate::plane::egress::exchange::Watch;
 use crate::plane::egress::headers::Headers;
+use crate::plane::egress::wire::Watch;
 use crate::redact::Redactor;
 
 /// Detectors of what is secret by where it stands, not by its form.

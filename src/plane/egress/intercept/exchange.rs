@@ -3,13 +3,13 @@
 use super::dlp::{Found, Inspector};
 use crate::gate::network::Ended;
 use crate::limits::{EGRESS_ANSWER_TIMEOUT, EGRESS_DLP_BYTES_MAX};
-use crate::plane::egress::exchange::{
-    Broken, Unwatched, Wire, answer_framing, pass_down, pass_up, relay_raw,
-};
 use crate::plane::egress::framing::Framing;
 use crate::plane::egress::head::{RequestHead, ResponseHead};
 use crate::plane::egress::headers::Headers;
 use crate::plane::egress::server::Egress;
+use crate::plane::egress::wire::{
+    Broken, Unwatched, Wire, answer_framing, pass_down, pass_up, relay_raw,
+};
 use flate2::read::MultiGzDecoder;
 use std::io::Read;
 use std::time::Duration;

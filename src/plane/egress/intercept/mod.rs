@@ -11,20 +11,23 @@ mod exchange;
 mod request;
 
 use super::answer;
-use super::credential::Bindings;
+use super::credential::{Bindings, Where};
 use super::entry::{Client, words};
-use super::exchange::Wire;
+use super::head::RequestHead;
+use super::headers::Field;
 use super::reason::Reason;
 use super::server::{Egress, farewell};
 use super::settings::{HostTerms, Tunnel};
 use super::socket::Socket;
 use super::trust::Trust;
 use super::tunnel::Reply;
+use super::wire::Wire;
 use crate::gate::network::Connection;
 use crate::model::host::Host;
 use crate::model::url::Network;
 use crate::redact::Redactor;
 use authority::Authority;
+use dlp::Found;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -60,6 +63,38 @@ impl Inside {
                 self.bindings.reach(&to.host, port) || egress.gate.looks_inside(to)
             }
         }
+    }
+}
+
+impl Inside {
+    /// Whether a request may go in the clear: none that a secret is bound to, and none that carries
+    /// a placeholder in its head.
+    ///
+    /// # Errors
+    /// Why not, and in words.
+    pub(super) async fn in_the_clear(
+        &self,
+        egress: &Egress,
+        connection: &Connection,
+        head: &RequestHead,
+    ) -> Result<(), (Reason, String)> {
+        let to = &connection.to;
+        let path = to.path.as_deref().unwrap_or_default();
+        let plain = path.split('?').next().unwrap_or_default();
+        let port = to.port.unwrap_or_default();
+        let place = Where { host: &to.host, port, path: plain, encrypted: false };
+        if let Err(reason) = self.bindings.bound(&place) {
+            return Err((reason, "a credential is bound there, and would go in the clear".into()));
+        }
+        let values = head.headers.iter().map(Field::value);
+        let mut all = std::iter::once(path.as_bytes()).chain(values);
+        let Some(place) = all.find_map(|text| self.bindings.markers().find(text)) else {
+            return Ok(());
+        };
+        let name = self.bindings.name(place).to_owned();
+        egress.gate.found_misdirected(connection, &name).await;
+        let found = Found::Marker(name);
+        Err((found.reason(), found.words()))
     }
 }
 

@@ -11,7 +11,6 @@ use crate::plane::egress::answer;
 use crate::plane::egress::credential::{Credential, Where};
 use crate::plane::egress::dial::DialError;
 use crate::plane::egress::entry::words;
-use crate::plane::egress::exchange::Wire;
 use crate::plane::egress::framing::Framing;
 use crate::plane::egress::head::{RequestHead, RequestTarget, Version};
 use crate::plane::egress::headers::Headers;
@@ -20,6 +19,7 @@ use crate::plane::egress::reason::Reason;
 use crate::plane::egress::server::Egress;
 use crate::plane::egress::settings::HostTerms;
 use crate::plane::egress::tunnel::{reach, resolved};
+use crate::plane::egress::wire::Wire;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -256,10 +256,11 @@ impl Tunnel<'_> {
             Some(found) => Ok(Some(found)),
             None => {
                 let patience = self.egress.settings.bounds.idle;
-                self.client.look_ahead(framing, patience, &mut |data| {
-                    super::exchange::in_body(inspector, headers, data)
-                })
-                .await
+                self.client
+                    .look_ahead(framing, patience, &mut |data| {
+                        super::exchange::in_body(inspector, headers, data)
+                    })
+                    .await
             }
         };
         match found {
