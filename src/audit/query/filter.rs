@@ -317,7 +317,7 @@ impl Filter {
         let rank = |term: &&Term| match term.field {
             Field::Call => 0,
             Field::Session => 1,
-            Field::Rule | Field::Code => 2,
+            Field::Rule | Field::Matched | Field::Code => 2,
             Field::Path => 3,
             Field::Decision | Field::Kind => 4,
             Field::Tool | Field::Policy | Field::Agent => 5,

@@ -10,6 +10,7 @@
 
 use super::json::Walk;
 use crate::audit::wire::WireRecord;
+use crate::audit::wire::deciding::{Made, Spoke, came_back};
 use std::borrow::Cow;
 
 /// A text of a line: where it stands between its quotes.
@@ -26,6 +27,16 @@ pub(super) struct Access {
     verb: Piece,
     target: Piece,
     real: Option<Piece>,
+}
+
+/// One rule that spoke.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    id: Piece,
+    effect: Piece,
+    sure: bool,
+    shadow: bool,
+    built_in: bool,
 }
 
 /// Which parts of a record are asked for, in the order in which they stand in it.
@@ -123,7 +134,9 @@ struct Found {
     accesses: Vec<Access>,
     effect: Option<Piece>,
     basis: Option<Piece>,
-    rules: Vec<Piece>,
+    reason: Option<Piece>,
+    attended: Option<Piece>,
+    rules: Vec<Heard>,
     policy: Option<Piece>,
     decided_us: Option<u64>,
     code: Option<Piece>,
@@ -220,6 +233,8 @@ impl Found {
         accesses: Vec::new(),
         effect: None,
         basis: None,
+        reason: None,
+        attended: None,
         rules: Vec::new(),
         policy: None,
         decided_us: None,
@@ -339,19 +354,42 @@ impl Found {
             match key {
                 b"effect" => self.effect = Some(walk.text()?),
                 b"basis" => self.basis = Some(walk.text()?),
+                b"reason" => self.reason = Some(walk.text()?),
+                b"attended" => self.attended = Some(walk.text()?),
                 b"rules" => walk.array(|walk| {
-                    walk.object(|key, walk| {
-                        match key {
-                            b"id" => self.rules.push(walk.text()?),
-                            _ => walk.skip_value()?,
-                        }
-                        Some(())
-                    })
+                    self.rules.push(Heard::of(walk)?);
+                    Some(())
                 })?,
                 _ => walk.skip_value()?,
             }
             Some(())
         })
+    }
+}
+
+impl Heard {
+    fn of(walk: &mut Walk<'_>) -> Option<Heard> {
+        let (mut id, mut effect, mut sure, mut shadow, mut line) = (None, None, false, false, 0);
+        walk.object(|key, walk| {
+            match key {
+                b"id" => id = Some(walk.text()?),
+                b"effect" => effect = Some(walk.text()?),
+                b"match" => {
+                    let matched = walk.text()?;
+                    sure = walk.bytes(matched) == b"yes";
+                }
+                b"shadow" => shadow = walk.truth()?,
+                b"line" => line = walk.number()?,
+                _ => walk.skip_value()?,
+            }
+            Some(())
+        })?;
+        Some(Heard { id: id?, effect: effect?, sure, shadow, built_in: line == 0 })
+    }
+
+    fn spoke<'a>(&self, line: &'a [u8]) -> Spoke<'a> {
+        let effect = line.get(self.effect.from..self.effect.to).unwrap_or_default();
+        Spoke { effect, sure: self.sure, shadow: self.shadow, built_in: self.built_in }
     }
 }
 
@@ -423,16 +461,54 @@ impl<'a> Row<'a> {
         self.maybe(self.found.tool)
     }
 
+    /// What was decided; nothing of a record of what came back.
     pub(in crate::audit) fn effect(&self) -> Option<Cow<'a, str>> {
-        self.maybe(self.found.effect)
+        self.maybe(self.found.effect).filter(|_| !self.came_back())
     }
 
+    /// What that rests on.
     pub(in crate::audit) fn basis(&self) -> Option<Cow<'a, str>> {
-        self.maybe(self.found.basis)
+        self.maybe(self.found.basis).filter(|_| !self.came_back())
     }
 
-    pub(in crate::audit) fn rules(&self) -> impl Iterator<Item = Cow<'a, str>> + '_ {
-        self.found.rules.iter().map(|piece| self.text(*piece))
+    /// Every rule that matched or may have.
+    pub(in crate::audit) fn heard(&self) -> impl Iterator<Item = Cow<'a, str>> + '_ {
+        let enforced = self.found.rules.iter().filter(|rule| !rule.shadow);
+        enforced.map(|rule| self.text(rule.id))
+    }
+
+    /// Hands over the rules that made the decision, or changed what came back.
+    pub(in crate::audit) fn each_rule(&self, mut take: impl FnMut(&str)) {
+        let rules = &self.found.rules;
+        if rules.is_empty() {
+            return;
+        }
+        let bytes = |piece: Option<Piece>| {
+            piece.and_then(|piece| self.line.get(piece.from..piece.to)).unwrap_or_default()
+        };
+        let basis = bytes(self.found.basis);
+        // Only of a limit does the reason say which rule it was.
+        let reason = self.found.reason.filter(|_| basis == b"limit");
+        let reason = self.maybe(reason).unwrap_or_default();
+        let made = match self.came_back() {
+            true => Made::Enforced,
+            false => Made::of(
+                bytes(self.found.attended.or(self.found.effect)),
+                basis,
+                &reason,
+                rules.iter().map(|rule| rule.spoke(self.line)),
+            ),
+        };
+        for (place, rule) in rules.iter().enumerate() {
+            let named = || matches!(made, Made::Named(id) if id == self.text(rule.id));
+            if made.is(place, rule.spoke(self.line), named) {
+                take(&self.text(rule.id));
+            }
+        }
+    }
+
+    fn came_back(&self) -> bool {
+        self.found.kind.is_some_and(|kind| came_back(&self.text(kind)))
     }
 
     pub(in crate::audit) fn policy(&self) -> Option<Cow<'a, str>> {

@@ -206,7 +206,13 @@ fn meaning(field: Field, typed: &str) -> Result<Meaning, String> {
             return Err(format!("`{typed}` is no user id; write a number"));
         }
         Field::Policy => vec![digest(typed)?],
-        Field::Uid | Field::Rule | Field::Session | Field::Agent | Field::Runtime | Field::Call => {
+        Field::Uid
+        | Field::Rule
+        | Field::Matched
+        | Field::Session
+        | Field::Agent
+        | Field::Runtime
+        | Field::Call => {
             vec![typed.to_owned()]
         }
     };

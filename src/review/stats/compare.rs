@@ -90,9 +90,7 @@ impl Comparing {
         if decision.effect == "deny"
             && let Some(denials) = self.denials.get_mut(side)
         {
-            let denies = decision.rules.iter().find(|rule| rule.effect == "deny" && !rule.shadow);
-            let by = denies.map_or_else(|| format!("({})", decision.basis), |rule| rule.id.clone());
-            denials.add(&by, "deny");
+            denials.add(&record.decider().unwrap_or_default(), "deny");
         }
         let key = (record.tool.clone().unwrap_or_default(), about(record));
         if self.targets.len() >= STATS_KEYS_MAX && !self.targets.contains_key(&key) {
