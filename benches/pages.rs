@@ -73,9 +73,8 @@ fn main() {
 fn measure(dir: &Path) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let before = resident();
-    let listener = runtime
-        .block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0)))
-        .expect("a listener");
+    let listener =
+        runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a listener");
     let at = listener.local_addr().expect("an address");
     let web = Web::new(dir, Arc::new(Well), TOKEN, at, &[]).expect("pages");
     runtime.spawn(web::serve(web, listener));
@@ -94,7 +93,10 @@ fn measure(dir: &Path) {
         ("Overview, 7 days", "/?range=all".to_owned()),
         ("Explore, everything", "/explore".to_owned()),
         ("Explore, two fields", "/explore?decision=deny&tool=Bash".to_owned()),
-        ("Explore, a day", "/explore?since=2026-11-18&until=2026-11-18&not-kind=tool.post".to_owned()),
+        (
+            "Explore, a day",
+            "/explore?since=2026-11-18&until=2026-11-18&not-kind=tool.post".to_owned(),
+        ),
         ("Explore, a text", "/explore?grep=attacker".to_owned()),
         ("Sessions", "/sessions".to_owned()),
         ("Session", format!("/session?id={}", week::story::SESSION)),
@@ -130,7 +132,8 @@ fn tell(name: &str, took: &mut [f64]) {
 /// The whole answer to a request.
 fn ask(at: SocketAddr, path: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(at).expect("a connection");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\n{headers}Connection: close\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: {at}\r\n{headers}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("asked");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("answered");

@@ -241,6 +241,9 @@ pub const JOURNAL_KEPT_BYTES_MAX: usize = 8 << 20;
 /// Free room of the log's disk that is never too little, however great the disk; the first warning
 /// comes at twice as much.
 pub const JOURNAL_LOW_BYTES_MAX: u64 = 4 << 30;
+/// When the log's disk is almost full, the file that is written is closed and sealed if it has so
+/// many bytes: sealing a smaller one frees next to nothing.
+pub const JOURNAL_SEAL_EARLY_BYTES: u64 = 1 << 20;
 /// Room that is held back for the last records before a full disk: those of a whole queue of
 /// refusals, many times over.
 pub const JOURNAL_RESERVE_BYTES: u64 = 16 << 20;
@@ -421,7 +424,7 @@ pub const REVIEW_HEARTBEAT: Duration = Duration::from_secs(15);
 pub const REVIEW_VERIFY: Duration = Duration::from_secs(10 * 60);
 /// How long one question of a page may take that looks into the texts of records, which no index
 /// holds; then the page shows what it has and says how far it came.
-pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(60);
+pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(75);
 /// Records of one session that its page shows.
 pub const REVIEW_SESSION_ROWS_MAX: usize = 1_000;
 
@@ -438,6 +441,24 @@ pub const UNREADABLE_TOLD_MAX: usize = 20;
 /// How often `audit tail -f` looks for new records: a person sees no delay.
 pub const TAIL_POLL: Duration = Duration::from_millis(200);
 
+/// The head of one request through the proxy, in bytes: a URL of 8,000 that RFC 9112 §3 wants to
+/// be taken, cookies and a token.
+pub const EGRESS_HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Fields of one request through the proxy: browsers send some 25.
+pub const EGRESS_FIELDS_MAX: usize = 100;
+/// The head of one answer, in bytes: content policies and cookies of a large site take 20 kB.
+pub const EGRESS_ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Fields of one answer: each cookie is one.
+pub const EGRESS_ANSWER_FIELDS_MAX: usize = 200;
+/// Empty lines before a request line that are passed over (RFC 9112 §2.2 wants at least one).
+pub const EGRESS_EMPTY_LINES_MAX: usize = 2;
+/// A request method, in bytes: the longest that is registered has 17.
+pub const EGRESS_METHOD_BYTES_MAX: usize = 32;
+/// Chunk extensions of one body, in bytes together: no client is known to send any, and they are
+/// a way to make a reader work for nothing.
+pub const EGRESS_CHUNK_EXTENSION_BYTES_MAX: usize = 16 * 1024;
+/// The trailer of one body, in bytes: checksums and a status.
+pub const EGRESS_TRAILER_BYTES_MAX: usize = 8 * 1024;
 /// Connections that a bridge leads at once; a further one waits in the listener's backlog. Each
 /// takes two descriptors, and containers often give 20,000.
 pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;

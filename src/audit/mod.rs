@@ -30,7 +30,7 @@ pub mod wire;
 pub use beside::Beside;
 pub use blob::{
     BlobBounds, BlobError, BlobReport, Blobs, Chosen, EraseError, Erased, Kept, NAMES_ERASED_MAX,
-    SelectError, Selection, blob_error, blob_report, erase, select,
+    SelectError, Selection, blob_error, blob_report, erase, outlived, remove_outlived, select,
 };
 pub use commitment::{commitment_key, commitment_key_file, commitment_key_or_new};
 pub use error::AuditError;

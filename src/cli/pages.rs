@@ -291,6 +291,14 @@ const PAGES: &[Page] = &[
         exit: "0 erased, or nothing was there, 2 could not run",
     },
     Page {
+        command: "audit retention",
+        examples: &[
+            ("what would go, and when?", "toolgate audit retention --config /etc/toolgate.toml"),
+            ("... with other bounds", "toolgate audit retention --days 200 --max-bytes 20GiB"),
+        ],
+        exit: "0 told, 2 could not run",
+    },
+    Page {
         command: "audit prove",
         examples: &[
             ("one decision, for somebody else", "toolgate audit prove 7 >proof.json"),

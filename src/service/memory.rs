@@ -4,13 +4,14 @@
 use crate::audit::{AuditError, Retention};
 use crate::calls::Calls;
 use crate::gate::Gate;
-use crate::limits::{CALL_SWEEP, RETENTION_EVERY, SNAPSHOT_CHECK};
+use crate::limits::{CALL_SWEEP, JOURNAL_SPACE_CHECK, RETENTION_EVERY, SNAPSHOT_CHECK};
 use crate::model::time::Moment;
 use crate::policy::Policy;
 use crate::redact::Redactor;
 use crate::session::{RebuildError, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What the log of a directory tells of sessions.
 ///
@@ -40,13 +41,53 @@ pub(super) async fn keep_written(gate: Arc<Gate>) {
     }
 }
 
-/// Deletes the oldest of the log as the operator's bounds ask, at the start and every hour.
+/// Deletes the oldest of the log as the operator's bounds ask: at the start, every hour, and when
+/// its disk is almost full.
 pub(super) async fn keep_bounded(gate: Arc<Gate>, dir: PathBuf, retention: Retention) {
+    let mut is_low = false;
     loop {
-        if let Err(why) = gate.retain(&dir, &retention).await {
+        let freed = gate.retain(&dir, &retention).await;
+        let freed = freed.unwrap_or_else(|why| {
             tracing::error!(%why, "the oldest files of the log could not be deleted");
+            0
+        });
+        if is_low {
+            let advice = advice(&retention, freed);
+            tracing::warn!(freed, "the disk of the log is almost full: {advice}");
+            if let Err(why) = gate.tell_of_low_room(freed, advice).await {
+                tracing::error!(%why, "that the disk is almost full could not be recorded");
+            }
         }
-        tokio::time::sleep(RETENTION_EVERY).await;
+        let next = Instant::now() + RETENTION_EVERY;
+        loop {
+            tokio::time::sleep(JOURNAL_SPACE_CHECK).await;
+            let was_low = std::mem::replace(&mut is_low, gate.is_room_low());
+            if is_low && !was_low {
+                break;
+            }
+            if Instant::now() >= next {
+                // It was told when it became so.
+                is_low = false;
+                break;
+            }
+        }
+    }
+}
+
+/// What the operator has to do when the log's disk is almost full.
+fn advice(retention: &Retention, freed: u64) -> &'static str {
+    if retention.hold {
+        "nothing of the log may be deleted while `hold` is set in `[audit.retention]`: make room \
+         for it, or move the log to a larger disk"
+    } else if retention.days.is_none() && retention.max_bytes.is_none() {
+        "nothing of the log is ever deleted, since `[audit.retention]` sets no `days` and no \
+         `max_bytes`: set one, or make room"
+    } else if freed == 0 {
+        "retention has nothing to delete yet: make room, or keep less in `[audit.retention]`; \
+         `toolgate audit erase --older-than` removes kept texts"
+    } else {
+        "retention deleted what it may: if that is not enough make room, or keep less in \
+         `[audit.retention]`"
     }
 }
 

@@ -10,10 +10,12 @@
 //! What [`Blobs::keep`] answered is on the disk; a record never names a text that is not kept.
 
 mod erase;
+mod outlived;
 mod select;
 mod settle;
 
 pub use erase::{EraseError, Erased, NAMES_ERASED_MAX, erase};
+pub use outlived::{outlived, remove_outlived};
 pub use select::{BlobReport, Chosen, SelectError, Selection, blob_report, select};
 pub(in crate::audit) use settle::settle;
 
@@ -287,19 +289,6 @@ impl Blobs {
             }
         }
         Ok(all)
-    }
-
-    /// Removes the texts that were kept before a time, as retention does with the records that
-    /// named them; their names.
-    ///
-    /// # Errors
-    /// If the disk refuses.
-    pub fn remove_before(&self, time: SystemTime) -> Result<Vec<Hash>, BlobError> {
-        let mut removed = Vec::new();
-        for kept in self.all()?.into_iter().filter(|kept| kept.at < time) {
-            removed.extend(self.remove(kept.name)?.map(|_| kept.name));
-        }
-        Ok(removed)
     }
 }
 

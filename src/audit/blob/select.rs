@@ -85,6 +85,25 @@ fn told(dir: &Path) -> Result<Told, AuditError> {
     Ok(told)
 }
 
+/// What the records of the log without these files name.
+pub(super) fn named(dir: &Path, without: &[String]) -> Result<BTreeSet<[u8; 32]>, AuditError> {
+    let mut named = BTreeSet::new();
+    for entry in records(dir)?.holding("\"blob") {
+        let WireRecord { input, output, .. } = match entry {
+            Ok(entry) if without.contains(&entry.file) => continue,
+            Ok(entry) => entry.record,
+            // Nothing is removed while it is not known what is named.
+            Err(bad) => {
+                let why = std::io::Error::new(std::io::ErrorKind::InvalidData, bad.to_string());
+                return Err(AuditError::file("see which texts are named in", dir)(why));
+            }
+        };
+        let captures = [&input, &output];
+        named.extend(captures.into_iter().flatten().flat_map(names).map(|name| *name.as_bytes()));
+    }
+    Ok(named)
+}
+
 /// The texts that a captured value names.
 fn names(capture: &WireCapture) -> impl Iterator<Item = Hash> {
     capture.redactions.iter().filter_map(|one| one.blob.as_deref().and_then(Hash::parse))

@@ -1,4 +1,7 @@
 use super::*;
+use crate::audit::{Due, Journal, Options, Retention, State, delete, due, records, verify};
+use crate::model::record::{Capture, Kind, Record, Redaction};
+use crate::redact::Redactor;
 
 fn store() -> (tempfile::TempDir, Blobs) {
     let dir = tempfile::tempdir().unwrap();
@@ -74,14 +77,52 @@ fn a_policy_is_kept_once_as_it_is() {
     assert_eq!(std::fs::read_dir(dir.path().join("policies")).unwrap().count(), 1);
 }
 
+/// What is older than every record left is removed, unless a record left names it.
 #[test]
-fn retention_removes_what_is_older() {
-    let (_dir, blobs) = store();
-    let name = blobs.keep("old").unwrap();
-    let file = File::options().write(true).open(blobs.path(name)).unwrap();
-    file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-    let new = blobs.keep("new").unwrap();
-    let long_ago = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
-    assert_eq!(blobs.remove_before(long_ago).unwrap(), [name]);
-    assert!(blobs.is_there(new) && !blobs.is_there(name));
+fn texts_go_after_their_records_and_never_before() {
+    let (dir, blobs) = store();
+    let redactor = Redactor::shipped().unwrap();
+    let options = Options { segment_bytes: 1, seal: false, ..Options::new(redactor) };
+    let journal = Journal::open(dir.path(), options).unwrap();
+    let long_ago = |name: Hash| {
+        let file = File::options().write(true).open(blobs.path(name)).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        name
+    };
+    let names: Vec<Hash> = ["a", "b", "c"].map(|text| long_ago(blobs.keep(text).unwrap())).into();
+    let unnamed = long_ago(blobs.keep("no record names it").unwrap());
+    for name in &names {
+        let blob = Some(name.to_string());
+        let redaction = Redaction { blob, ..Redaction::new("/text", "toolgate.too-long") };
+        let (value, texts) = (None, Vec::new());
+        let capture = Capture { value, bytes: 9, redactions: vec![redaction], texts };
+        let record = Record { input: Some(capture), ..Record::new(Kind::ToolPre) };
+        journal.append_blocking(record).unwrap();
+    }
+    journal.append_blocking(Record::new(Kind::ServiceStop)).unwrap();
+    crate::audit::segment::seal_closed(dir.path());
+    // As long as nothing is deleted every text stays, named or not.
+    assert_eq!(remove_outlived(&journal, dir.path(), &blobs).unwrap(), 0);
+    let days = Retention { days: Some(1), ..Retention::default() };
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(48);
+    let all = due(dir.path(), &days, later, None).unwrap();
+    // `audit.open`, and the record that names the first text.
+    let gone: Vec<String> = all[..2].iter().map(Due::file).collect();
+    let would: Vec<Hash> =
+        outlived(dir.path(), &blobs, &gone).unwrap().iter().map(|kept| kept.name).collect();
+    assert!(would.len() == 2 && would.contains(&names[0]) && would.contains(&unnamed));
+    delete(&journal, dir.path(), &all[..2]).unwrap();
+    assert!(remove_outlived(&journal, dir.path(), &blobs).unwrap() > 0);
+    let there = |name: &Hash| blobs.is_there(*name);
+    assert_eq!(names.iter().map(there).collect::<Vec<_>>(), [false, true, true]);
+    assert!(!there(&unnamed));
+    let told = records(dir.path()).unwrap().map(|entry| entry.unwrap().record);
+    let told = told.filter(|one| one.kind == Kind::AuditRetention.as_str()).last().unwrap();
+    assert_eq!(told.details["texts"], 2);
+    assert!(blob_report(dir.path()).unwrap().is_fine());
+    // Once more finds nothing.
+    assert_eq!(remove_outlived(&journal, dir.path(), &blobs).unwrap(), 0);
+    let head = journal.close().unwrap();
+    let report = verify(dir.path(), head.as_ref()).unwrap();
+    assert_eq!(report.state(), State::Unsealed, "{report:?}");
 }

@@ -4,6 +4,7 @@ use super::faults::{Faulty, Plan, append_to};
 use super::tests::*;
 use super::*;
 use crate::audit::*;
+use crate::limits::JOURNAL_SEAL_EARLY_BYTES;
 use crate::model::record::Kind;
 use nix::libc;
 use std::collections::BTreeMap;
@@ -307,6 +308,32 @@ fn the_stages_of_room_are_recorded_once_each() {
 }
 
 #[test]
+fn on_an_almost_full_disk_the_file_is_closed_and_sealed_early() {
+    let (dir, plan) = (scratch(), Plan::new());
+    let options = Options {
+        space: SpaceMarks::default(),
+        seal: true,
+        segment_bytes: 64 << 20,
+        ..options()
+    };
+    plan.total.store(1 << 30, SeqCst);
+    plan.free.store(1 << 29, SeqCst);
+    let journal = open_faulty(dir.path(), &plan, options).unwrap();
+    let text = "x".repeat(30_000);
+    for _ in 0..=JOURNAL_SEAL_EARLY_BYTES / 30_000 {
+        journal.append_blocking(written(&text)).unwrap();
+    }
+    assert!(files(dir.path(), "zst").is_empty());
+    plan.free.store(1 << 26, SeqCst);
+    wait_for(|| files(dir.path(), "zst").len() == 1 && files(dir.path(), "jsonl").len() == 1);
+    let details = newest(dir.path(), "audit.space").unwrap();
+    assert_eq!((&details["stage"], &details["sealing"]), (&"low".into(), &"asked".into()));
+    let receipt = journal.append_blocking(event("after")).unwrap();
+    drop(journal);
+    assert_intact(dir.path(), Some(receipt.head()));
+}
+
+#[test]
 fn strict_syncs_every_record() {
     let (dir, plan) = (scratch(), Plan::new());
     let options = Options { strict: true, flush: Duration::from_secs(3600), ..options() };
@@ -367,7 +394,7 @@ fn killed_or_without_power_at_every_step_no_acknowledged_record_is_lost() {
     let steps = run(0, 0, &mut Vec::new()).1.steps.load(SeqCst);
     assert!(steps > 20, "{steps}");
     // With a failure on the way, the steps of going on are killed too.
-    for failing in [0, 14, 19] {
+    for failing in [0, 19, 24] {
         for dying in 1..=steps + 15 {
             let powers = [(0, false), (50, false), (100, true)];
             for cut in [None, powers.get(dying as usize % powers.len()).copied()] {
@@ -398,7 +425,8 @@ fn failing_once_at_every_step_nothing_is_lost_and_the_log_goes_on() {
             let mut acked = Vec::new();
             live(dir.path(), &plan, &mut acked);
             let told = format!("step {failing}, error {errno}");
-            assert!(acked.len() >= 11 || failing < 8, "{told}: {} answered", acked.len());
+            // The first ones are of the start, which then fails as a whole.
+            assert!(acked.len() >= 11 || (acked.is_empty() && failing < 16), "{told}: {} answered", acked.len());
             assert_nothing_is_lost(dir.path(), &acked, false, &told);
         }
     }

@@ -65,7 +65,7 @@ enum Undo {
     Restore(PathBuf, PathBuf),
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(in crate::audit) struct Faulty {
     inner: Directory,
     path: PathBuf,

@@ -32,6 +32,7 @@ pub use kept::Counts;
 pub use measure::{Measured, durable_records_per_second};
 pub use standing::{Stage, Standing};
 pub use storage::Space;
+pub(in crate::audit) use storage::{Appending, Directory, Shelf};
 pub use waiting::Waiting;
 
 use crate::audit::error::AuditError;
@@ -39,7 +40,7 @@ use crate::audit::journal::owner::{Job, Owner};
 use crate::audit::journal::park::block_until;
 use crate::audit::journal::pen::Start;
 use crate::audit::journal::standing::Shared;
-use crate::audit::journal::storage::{Directory, Storage};
+use crate::audit::journal::storage::Storage;
 use crate::audit::options::{OnFailure, Options};
 use crate::audit::place::{Head, Proof, Receipt, StreamId};
 use crate::audit::proof::sign::Signer;
@@ -70,6 +71,8 @@ pub struct Journal {
     strict: bool,
     on_failure: OnFailure,
     redactor: Redactor,
+    /// Where whole files are put beside what is written.
+    shelf: Arc<dyn Shelf>,
 }
 
 impl Journal {
@@ -103,9 +106,11 @@ impl Journal {
                 "calls will go on while the log cannot be written"
             );
         }
-        let sealer = options.seal.then(|| Sealer::start(dir)).transpose()?;
+        let shelf: Arc<dyn Shelf> = Arc::new(storage.clone());
+        let sealer = options.seal.then(|| Sealer::start(Arc::clone(&shelf), dir)).transpose()?;
         let closed = sealer.as_ref().and_then(Sealer::closed);
-        let start = Start { closed, ..signed(start(dir, &found), &options, &mut opening)? };
+        let signed = signed(start(dir, &found), &shelf, &options, &mut opening)?;
+        let start = Start { closed, ..signed };
         let owner = Owner::open(storage, start, options, Arc::clone(&shared))?;
         let (queue, jobs) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let owner = std::thread::Builder::new()
@@ -114,7 +119,7 @@ impl Journal {
             .map_err(|why| AuditError::Thread(Arc::new(why)))?;
         let (queue, owner) = (Some(queue), Some(owner));
         let journal =
-            Journal { queue, owner, sealer, shared, timeout, strict, on_failure, redactor };
+            Journal { queue, owner, sealer, shared, timeout, strict, on_failure, redactor, shelf };
         for record in std::iter::once(opening).chain(recovered) {
             journal.append_blocking(record)?;
         }
@@ -218,6 +223,11 @@ impl Journal {
         self.shared.head()
     }
 
+    /// Where whole files are put beside what is written.
+    pub(in crate::audit) fn shelf(&self) -> &dyn Shelf {
+        self.shelf.as_ref()
+    }
+
     /// The newest record that is on the disk, to follow.
     #[must_use]
     pub fn committed(&self) -> Arc<Committed> {
@@ -310,10 +320,15 @@ fn anew(dir: PathBuf, next_number: u64) -> Start {
 
 /// Finds who signs the log. A stream whose signed heads do not fit it is not gone on with, and
 /// the first record of the next one says so.
-fn signed(start: Start, options: &Options, opening: &mut Record) -> Result<Start, AuditError> {
+fn signed(
+    start: Start,
+    shelf: &Arc<dyn Shelf>,
+    options: &Options,
+    opening: &mut Record,
+) -> Result<Start, AuditError> {
     let Some(signing) = &options.signing else { return Ok(start) };
     let last = start.last.map_or(0, |(seq, _)| seq);
-    let (signer, flaw) = Signer::open(signing, &start.dir, (&start.stream, last))?;
+    let (signer, flaw) = Signer::open(signing, (shelf, &start.dir), (&start.stream, last))?;
     let start = match flaw {
         None => start,
         Some(flaw) => {

@@ -17,7 +17,9 @@ use crate::audit::options::Options;
 use crate::audit::place::{Proof, Receipt};
 use crate::audit::proof::sign::Signer;
 use crate::audit::wire::{self, Body};
-use crate::limits::{JOURNAL_SPACE_CHECK, JOURNAL_UNSYNCED_BYTES_MAX};
+use crate::limits::{
+    JOURNAL_SEAL_EARLY_BYTES, JOURNAL_SPACE_CHECK, JOURNAL_UNSYNCED_BYTES_MAX,
+};
 use crate::model::record::{Durability, Record};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -156,8 +158,8 @@ impl<S: Storage> Owner<S> {
         }
         if self.room.looked.is_none_or(|at| at.elapsed() >= JOURNAL_SPACE_CHECK) {
             let before = self.room.stage;
-            if self.room.look(&self.pen.storage) {
-                self.tell_of_room(before);
+            if self.room.look(&self.pen.storage) && self.tell_of_room(before) {
+                self.rotate()?;
             }
             self.shared.set_space(self.room.space, self.room.stage, self.room.has_reserve);
         }
@@ -271,18 +273,24 @@ impl<S: Storage> Owner<S> {
         self.note_kept(kept, &Trouble::new(late));
     }
 
-    /// A new stage of the room on the disk.
-    fn tell_of_room(&mut self, before: Stage) {
+    /// A new stage of the room on the disk; whether the file is to be closed, so that it is sealed.
+    fn tell_of_room(&mut self, before: Stage) -> bool {
         let stage = self.room.stage;
         let free = self.room.space.map(|space| space.free);
         match stage {
-            Stage::Enough if before == Stage::Enough => return,
+            Stage::Enough if before == Stage::Enough => return false,
             Stage::Enough => tracing::info!(free, "the disk of the log has enough room again"),
             Stage::Warn => tracing::warn!(free, "the disk of the log is filling up"),
             Stage::Low | Stage::Full => tracing::error!(free, "the disk of the log is almost full"),
         }
-        let record = self.room.record(stage);
+        let mut record = self.room.record(stage);
+        let is_worth_it = self.pen.bytes() >= JOURNAL_SEAL_EARLY_BYTES;
+        let seal = stage >= Stage::Low && self.options.seal && is_worth_it;
+        if seal {
+            record.details.push(("sealing", "asked".into()));
+        }
         self.note(record);
+        seal
     }
 
     /// What becomes of a record that gets no line.

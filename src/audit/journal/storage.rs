@@ -5,6 +5,7 @@
 
 use crate::audit::error::AuditError;
 use nix::fcntl::{FallocateFlags, fallocate};
+use std::fmt::Debug;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The directory of a log, locked. Its clones are the same directory under the same lock.
-pub(in crate::audit) trait Storage: Clone + Send + 'static {
+pub(in crate::audit) trait Storage: Clone + Debug + Send + Sync + 'static {
     /// Its files.
     type File: SegmentFile;
 
@@ -65,6 +66,61 @@ pub(in crate::audit) trait SegmentFile: Send + 'static {
 
     /// How it stands, of which `bytes` were written.
     fn place(&self, bytes: u64) -> io::Result<Place>;
+}
+
+/// A directory for those who put whole files there, whatever storage it is on. A file counts only
+/// under its own name, which it gets when all of it is on the disk.
+pub(in crate::audit) trait Shelf: Debug + Send + Sync {
+    /// Makes a file under a name that is ours to write, in the place of what an earlier try left.
+    fn anew(&self, name: &str) -> io::Result<Box<dyn SegmentFile>>;
+
+    /// As [`Storage::rename`].
+    fn rename_to(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// As [`Storage::unlink_if_there`].
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// As [`Storage::sync_dir`].
+    fn sync_names(&self) -> io::Result<()>;
+}
+
+impl<S: Storage> Shelf for S {
+    fn anew(&self, name: &str) -> io::Result<Box<dyn SegmentFile>> {
+        self.unlink_if_there(name)?;
+        Ok(Box::new(self.create(name)?))
+    }
+
+    fn rename_to(&self, from: &str, to: &str) -> io::Result<()> {
+        self.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.unlink_if_there(name)
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        self.sync_dir()
+    }
+}
+
+/// For whoever writes to a file as to any other.
+pub(in crate::audit) struct Appending(pub(in crate::audit) Box<dyn SegmentFile>);
+
+impl Appending {
+    /// All of it is on the disk when this returns.
+    pub(in crate::audit) fn finish(mut self) -> io::Result<()> {
+        self.0.sync()
+    }
+}
+
+impl Write for Appending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// How an open file stands.
@@ -127,6 +183,12 @@ impl Directory {
             Err(TryLockError::WouldBlock) => Err(AuditError::InUse(path.to_owned())),
             Err(TryLockError::Error(why)) => Err(AuditError::file("lock", path)(why)),
         }
+    }
+
+    /// A directory that is no log, or one under a lock that the caller knows of.
+    pub(in crate::audit) fn unlocked(path: &Path) -> io::Result<Directory> {
+        let handle = File::open(path)?;
+        Ok(Directory { path: path.into(), handle: Arc::new(handle) })
     }
 }
 

@@ -7,15 +7,17 @@
 //! and the log says which of them is to go on.
 
 use crate::audit::error::AuditError;
+use crate::audit::journal::{Appending, Shelf};
 use crate::audit::place::StreamId;
 use crate::audit::proof::checkpoint::{Checkpoint, decode};
 use crate::audit::proof::note::{Note, PublicKey, SecretKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The key's file in the log's directory, if it has no other place.
@@ -29,6 +31,8 @@ const FILE_BYTES_MAX: u64 = 4096;
 #[derive(Debug)]
 pub(in crate::audit) struct Keys {
     path: PathBuf,
+    /// The directory it is in.
+    shelf: Arc<dyn Shelf>,
     /// What all keys of this log are called.
     name: String,
     /// The number of the key that signs.
@@ -53,7 +57,10 @@ pub(in crate::audit) enum Signed {
 
 impl Keys {
     /// Reads the keys of a log; nothing if there is no file.
-    pub(in crate::audit) fn open(path: &Path) -> Result<Option<Keys>, AuditError> {
+    pub(in crate::audit) fn open(
+        path: &Path,
+        shelf: &Arc<dyn Shelf>,
+    ) -> Result<Option<Keys>, AuditError> {
         let mut options = OpenOptions::new();
         let file = options.read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path);
         let file = match file {
@@ -69,15 +76,20 @@ impl Keys {
         file.take(FILE_BYTES_MAX)
             .read_to_string(&mut text)
             .map_err(AuditError::file("read the log's key", path))?;
-        let keys = Keys::parse(path, &text);
+        let keys = Keys::parse(path, shelf, &text);
         keys.map(Some).ok_or_else(|| wrong(path, "it holds no key of a log"))
     }
 
     /// Makes the first key of a log.
-    pub(in crate::audit) fn make(path: &Path, log: &StreamId) -> Result<Keys, AuditError> {
+    pub(in crate::audit) fn make(
+        path: &Path,
+        shelf: Arc<dyn Shelf>,
+        log: &StreamId,
+    ) -> Result<Keys, AuditError> {
         let (name, seed) = (format!("toolgate/{log}"), random(path)?);
         let keys = Keys {
             path: path.to_owned(),
+            shelf,
             epoch: 0,
             current: SecretKey::of(name.clone(), &seed),
             previous: None,
@@ -88,7 +100,7 @@ impl Keys {
         Ok(keys)
     }
 
-    fn parse(path: &Path, text: &str) -> Option<Keys> {
+    fn parse(path: &Path, shelf: &Arc<dyn Shelf>, text: &str) -> Option<Keys> {
         let mut lines = text.lines();
         let name = (lines.next()? == FORM).then(|| lines.next())??.strip_prefix("name ")?;
         let epoch = lines.next()?.strip_prefix("epoch ")?.parse().ok()?;
@@ -105,7 +117,8 @@ impl Keys {
                 _ => return None,
             }
         }
-        Some(Keys { path: path.to_owned(), name: name.to_owned(), epoch, current, previous, next })
+        let (path, shelf) = (path.to_owned(), Arc::clone(shelf));
+        Some(Keys { path, shelf, name: name.to_owned(), epoch, current, previous, next })
     }
 
     /// Replaces the file in one step, and overwrites the one that was there as far as that goes.
@@ -124,16 +137,16 @@ impl Keys {
         }
         text.push('\n');
         let write = || -> io::Result<()> {
-            let beside = self.path.with_added_extension("new");
+            let name = self.path.file_name().and_then(|name| name.to_str());
+            let name = name.ok_or(io::ErrorKind::InvalidFilename)?;
+            let beside = format!("{name}.new");
             let mut options = OpenOptions::new();
-            options.write(true).custom_flags(nix::libc::O_NOFOLLOW);
-            let old = options.open(&self.path).ok();
-            let mut file = options.create(true).truncate(true).mode(0o600).open(&beside)?;
+            let old = options.write(true).custom_flags(nix::libc::O_NOFOLLOW).open(&self.path).ok();
+            let mut file = Appending(self.shelf.anew(&beside)?);
             file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&beside, &self.path)?;
-            let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+            file.finish()?;
+            self.shelf.rename_to(&beside, name)?;
+            self.shelf.sync_names()?;
             // The blocks of the old file: most file systems write over them in place.
             if let Some(mut old) = old {
                 let length = old.metadata().map_or(0, |about| about.len()).min(FILE_BYTES_MAX);
@@ -246,13 +259,18 @@ mod tests {
         }
     }
 
+    fn shelf(dir: &Path) -> Arc<dyn Shelf> {
+        Arc::new(crate::audit::journal::Directory::unlocked(dir).unwrap())
+    }
+
     #[test]
     fn a_crash_at_any_point_of_a_hand_over_finds_the_key_that_goes_on() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
-        assert!(Keys::open(&path).unwrap().is_none());
-        let mut keys = Keys::make(&path, &StreamId::generate()).unwrap();
-        let reopen = || Keys::open(&path).unwrap().unwrap();
+        let shelf = shelf(dir.path());
+        assert!(Keys::open(&path, &shelf).unwrap().is_none());
+        let mut keys = Keys::make(&path, Arc::clone(&shelf), &StreamId::generate()).unwrap();
+        let reopen = || Keys::open(&path, &shelf).unwrap().unwrap();
         // The very first key only certifies itself.
         for epoch in [0, 0, 1] {
             let next = keys.next().unwrap();
@@ -280,7 +298,7 @@ mod tests {
             assert_eq!(keys.recognise(&by_next, &note).unwrap(), Signed::Now);
             keys.next().unwrap();
         }
-        let other = Keys::make(&dir.path().join("other"), &StreamId::generate()).unwrap();
+        let other = Keys::make(&dir.path().join("other"), shelf, &StreamId::generate()).unwrap();
         let by_other = head(&keys, None);
         let note = other.sign(&by_other);
         assert_eq!(keys.recognise(&by_other, &note).unwrap(), Signed::Stranger);
@@ -291,15 +309,16 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
-        Keys::make(&path, &StreamId::generate()).unwrap();
+        let shelf = shelf(dir.path());
+        Keys::make(&path, Arc::clone(&shelf), &StreamId::generate()).unwrap();
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
-        assert!(matches!(Keys::open(&path), Err(AuditError::Key { .. })));
+        assert!(matches!(Keys::open(&path, &shelf), Err(AuditError::Key { .. })));
         for bad in ["", "toolgate log key 2\n", "toolgate log key 1\nname a\nepoch 0\ncurrent AA\n"]
         {
             std::fs::write(&path, bad).unwrap();
             std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
-            assert!(matches!(Keys::open(&path), Err(AuditError::Key { .. })), "{bad}");
+            assert!(matches!(Keys::open(&path, &shelf), Err(AuditError::Key { .. })), "{bad}");
         }
     }
 }

@@ -6,6 +6,7 @@
 //! a key hands over.
 
 use crate::audit::error::AuditError;
+use crate::audit::journal::{Directory, Shelf};
 use crate::audit::place::StreamId;
 use crate::audit::proof::chain::Flaw;
 use crate::audit::proof::checkpoint::{Checkpoint, Details};
@@ -15,6 +16,7 @@ use crate::audit::proof::merkle::{Tree, leaf};
 use crate::audit::proof::resume::resume;
 use crate::audit::wire::Body;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// When a key that could not hand over tries again.
@@ -54,11 +56,15 @@ impl Signer {
     /// `last`. A flaw says that the stream must not be gone on with.
     pub(in crate::audit) fn open(
         signing: &Signing,
-        dir: &Path,
+        (shelf, dir): (&Arc<dyn Shelf>, &Path),
         (stream, last): (&StreamId, u64),
     ) -> Result<(Signer, Option<Flaw>), AuditError> {
         let path = signing.key.clone().unwrap_or_else(|| dir.join(KEY_FILE));
-        let found = Keys::open(&path)?;
+        let shelf = match &signing.key {
+            Some(key) if key.parent() != Some(dir) => beside(key)?,
+            Some(_) | None => Arc::clone(shelf),
+        };
+        let found = Keys::open(&path, &shelf)?;
         let (resumed, mut flaw) = match resume(dir, stream, last)? {
             Ok(resumed) => (resumed, None),
             Err(flaw) => (Default::default(), Some(flaw)),
@@ -71,7 +77,7 @@ impl Signer {
         }
         let mut keys = match found {
             Some(keys) => keys,
-            None => Keys::make(&path, stream)?,
+            None => Keys::make(&path, shelf, stream)?,
         };
         if let Some((head, note)) = &resumed.head {
             let signed = keys.recognise(head, note)?;
@@ -183,4 +189,12 @@ impl Signer {
         let result = what(&mut self.keys);
         result.map_err(|why| tracing::error!(%why, "the log's old key is not destroyed yet"))
     }
+}
+
+/// The directory of a key that lies elsewhere than the log.
+fn beside(key: &Path) -> Result<Arc<dyn Shelf>, AuditError> {
+    let parent = key.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    let shelf = Directory::unlocked(parent);
+    Ok(Arc::new(shelf.map_err(AuditError::file("open the directory of the log's key", parent))?))
 }

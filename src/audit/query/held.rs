@@ -173,7 +173,8 @@ impl Held {
                 Some(last) if !last.whole => pieces.len() - 1,
                 _ => pieces.len(),
             };
-            let part = pieces.iter().take(kept).next_back().map_or_else(Span::default, Piece::behind);
+            let part =
+                pieces.iter().take(kept).next_back().map_or_else(Span::default, Piece::behind);
             let reached = pieces.last().map_or(0, |last| last.behind().first);
             let wanted = (there.saturating_sub(part.first)).min(PIECE_BLOCKS);
             if wanted == 0 || part.first + wanted <= reached {
@@ -234,5 +235,9 @@ fn version(dir: &Path, all: &[SegmentName]) -> u64 {
     // A browser only compares it, as text.
     (newest.number.wrapping_add(files) << 40) ^ bytes ^ 1
 }
+
+#[cfg(test)]
+#[path = "held_tests.rs"]
+mod tests;
 
 const _: () = assert!(BLOCK_BYTES > crate::limits::RECORD_BYTES_MAX);

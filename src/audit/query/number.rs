@@ -33,11 +33,7 @@ impl Source {
     }
 }
 
-fn in_file(
-    file: &mut LogFile,
-    seq: u64,
-    is_it: impl Fn(&WireRecord) -> bool,
-) -> Option<Entry> {
+fn in_file(file: &mut LogFile, seq: u64, is_it: impl Fn(&WireRecord) -> bool) -> Option<Entry> {
     let blocks = match file.index.as_deref() {
         Some(index) => frame_of(index, seq)?,
         None => 0..file.blocks()?,
@@ -47,9 +43,10 @@ fn in_file(
     let mut buffer = Vec::new();
     let before = match blocks.start {
         0 => Some(0),
-        start => file.index.as_deref().and_then(|index| {
-            u64::try_from(index.frames().ok()?.get(start)?.first).ok()
-        }),
+        start => file
+            .index
+            .as_deref()
+            .and_then(|index| u64::try_from(index.frames().ok()?.get(start)?.first).ok()),
     };
     let mut lines = file.lines_before() + before.unwrap_or_default();
     for number in blocks {

@@ -172,14 +172,16 @@ impl Rows {
 
     fn stop<T>(&mut self) -> Option<T> {
         let before = self.current.take().map(|current| {
-            let first = current.chosen.as_ref().and_then(|(_, frames)| {
-                u64::try_from(frames.get(current.next)?.first).ok()
-            });
+            let first = current
+                .chosen
+                .as_ref()
+                .and_then(|(_, frames)| u64::try_from(frames.get(current.next)?.first).ok());
             // Of a file without an index, all or nothing is done.
             let line = first.map_or(u64::MAX, |first| current.file.lines_before() + first + 1);
             Place { file: current.number, line }
         });
-        let next = self.origins.last().map(|origin| Place { file: origin.place().0, line: u64::MAX });
+        let next =
+            self.origins.last().map(|origin| Place { file: origin.place().0, line: u64::MAX });
         self.stopped = before.or(next);
         self.origins.clear();
         None

@@ -21,19 +21,20 @@ pub(in crate::audit) use frames::Frames;
 pub(in crate::audit) use kept::Kept;
 pub(in crate::audit) use lines::{Ending, Lines};
 pub(in crate::audit) use name::{Form, SegmentName, list};
-pub(in crate::audit) use retain::Deletions;
+pub(in crate::audit) use retain::{Deletions, first_written};
 pub use retain::{Due, Retention, Why, delete, due, newest_file};
 pub(in crate::audit) use sealer::{Closed, Sealer};
 
 /// Seals every plain file of a log that nobody writes; how many there were.
 ///
 /// # Errors
-/// If one cannot be read or written.
+/// If somebody writes it, or a file cannot be read or written.
 pub fn seal_all(dir: &std::path::Path) -> Result<usize, crate::audit::AuditError> {
+    let shelf = crate::audit::journal::Directory::lock(dir)?;
     let plain = list(dir)?.into_iter().filter(|segment| segment.form == Form::Plain);
     let mut sealed = 0;
     for segment in plain {
-        if let seal::Sealed::Yes { .. } = seal::seal(dir, &segment, &mut |_| true)? {
+        if let seal::Sealed::Yes { .. } = seal::seal(&shelf, dir, &segment, &mut |_| true)? {
             sealed += 1;
         }
     }
@@ -42,3 +43,5 @@ pub fn seal_all(dir: &std::path::Path) -> Result<usize, crate::audit::AuditError
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(in crate::audit) use tests::seal_all as seal_closed;

@@ -79,7 +79,12 @@ impl SegmentName {
 
     /// Where its index is, if it has one: only sealed files have.
     pub(in crate::audit) fn index_path(&self, dir: &Path) -> PathBuf {
-        dir.join(format!("{}.idx", self.stem()))
+        dir.join(self.index_name())
+    }
+
+    /// The name of that.
+    pub(in crate::audit) fn index_name(&self) -> String {
+        format!("{}.idx", self.stem())
     }
 }
 

@@ -9,9 +9,9 @@ use super::frames::Frames;
 use super::kept::{Keeping, written_at};
 use super::lines::{Ending, Lines};
 use super::name::{Form, SegmentName, list};
-use super::seal::{create, sync_names, temporary};
+use super::seal::temporary;
 use crate::audit::error::AuditError;
-use crate::audit::journal::Journal;
+use crate::audit::journal::{Appending, Journal, Shelf};
 use crate::audit::place::Hash;
 use crate::audit::wire::WireRecord;
 use crate::limits::RETENTION_FILES_MAX;
@@ -141,17 +141,27 @@ fn written(dir: &Path, segment: &SegmentName) -> Option<Timestamp> {
     written_at(lines.get(begin..)?)
 }
 
+/// When the first record of a file was written; nothing if it cannot be read.
+pub(in crate::audit) fn first_written(dir: &Path, segment: &SegmentName) -> Option<Timestamp> {
+    let mut line = Vec::new();
+    match Lines::open(dir, segment).ok()?.next_into(&mut line) {
+        Ok(Some(Ending::Whole)) => written_at(&line),
+        Ok(_) | Err(_) => None,
+    }
+}
+
 /// Deletes files, which the log tells first; how many bytes that freed.
 ///
 /// # Errors
 /// If that cannot be recorded, or the disk refuses. What was not deleted then is due again.
 pub fn delete(journal: &Journal, dir: &Path, due: &[Due]) -> Result<u64, AuditError> {
+    let shelf = journal.shelf();
     let mut freed = 0;
     for part in due.chunks(RETENTION_FILES_MAX) {
         let mut files = Vec::new();
         let mut gone = Vec::new();
         for one in part {
-            match keep(dir, one).map_err(AuditError::file("keep what proofs need of", dir))? {
+            match keep(shelf, dir, one).map_err(AuditError::file("keep what proofs need of", dir))? {
                 Some(told) => {
                     files.push(told);
                     gone.push(one);
@@ -165,7 +175,7 @@ pub fn delete(journal: &Journal, dir: &Path, due: &[Due]) -> Result<u64, AuditEr
         if gone.is_empty() {
             continue;
         }
-        sync_names(dir).map_err(AuditError::file("sync", dir))?;
+        shelf.sync_names().map_err(AuditError::file("sync", dir))?;
         let bytes: u64 = gone.iter().map(|one| one.bytes).sum();
         let mut record = Record::new(Kind::AuditRetention);
         record.details.push(("bytes", Json::from(bytes)));
@@ -173,12 +183,13 @@ pub fn delete(journal: &Journal, dir: &Path, due: &[Due]) -> Result<u64, AuditEr
         // It is on the disk when this returns.
         journal.append_blocking(record)?;
         for one in &gone {
-            let path = one.segment.path(dir);
-            std::fs::remove_file(&path).map_err(AuditError::file("delete", &path))?;
-            // Not every file has one.
-            let _ = std::fs::remove_file(one.segment.index_path(dir));
+            // The index first: without its file it would be left for good. Not every file has one.
+            for name in [one.segment.index_name(), one.segment.to_string()] {
+                let path = dir.join(&name);
+                shelf.remove(&name).map_err(AuditError::file("delete", &path))?;
+            }
         }
-        sync_names(dir).map_err(AuditError::file("sync", dir))?;
+        shelf.sync_names().map_err(AuditError::file("sync", dir))?;
         tracing::info!(files = gone.len(), bytes, "the log's oldest files are deleted");
         freed += bytes;
     }
@@ -186,7 +197,7 @@ pub fn delete(journal: &Journal, dir: &Path, due: &[Due]) -> Result<u64, AuditEr
 }
 
 /// Writes what is to stay of a file, and what the log is to tell of it; nothing if it is evidence.
-fn keep(dir: &Path, due: &Due) -> io::Result<Option<Json>> {
+fn keep(shelf: &dyn Shelf, dir: &Path, due: &Due) -> io::Result<Option<Json>> {
     let segment = &due.segment;
     let mut keeping = Keeping::new(segment.stream.clone());
     let mut lines = Lines::open(dir, segment).map_err(io::Error::other)?;
@@ -202,12 +213,11 @@ fn keep(dir: &Path, due: &Due) -> io::Result<Option<Json>> {
     }
     let Some(((first, prev), (last, head))) = keeping.range() else { return Ok(None) };
     let kept = segment.as_form(Form::Kept);
-    let path = kept.path(dir);
-    let temporary = temporary(&path);
-    let mut file = create(&temporary)?;
+    let temporary = temporary(&kept.to_string());
+    let mut file = Appending(shelf.anew(&temporary)?);
     let Some(digest) = keeping.write(&kept, &mut file)? else { return Ok(None) };
-    file.sync_all()?;
-    std::fs::rename(&temporary, &path)?;
+    file.finish()?;
+    shelf.rename_to(&temporary, &kept.to_string())?;
     Ok(Some(json!({
         "file": segment.stem(),
         "first": first,

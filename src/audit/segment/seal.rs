@@ -8,12 +8,11 @@ use super::frames::{InOrder, Writer};
 use super::name::{Form, SegmentName};
 use crate::audit::error::AuditError;
 use crate::audit::index;
+use crate::audit::journal::{Appending, Shelf};
 use crate::audit::segment::lines::{Ending, Lines};
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What was just done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,77 +44,53 @@ pub(super) enum Sealed {
 
 /// Seals a plain file that nobody writes any more. `go_on` is asked after each step.
 pub(super) fn seal(
+    shelf: &dyn Shelf,
     dir: &Path,
     segment: &SegmentName,
     go_on: &mut dyn FnMut(Step) -> bool,
 ) -> Result<Sealed, AuditError> {
-    let sealed = segment.as_form(Form::Sealed);
-    let work = Work {
-        dir,
-        segment,
-        sealed_temporary: temporary(&sealed.path(dir)),
-        index_temporary: temporary(&segment.index_path(dir)),
-    };
-    let done = work.seal(&sealed, go_on);
+    let sealed = segment.as_form(Form::Sealed).to_string();
+    let index = segment.index_name();
+    let work = Work { shelf, dir, segment, sealed, index };
+    let done = work.seal(go_on);
     if !matches!(done, Ok(Sealed::Yes { .. } | Sealed::Stopped)) {
         // Nothing of ours may take up room when there is none.
-        for leftover in [&work.sealed_temporary, &work.index_temporary] {
-            let _ = std::fs::remove_file(leftover);
+        for leftover in [&work.sealed, &work.index] {
+            let _ = shelf.remove(&temporary(leftover));
         }
     }
     done.map_err(AuditError::file("seal", &segment.path(dir)))
 }
 
 /// Removes what a sealing that was cut off left behind.
-pub(super) fn remove_leftovers(dir: &Path) -> io::Result<()> {
+pub(super) fn remove_leftovers(shelf: &dyn Shelf, dir: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let ours = name.to_str().and_then(|name| name.strip_suffix(".tmp")).is_some_and(|name| {
-            let whole = match name.strip_suffix(".idx") {
-                Some(stem) => format!("{stem}.jsonl"),
-                None => name.to_owned(),
-            };
-            SegmentName::parse(&whole).is_some()
+        let name = entry?.file_name();
+        let ours = name.to_str().filter(|name| {
+            name.strip_suffix(".tmp").is_some_and(|name| {
+                let whole = match name.strip_suffix(".idx") {
+                    Some(stem) => format!("{stem}.jsonl"),
+                    None => name.to_owned(),
+                };
+                SegmentName::parse(&whole).is_some()
+            })
         });
-        if ours {
-            std::fs::remove_file(entry.path())?;
-        }
+        ours.map_or(Ok(()), |name| shelf.remove(name))?;
     }
     Ok(())
 }
 
 /// The name under which a file is written before it counts.
-pub(super) fn temporary(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    PathBuf::from(name)
-}
-
-/// Makes a file of ours anew.
-pub(super) fn create(path: &Path) -> io::Result<File> {
-    match std::fs::remove_file(path) {
-        Err(why) if why.kind() != ErrorKind::NotFound => return Err(why),
-        _ => {}
-    }
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .custom_flags(nix::libc::O_NOFOLLOW)
-        .open(path)
-}
-
-/// Waits until the directory's names are on the disk.
-pub(super) fn sync_names(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+pub(super) fn temporary(name: &str) -> String {
+    format!("{name}.tmp")
 }
 
 struct Work<'a> {
+    shelf: &'a dyn Shelf,
     dir: &'a Path,
     segment: &'a SegmentName,
-    sealed_temporary: PathBuf,
-    index_temporary: PathBuf,
+    sealed: String,
+    index: String,
 }
 
 /// What was read of the plain file.
@@ -126,11 +101,7 @@ struct Content {
 }
 
 impl Work<'_> {
-    fn seal(
-        &self,
-        sealed: &SegmentName,
-        go_on: &mut dyn FnMut(Step) -> bool,
-    ) -> io::Result<Sealed> {
+    fn seal(&self, go_on: &mut dyn FnMut(Step) -> bool) -> io::Result<Sealed> {
         let content = match self.write(go_on)? {
             Ok(content) => content,
             Err(other) => return Ok(other),
@@ -139,33 +110,32 @@ impl Work<'_> {
         if !go_on(Step::Written) {
             return Ok(Sealed::Stopped);
         }
-        let index = self.segment.index_path(self.dir);
-        let mut file = create(&self.index_temporary)?;
+        let mut file = Appending(self.shelf.anew(&temporary(&self.index))?);
         file.write_all(&content.index)?;
-        file.sync_all()?;
+        file.finish()?;
         if !go_on(Step::IndexWritten) {
             return Ok(Sealed::Stopped);
         }
-        std::fs::rename(&self.index_temporary, index)?;
+        self.shelf.rename_to(&temporary(&self.index), &self.index)?;
         if !go_on(Step::IndexNamed) {
             return Ok(Sealed::Stopped);
         }
-        let path = sealed.path(self.dir);
-        std::fs::rename(&self.sealed_temporary, &path)?;
-        sync_names(self.dir)?;
+        self.shelf.rename_to(&temporary(&self.sealed), &self.sealed)?;
+        self.shelf.sync_names()?;
         if !go_on(Step::Named) {
             return Ok(Sealed::Stopped);
         }
-        std::fs::remove_file(self.segment.path(self.dir))?;
-        sync_names(self.dir)?;
+        self.shelf.remove(&self.segment.to_string())?;
+        self.shelf.sync_names()?;
         go_on(Step::Done);
-        Ok(Sealed::Yes { plain: content.bytes, sealed: std::fs::metadata(path)?.len() })
+        let sealed = std::fs::metadata(self.dir.join(&self.sealed))?.len();
+        Ok(Sealed::Yes { plain: content.bytes, sealed })
     }
 
     /// Writes the sealed file under its temporary name, all of it to the disk.
     fn write(&self, go_on: &mut dyn FnMut(Step) -> bool) -> io::Result<Result<Content, Sealed>> {
         let mut lines = Lines::open(self.dir, self.segment).map_err(io::Error::other)?;
-        let mut writer = Writer::new(create(&self.sealed_temporary)?)?;
+        let mut writer = Writer::new(Appending(self.shelf.anew(&temporary(&self.sealed))?))?;
         let (mut digest, mut index) = (Sha256::new(), index::Builder::new());
         let mut line = Vec::new();
         while let Some(ending) = lines.next_into(&mut line)? {
@@ -189,14 +159,14 @@ impl Work<'_> {
         if let Some((offset, bytes)) = writer.end_frame()? {
             index.frame(offset, bytes);
         }
-        writer.finish()?.sync_all()?;
+        writer.finish()?.finish()?;
         let digest = digest.finalize().into();
         Ok(Ok(Content { bytes: lines.offset, digest, index: index.finish() }))
     }
 
     /// Nothing is removed before its replacement was read.
     fn read_back(&self, content: &Content) -> io::Result<()> {
-        let mut file = InOrder::open(&self.sealed_temporary)?;
+        let mut file = InOrder::open(&self.dir.join(temporary(&self.sealed)))?;
         let mut digest = Sha256::new();
         let mut bytes = 0;
         loop {

@@ -6,6 +6,7 @@
 use super::name::{Form, list};
 use super::seal::{Sealed, Step, remove_leftovers, seal};
 use crate::audit::error::AuditError;
+use crate::audit::journal::Shelf;
 use crate::limits::SEALING_RETRY;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,14 +40,15 @@ impl Closed {
 
 impl Sealer {
     /// Starts the thread. Nothing is sealed before it is told what is closed.
-    pub(in crate::audit) fn start(dir: &Path) -> Result<Sealer, AuditError> {
-        if let Err(why) = remove_leftovers(dir) {
+    pub(in crate::audit) fn start(shelf: Arc<dyn Shelf>, dir: &Path) -> Result<Sealer, AuditError> {
+        if let Err(why) = remove_leftovers(shelf.as_ref(), dir) {
             tracing::warn!(%why, "what an earlier sealing left behind cannot be removed");
         }
         let (wake, woken) = sync_channel(1);
         let below = Arc::new(AtomicU64::new(0));
         let stop = Arc::new(AtomicBool::new(false));
         let work = Work {
+            shelf,
             dir: dir.to_owned(),
             below: Arc::clone(&below),
             stop: Arc::clone(&stop),
@@ -78,6 +80,7 @@ impl Drop for Sealer {
 }
 
 struct Work {
+    shelf: Arc<dyn Shelf>,
     dir: PathBuf,
     below: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
@@ -114,7 +117,7 @@ impl Work {
         let plain = segments.iter().filter(|one| one.form == Form::Plain && one.number < below);
         for segment in plain {
             let mut go_on = |_: Step| !self.stop.load(Ordering::Acquire);
-            match seal(&self.dir, segment, &mut go_on) {
+            match seal(self.shelf.as_ref(), &self.dir, segment, &mut go_on) {
                 Ok(Sealed::Yes { plain, sealed }) => {
                     tracing::info!(file = %segment, plain, sealed, "a file of the log is sealed");
                     self.told = None;

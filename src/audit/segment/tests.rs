@@ -1,12 +1,13 @@
 use super::seal::{Sealed, Step, seal};
 use super::sealer::Sealer;
 use super::*;
+use crate::audit::journal::Directory;
 use crate::audit::{Head, Journal, Options, State, records, verify};
 use crate::model::record::{Kind, Record};
 use crate::redact::Redactor;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 pub(super) fn options(segment_bytes: u64) -> Options {
@@ -25,6 +26,11 @@ pub(super) fn write(dir: &Path, options: Options, count: u64) -> Head {
         journal.append_blocking(record).unwrap();
     }
     journal.close().unwrap().unwrap()
+}
+
+/// The directory, whoever has its lock.
+pub(super) fn shelf(dir: &Path) -> Directory {
+    Directory::unlocked(dir).unwrap()
 }
 
 /// The lines of the whole log.
@@ -46,10 +52,10 @@ fn blocks(dir: &Path) -> Vec<String> {
 }
 
 /// Seals all but the newest.
-pub(super) fn seal_all(dir: &Path) {
+pub(in crate::audit) fn seal_all(dir: &Path) {
     let segments = list(dir).unwrap();
     for segment in segments.iter().rev().skip(1) {
-        let sealed = seal(dir, segment, &mut |_| true).unwrap();
+        let sealed = seal(&shelf(dir), dir, segment, &mut |_| true).unwrap();
         assert!(matches!(sealed, Sealed::Yes { .. }), "{sealed:?}");
     }
 }
@@ -95,7 +101,7 @@ fn zstd_itself_gives_the_lines_back() {
     write(dir.path(), options(600_000), 1_000);
     let segment = list(dir.path()).unwrap().remove(0);
     let plain = std::fs::read(segment.path(dir.path())).unwrap();
-    seal(dir.path(), &segment, &mut |_| true).unwrap();
+    seal(&shelf(dir.path()), dir.path(), &segment, &mut |_| true).unwrap();
     let sealed = segment.as_form(Form::Sealed).path(dir.path());
     // tests/install installs it.
     let out = Command::new("zstd").arg("-dc").arg(&sealed).output().unwrap();
@@ -126,7 +132,7 @@ fn a_crash_at_any_step_of_sealing_loses_nothing() {
             }
             taken <= stop_after
         };
-        let done = seal(dir.path(), &segment, &mut go_on).unwrap();
+        let done = seal(&shelf(dir.path()), dir.path(), &segment, &mut go_on).unwrap();
         assert_eq!(lines(dir.path()), before, "stopped after {stop_after}");
         assert_eq!(verify(dir.path(), None).unwrap().state(), State::Unsealed);
         // The next start.
@@ -193,7 +199,7 @@ fn what_is_no_log_stays_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let segment = SegmentName::plain(1, crate::audit::StreamId::generate());
         std::fs::write(segment.path(dir.path()), content).unwrap();
-        let done = seal(dir.path(), &segment, &mut |_| true).unwrap();
+        let done = seal(&shelf(dir.path()), dir.path(), &segment, &mut |_| true).unwrap();
         assert!(matches!(done, Sealed::Evidence(_)), "{done:?}");
         assert_eq!(names(dir.path()), [segment.to_string()]);
     }
@@ -207,9 +213,9 @@ fn where_nothing_can_be_written_the_plain_file_stays() {
     // Something that no file can be made in place of.
     let place = dir.path().join(format!("{segment}.zst.tmp"));
     std::fs::create_dir_all(place.join("full")).unwrap();
-    assert!(seal(dir.path(), &segment, &mut |_| true).is_err());
+    assert!(seal(&shelf(dir.path()), dir.path(), &segment, &mut |_| true).is_err());
     let before = lines(dir.path());
-    let sealer = Sealer::start(dir.path()).unwrap();
+    let sealer = Sealer::start(Arc::new(shelf(dir.path())), dir.path()).unwrap();
     sealer.closed().unwrap().below(2);
     drop(sealer);
     assert_eq!(lines(dir.path()), before);
@@ -242,7 +248,7 @@ fn the_stream_goes_on_behind_a_sealed_file() {
     let segment = list(dir.path()).unwrap().remove(0);
     let empty = SegmentName::plain(2, segment.stream.clone());
     std::fs::write(empty.path(dir.path()), "").unwrap();
-    seal(dir.path(), &segment, &mut |_| true).unwrap();
+    seal(&shelf(dir.path()), dir.path(), &segment, &mut |_| true).unwrap();
     let after = write(dir.path(), options(1 << 30), 1);
     assert_eq!((after.stream, after.seq), (head.stream, head.seq + 2));
     let report = verify(dir.path(), None).unwrap();
@@ -268,7 +274,7 @@ fn a_place_is_found_again_in_either_form() {
     };
     for seal_it in [false, true] {
         if seal_it {
-            seal(dir.path(), &segment, &mut |_| true).unwrap();
+            seal(&shelf(dir.path()), dir.path(), &segment, &mut |_| true).unwrap();
         }
         for place in places.iter().copied().chain([0, plain.len()]) {
             assert!(rest_from(place) == plain.as_bytes()[place..], "{place}");
@@ -376,7 +382,7 @@ fn the_log_goes_on_across_what_retention_deleted() {
 fn seal_all_closed(dir: &Path) {
     let segments = list(dir).unwrap();
     for segment in segments.iter().rev().skip(1).filter(|one| one.form == Form::Plain) {
-        seal(dir, segment, &mut |_| true).unwrap();
+        seal(&shelf(dir), dir, segment, &mut |_| true).unwrap();
     }
 }
 
@@ -415,7 +421,7 @@ fn a_sealed_record_takes_a_fraction_of_a_plain_one() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), options(600_000), 1_000);
     let segment = list(dir.path()).unwrap().remove(0);
-    let Sealed::Yes { plain, sealed } = seal(dir.path(), &segment, &mut |_| true).unwrap() else {
+    let Sealed::Yes { plain, sealed } = seal(&shelf(dir.path()), dir.path(), &segment, &mut |_| true).unwrap() else {
         panic!("it was not sealed");
     };
     let index = std::fs::metadata(segment.index_path(dir.path())).unwrap().len();

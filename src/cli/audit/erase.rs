@@ -1,11 +1,12 @@
 //! `toolgate audit erase`: erases texts that are kept beside the log. The chain stays whole.
 //!
-//! A running sidecar does it, since it alone writes its log; without one the log is opened here.
+//! A running sidecar does it, since it alone writes its log; without one the log is opened here,
+//! and signed with its key if that can be read: a record that stands unsigned says so.
 
 use super::Directory;
 use crate::audit::{
-    AuditError, Blobs, Chosen, Erased, Hash, Journal, NAMES_ERASED_MAX, Options, Selection, erase,
-    select,
+    AuditError, Blobs, Chosen, Erased, Hash, Journal, KEY_FILE, NAMES_ERASED_MAX, Options,
+    Selection, Signing, erase, select,
 };
 use crate::cli::Outcome;
 use crate::cli::ask::Socket;
@@ -14,7 +15,8 @@ use crate::cli::show::plain;
 use crate::redact::Redactor;
 use crate::service::admin::{self, Reply, Request};
 use jiff::{SignedDuration, Timestamp};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[derive(clap::Args)]
 #[group(
@@ -36,6 +38,10 @@ pub(in crate::cli) struct Arguments {
     /// Only say what would be erased
     #[arg(long)]
     dry_run: bool,
+    /// The file of the key that signs the log, as `key` in `[audit]`, for when no sidecar runs
+    /// [default: toolgate.key in the log's directory]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
     #[command(flatten)]
     directory: Directory,
     #[command(flatten)]
@@ -86,10 +92,38 @@ impl Arguments {
 
     fn erase(&self, directory: &Path, names: &[Hash], why: &str) -> Result<Erased, String> {
         let redactor = Redactor::shipped().map_err(|error| error.to_string())?;
-        match Journal::open(directory, Options::new(redactor)) {
-            Ok(journal) => here(directory, &journal, names, why),
+        let options = Options::new(redactor);
+        let (options, unsigned) = match self.signing(directory) {
+            Ok(signing) => (options.signed(signing), None),
+            Err(why) => (options, Some(why)),
+        };
+        match Journal::open(directory, options) {
+            Ok(journal) => {
+                let erased = here(directory, &journal, names, why)?;
+                journal.close().map_err(|error| error.to_string())?;
+                if let Some(why) = unsigned {
+                    complain!("warning: the record of this is not signed: {why}");
+                    complain!("the next `toolgate serve` with the key signs it");
+                }
+                Ok(erased)
+            }
             Err(AuditError::InUse(_)) => self.there(names, why),
             Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// How the record is signed, or in words why it is not: only the sidecar makes a key.
+    fn signing(&self, directory: &Path) -> Result<Signing, String> {
+        let path = self.key.clone().unwrap_or_else(|| directory.join(KEY_FILE));
+        match std::fs::File::open(&path) {
+            // The key goes on signing: it hands over when the sidecar says so.
+            Ok(_) => {
+                Ok(Signing { key: self.key.clone(), rotate: Duration::ZERO, ..Signing::default() })
+            }
+            Err(error) => Err(format!(
+                "the log's key `{}` cannot be read ({error}); say where it is with --key",
+                path.display()
+            )),
         }
     }
 

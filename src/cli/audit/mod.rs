@@ -10,6 +10,7 @@ mod pick;
 mod prove;
 mod query;
 mod report;
+mod retention;
 mod session;
 mod sessions;
 mod show;
@@ -55,6 +56,8 @@ pub(super) enum Command {
     Hash(hash::Arguments),
     /// Erase texts that are kept beside the log; what the log says of them stays
     Erase(erase::Arguments),
+    /// What retention would delete of the log; it deletes nothing itself
+    Retention(retention::Arguments),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
     /// A proof that a record stands in the log, for anyone to check without it
@@ -87,6 +90,7 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Show(arguments) => show::run(arguments),
         Command::Hash(arguments) => hash::run(arguments),
         Command::Erase(arguments) => erase::run(arguments),
+        Command::Retention(arguments) => retention::run(arguments),
         Command::Session(arguments) => session::run(arguments),
         Command::Sessions(arguments) => sessions::run(arguments),
         Command::Stats(arguments) => stats::run(arguments),

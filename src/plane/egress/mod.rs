@@ -4,6 +4,10 @@
 //! The checks come in one order, and the first that refuses gives the reason: parse, deny, allow,
 //! port, DNS, address, dial, TLS, HTTP inside. A denied name is never looked up.
 
-pub use crate::model::reason;
 pub mod bridge;
 pub mod environment;
+pub mod framing;
+pub mod head;
+pub mod headers;
+
+pub use crate::model::reason;

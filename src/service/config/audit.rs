@@ -111,6 +111,7 @@ impl RetentionKeys {
             )));
         }
         let max_bytes = self.max_bytes.as_deref().map(bytes).transpose()?;
+        // Unless somebody insists, what is younger is not deleted for its size either.
         let min_days = if self.allow_short { self.min_days.unwrap_or(0) } else { min_days };
         Ok(Retention { days: self.days, max_bytes, min_days, hold: self.hold })
     }
@@ -298,6 +299,45 @@ mod tests {
         assert_eq!((signing.key, signing.every), (Some("/k".into()), Duration::from_millis(50)));
         let (heartbeat, rotate) = (Duration::from_secs(5), Duration::from_secs(7_200));
         assert_eq!((signing.heartbeat, signing.rotate), (heartbeat, rotate));
+    }
+
+    #[test]
+    fn the_log_is_kept_as_long_as_is_said() {
+        let retention = |text: &str| toml::from_str::<RetentionKeys>(text).unwrap().retention();
+        let usual = Retention { min_days: RETENTION_MIN_DAYS, ..Retention::default() };
+        assert_eq!(retention("").unwrap(), usual);
+        let twenty = Some(20 << 30);
+        for (text, expected) in [
+            ("days = 200", Retention { days: Some(200), ..usual.clone() }),
+            ("max_bytes = \"20GiB\"", Retention { max_bytes: twenty, ..usual.clone() }),
+            ("max_bytes = \"20480 MiB\"", Retention { max_bytes: twenty, ..usual.clone() }),
+            ("hold = true", Retention { hold: true, ..usual.clone() }),
+            ("min_days = 30\ndays = 30", Retention { days: Some(30), min_days: 30, ..usual.clone() }),
+            (
+                "allow_short = true\ndays = 0",
+                Retention { days: Some(0), min_days: 0, ..usual.clone() },
+            ),
+            (
+                "allow_short = true\nmin_days = 7",
+                Retention { min_days: 7, ..usual.clone() },
+            ),
+        ] {
+            assert_eq!(retention(text).unwrap(), expected, "{text}");
+        }
+        for (text, told) in [
+            ("days = 179", "allow_short = true"),
+            ("days = 20\nmin_days = 30", "min_days = 30"),
+            ("max_bytes = \"20GB\"", "no size"),
+            ("max_bytes = \"0GiB\"", "no size"),
+            ("max_bytes = \"GiB\"", "no size"),
+            ("max_bytes = \"99999999999TiB\"", "no size"),
+        ] {
+            let why = retention(text).unwrap_err().to_string();
+            assert!(why.contains(told), "{text}: {why}");
+        }
+        for text in ["days = -1", "days = \"200\"", "hold = 1", "keep = 3"] {
+            assert!(toml::from_str::<RetentionKeys>(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -167,8 +167,11 @@ mod tests {
             ("*:80", "10.1.2.3", false, false),
             ("a.example:80", "10.1.2.3", false, false),
         ] {
-            let got =
-                pattern(text).names_address(address.parse().unwrap(), is_metadata, &to("h.example:80"));
+            let got = pattern(text).names_address(
+                address.parse().unwrap(),
+                is_metadata,
+                &to("h.example:80"),
+            );
             assert_eq!(got, expected, "{text} on {address}");
         }
     }

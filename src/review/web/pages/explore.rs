@@ -225,9 +225,8 @@ fn facets(asked: &Asked<'_>, groups: &[Groups], filter: &Filter) -> Vec<Facet> {
     for (at, field) in FACETS.into_iter().enumerate() {
         let is_used = used.contains(&field);
         // To look into texts once more would take too long.
-        let free = (is_used && !filter.looks_into_texts()).then(|| {
-            asked.log.groups(&filter.clone().without(field), &[Grouping::by(&[field])])
-        });
+        let free = (is_used && !filter.looks_into_texts())
+            .then(|| asked.log.groups(&filter.clone().without(field), &[Grouping::by(&[field])]));
         let all = names(free.as_ref().map_or(groups.get(at + 1), |free| free.first()));
         let shown = all.iter().enumerate();
         let shown = shown.filter(|(at, (name, _))| *at < NAMES || filter.names(field, name));
@@ -253,8 +252,7 @@ fn facets(asked: &Asked<'_>, groups: &[Groups], filter: &Filter) -> Vec<Facet> {
 }
 
 /// Facets that are not open unless they are used.
-const CLOSED: [Field; 5] =
-    [Field::Policy, Field::Runtime, Field::Code, Field::Agent, Field::Uid];
+const CLOSED: [Field; 5] = [Field::Policy, Field::Runtime, Field::Code, Field::Agent, Field::Uid];
 
 /// A digest is told by its beginning.
 fn short_of(field: Field, name: &str) -> String {

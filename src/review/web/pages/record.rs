@@ -4,11 +4,11 @@
 mod found;
 mod json;
 
+use super::explore::only;
 use super::frame::Frame;
 use super::overview::session_address;
 use super::table::{Moment, address, written};
 use super::{Asked, nothing_here, rendered};
-use super::explore::only;
 use crate::audit::query::Field;
 use crate::audit::wire::{WireCapture, WireRecord};
 use crate::audit::{Blobs, Hash};
@@ -275,7 +275,12 @@ fn texts(asked: &Asked<'_>, record: &WireRecord) -> Vec<Text> {
             Ok(text) => (Some(json::lines(&text)), Shown::default()),
             Err(why) => (None, Shown::cut(&why, 200)),
         };
-        Text { at: Shown::cut(&format!("{of} {pointer}"), 120), name: Shown::cut(name, 64), text, why_not }
+        Text {
+            at: Shown::cut(&format!("{of} {pointer}"), 120),
+            name: Shown::cut(name, 64),
+            text,
+            why_not,
+        }
     };
     named.take(TEXTS).map(text).collect()
 }

@@ -98,9 +98,11 @@ fn sums(asked: &Asked<'_>) -> HashMap<String, Sum> {
     let mut sums: HashMap<String, Sum> = HashMap::new();
     for group in groups.first().iter().flat_map(|groups| &groups.groups) {
         let [session, kind, decision] = group.key.as_slice() else { continue };
-        let sum = sums
-            .entry(session.clone())
-            .or_insert_with(|| Sum { first: i64::MAX, last: i64::MIN, ..Sum::default() });
+        let sum = sums.entry(session.clone()).or_insert_with(|| Sum {
+            first: i64::MAX,
+            last: i64::MIN,
+            ..Sum::default()
+        });
         sum.first = sum.first.min(group.first);
         sum.last = sum.last.max(group.last);
         sum.records += group.count;

@@ -1,9 +1,10 @@
 //! Records as a table: one row each, with what is read from its line.
 
-use crate::audit::Entry;
 use super::explore::only;
+use crate::audit::Entry;
 use crate::audit::query::Field;
 use crate::audit::wire::WireRecord;
+use crate::model::finding::Code;
 use crate::review::findings;
 use crate::review::session::about;
 use crate::review::web::link::encoded;
@@ -67,9 +68,7 @@ impl Row {
         let decision = record.decision.as_ref();
         let effect = decision.map_or("", |decision| decision.effect.as_str());
         let rule = decision.and_then(|decision| decision.rules.first());
-        let rule = rule.map(|rule| {
-            Link::to(only(Field::Rule, &rule.id), &short(&rule.id, 40))
-        });
+        let rule = rule.map(|rule| Link::to(only(Field::Rule, &rule.id), &short(&rule.id, 40)));
         let session = record.session.as_ref().filter(|session| !session.is_empty());
         let session = session.map(|session| {
             Link::to(format!("/session?id={}", encoded(session)), &short(session, 14))
@@ -113,6 +112,11 @@ pub(super) fn what(record: &WireRecord) -> Shown {
     let code = record.details.get("code").and_then(|code| code.as_str());
     let text = findings::what(record);
     match code {
+        Some(code) if text.is_empty() => {
+            let meant = Code::ALL.into_iter().find(|one| one.as_str() == code);
+            let meaning = meant.map_or_else(String::new, |code| format!(": {}", code.meaning()));
+            Shown::cut(&format!("{code}{meaning}"), CHARS)
+        }
         Some(code) => Shown::cut(&format!("{code}: {text}"), CHARS),
         None if text.is_empty() => Shown::cut(&about(record), CHARS),
         None => Shown::cut(&text, CHARS),

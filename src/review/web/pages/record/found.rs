@@ -95,7 +95,8 @@ struct KeptTexts<'a>(&'a Web);
 
 impl Texts for KeptTexts<'_> {
     fn text(&self, sha256: &str) -> Option<String> {
-        let kept = Hash::parse(sha256).and_then(|name| Blobs::of(self.0.log.dir()).policy(name).ok());
+        let kept =
+            Hash::parse(sha256).and_then(|name| Blobs::of(self.0.log.dir()).policy(name).ok());
         kept.or_else(|| self.0.sidecar.policy_text(sha256))
     }
 }
