@@ -88,7 +88,8 @@ impl Field {
     /// The part of a record that it stands in.
     pub(in crate::audit) fn parts(self) -> Parts {
         Parts::of(match self {
-            Field::Decision | Field::Basis | Field::Rule => &[Part::Kind, Part::Decision],
+            Field::Decision => &[Part::Kind, Part::Effect],
+            Field::Basis | Field::Rule => &[Part::Kind, Part::Decision],
             Field::Matched => &[Part::Decision],
             Field::Kind => &[Part::Kind],
             Field::Tool => &[Part::Tool],
