@@ -2,9 +2,7 @@
 
 use super::Gate;
 use super::judge::now;
-use crate::audit::{
-    AuditError, Retention, Stage, delete, due, newest_file, remove_outlived,
-};
+use crate::audit::{AuditError, Retention, Stage, delete, due, newest_file, remove_outlived};
 use crate::model::record::{Kind, Record};
 use crate::session::LabelChange;
 use std::path::Path;
@@ -80,7 +78,11 @@ impl Gate {
     ///
     /// # Errors
     /// If it does not stand in the log.
-    pub async fn tell_of_low_room(&self, freed: u64, advice: &'static str) -> Result<(), AuditError> {
+    pub async fn tell_of_low_room(
+        &self,
+        freed: u64,
+        advice: &'static str,
+    ) -> Result<(), AuditError> {
         let space = self.journal.standing().space;
         let mut record = Record::new(Kind::AuditSpace);
         record.details.push(("stage", Stage::Low.as_str().into()));

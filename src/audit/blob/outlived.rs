@@ -29,14 +29,11 @@ fn oldest(dir: &Path, without: &[String]) -> Result<Option<Timestamp>, AuditErro
 ///
 /// # Errors
 /// If the log or the texts cannot be read.
-pub fn outlived(
-    dir: &Path,
-    blobs: &Blobs,
-    without: &[String],
-) -> Result<Vec<Kept>, AuditError> {
+pub fn outlived(dir: &Path, blobs: &Blobs, without: &[String]) -> Result<Vec<Kept>, AuditError> {
     let Some(oldest) = oldest(dir, without)? else { return Ok(Vec::new()) };
     let is_older = |kept: &Kept| Timestamp::try_from(kept.at).is_ok_and(|at| at < oldest);
-    let mut old: Vec<Kept> = blobs.all().map_err(blob_error)?.into_iter().filter(is_older).collect();
+    let mut old: Vec<Kept> =
+        blobs.all().map_err(blob_error)?.into_iter().filter(is_older).collect();
     if !old.is_empty() {
         // Only now: this reads the whole log.
         let named = named(dir, without)?;

@@ -310,12 +310,8 @@ fn the_stages_of_room_are_recorded_once_each() {
 #[test]
 fn on_an_almost_full_disk_the_file_is_closed_and_sealed_early() {
     let (dir, plan) = (scratch(), Plan::new());
-    let options = Options {
-        space: SpaceMarks::default(),
-        seal: true,
-        segment_bytes: 64 << 20,
-        ..options()
-    };
+    let options =
+        Options { space: SpaceMarks::default(), seal: true, segment_bytes: 64 << 20, ..options() };
     plan.total.store(1 << 30, SeqCst);
     plan.free.store(1 << 29, SeqCst);
     let journal = open_faulty(dir.path(), &plan, options).unwrap();
@@ -426,7 +422,11 @@ fn failing_once_at_every_step_nothing_is_lost_and_the_log_goes_on() {
             live(dir.path(), &plan, &mut acked);
             let told = format!("step {failing}, error {errno}");
             // The first ones are of the start, which then fails as a whole.
-            assert!(acked.len() >= 11 || (acked.is_empty() && failing < 16), "{told}: {} answered", acked.len());
+            assert!(
+                acked.len() >= 11 || (acked.is_empty() && failing < 16),
+                "{told}: {} answered",
+                acked.len()
+            );
             assert_nothing_is_lost(dir.path(), &acked, false, &told);
         }
     }

@@ -17,9 +17,7 @@ use crate::audit::options::Options;
 use crate::audit::place::{Proof, Receipt};
 use crate::audit::proof::sign::Signer;
 use crate::audit::wire::{self, Body};
-use crate::limits::{
-    JOURNAL_SEAL_EARLY_BYTES, JOURNAL_SPACE_CHECK, JOURNAL_UNSYNCED_BYTES_MAX,
-};
+use crate::limits::{JOURNAL_SEAL_EARLY_BYTES, JOURNAL_SPACE_CHECK, JOURNAL_UNSYNCED_BYTES_MAX};
 use crate::model::record::{Durability, Record};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

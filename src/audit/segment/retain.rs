@@ -163,7 +163,9 @@ pub fn delete(journal: &Journal, dir: &Path, due: &[Due]) -> Result<u64, AuditEr
         let mut files = Vec::new();
         let mut gone = Vec::new();
         for one in part {
-            match keep(shelf, dir, one).map_err(AuditError::file("keep what proofs need of", dir))? {
+            match keep(shelf, dir, one)
+                .map_err(AuditError::file("keep what proofs need of", dir))?
+            {
                 Some(told) => {
                     files.push(told);
                     gone.push(one);

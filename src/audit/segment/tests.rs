@@ -421,7 +421,9 @@ fn a_sealed_record_takes_a_fraction_of_a_plain_one() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), options(600_000), 1_000);
     let segment = list(dir.path()).unwrap().remove(0);
-    let Sealed::Yes { plain, sealed } = seal(&shelf(dir.path()), dir.path(), &segment, &mut |_| true).unwrap() else {
+    let Sealed::Yes { plain, sealed } =
+        seal(&shelf(dir.path()), dir.path(), &segment, &mut |_| true).unwrap()
+    else {
         panic!("it was not sealed");
     };
     let index = std::fs::metadata(segment.index_path(dir.path())).unwrap().len();

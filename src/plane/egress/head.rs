@@ -686,7 +686,8 @@ mod tests {
         /// it is there.
         #[test]
         fn in_pieces_as_in_one(
-            line in "(GET|POST|CONNECT|OPTIONS|get) (http://a\\.example(:80|:0)?/?|a\\.example:443|/x|\\*) HTTP/1\\.[012]",
+            line in "(GET|POST|CONNECT|OPTIONS|get) \
+                (http://a\\.example(:80|:0)?/?|a\\.example:443|/x|\\*) HTTP/1\\.[012]",
             fields in "((Host: a\\.example(:443)?|X: y|A : b| x|Content-Length: 0)\r?\n){0,3}",
             after in "[a-z]{0,9}",
         ) {

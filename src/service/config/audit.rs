@@ -312,15 +312,15 @@ mod tests {
             ("max_bytes = \"20GiB\"", Retention { max_bytes: twenty, ..usual.clone() }),
             ("max_bytes = \"20480 MiB\"", Retention { max_bytes: twenty, ..usual.clone() }),
             ("hold = true", Retention { hold: true, ..usual.clone() }),
-            ("min_days = 30\ndays = 30", Retention { days: Some(30), min_days: 30, ..usual.clone() }),
+            (
+                "min_days = 30\ndays = 30",
+                Retention { days: Some(30), min_days: 30, ..usual.clone() },
+            ),
             (
                 "allow_short = true\ndays = 0",
                 Retention { days: Some(0), min_days: 0, ..usual.clone() },
             ),
-            (
-                "allow_short = true\nmin_days = 7",
-                Retention { min_days: 7, ..usual.clone() },
-            ),
+            ("allow_short = true\nmin_days = 7", Retention { min_days: 7, ..usual.clone() }),
         ] {
             assert_eq!(retention(text).unwrap(), expected, "{text}");
         }

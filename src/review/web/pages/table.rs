@@ -106,7 +106,11 @@ pub(super) fn what(record: &WireRecord) -> Shown {
     const CHARS: usize = 160;
     let effect = record.decision.as_ref().map(|decision| decision.effect.as_str());
     let decisive = record.accesses.iter().find(|access| Some(access.verdict.as_str()) == effect);
-    if let Some(access) = decisive.or(record.accesses.first()) {
+    // What could not be read is better told by the call as it was made.
+    let told = |target: &str| !target.starts_with('⟨') || about(record).is_empty();
+    if let Some(access) = decisive.or(record.accesses.first())
+        && told(&access.target)
+    {
         return Shown::cut(&format!("{} {}", access.verb, access.target), CHARS);
     }
     let code = record.details.get("code").and_then(|code| code.as_str());
