@@ -5,6 +5,7 @@ mod erase;
 mod export;
 mod filter;
 mod hash;
+mod head;
 mod key;
 mod listing;
 mod pick;
@@ -30,6 +31,7 @@ use crate::audit::{Blobs, Entry, Hash, records};
 use crate::cli::out::{self, complain, say};
 use crate::model::json::Json;
 use crate::review::policies::{KeptPolicies, Texts};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use listing::Listing;
 use std::cell::Cell;
 use std::io::Write;
@@ -62,6 +64,8 @@ pub(super) enum Command {
     Retention(retention::Arguments),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
+    /// The newest signed head of the log, to keep elsewhere: shows later whether its end was cut off
+    Head(head::Arguments),
     /// A proof that a record stands in the log, for anyone to check without it
     Prove(prove::Arguments),
     /// Whether such a proof holds, and what it proves
@@ -96,6 +100,12 @@ enum Lines {
     Jsonl,
 }
 
+/// `human` or `json`; `table` is another word for the first.
+fn human_or_json() -> PossibleValuesParser {
+    let human = PossibleValue::new("human").alias("table");
+    PossibleValuesParser::new([human, PossibleValue::new("json")])
+}
+
 impl Format {
     fn print(&self, listing: &Listing, entry: &Entry) {
         match self.format {
@@ -119,6 +129,7 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Report(arguments) => report::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
+        Command::Head(arguments) => head::run(arguments),
         Command::Prove(arguments) => prove::run(arguments),
         Command::VerifyProof(arguments) => verify_proof::run(arguments),
         Command::Key(arguments) => key::run(arguments),

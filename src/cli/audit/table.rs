@@ -59,6 +59,12 @@ pub(super) fn wrapped(line: &str, bound: Option<usize>, indent: usize) -> String
     out
 }
 
+/// How many of what, in words: `1 key`, `2 keys`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    let many = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{many}")
+}
+
 /// The text cut and filled to so many columns of a terminal.
 pub(super) fn fitted(text: &str, columns: usize) -> String {
     let cut = console::truncate_str(text, columns, "…");

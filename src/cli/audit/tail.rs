@@ -112,11 +112,11 @@ impl Seen {
             && let Some(seq) = self.streams.get(&record.stream)
             && record.seq > seq.saturating_add(1)
         {
-            complain!(
-                "warning: records {} to {} are missing",
-                seq.saturating_add(1),
-                record.seq.saturating_sub(1)
-            );
+            let (first, last) = (seq.saturating_add(1), record.seq.saturating_sub(1));
+            match first == last {
+                true => complain!("warning: record {first} is missing"),
+                false => complain!("warning: records {first} to {last} are missing"),
+            }
         }
         self.newest = Some(record.stream.clone());
         self.streams.insert(record.stream.clone(), record.seq);

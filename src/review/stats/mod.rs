@@ -10,7 +10,7 @@ mod people;
 mod rules;
 mod slow;
 
-pub use compare::{Change, Comparing, Comparison};
+pub use compare::{Change, Comparing, Comparison, RuleChange, rule_changes};
 pub use count::{Counts, Row, Table};
 pub use people::{Approvals, Secrets};
 pub use rules::{Approved, Evidence, NeverFired};
@@ -51,7 +51,7 @@ pub struct Stats {
     pub by_principal: Vec<Row>,
     /// By policy: `name sha256`.
     pub by_policy: Vec<Row>,
-    /// Paths that refused calls would have touched, each where that was what was refused.
+    /// Paths that were themselves refused: a call that was refused for what it runs refuses none.
     pub denied_paths: Vec<Row>,
     /// Hosts, likewise.
     pub denied_hosts: Vec<Row>,
@@ -69,6 +69,8 @@ pub struct Stats {
     pub deciding: Latency,
     /// The decisions that took longest.
     pub slow_decisions: Vec<SlowCall>,
+    /// How long calls ran.
+    pub running: Latency,
     /// The calls that ran longest.
     pub slow_calls: Vec<SlowCall>,
     /// How long people were waited for.
@@ -199,7 +201,7 @@ impl Counting {
     #[must_use]
     pub fn finish(self, policies: &Policies, kept: &dyn Kept) -> Stats {
         let (bucket_s, over_time) = buckets(&self.minutes);
-        let (slow_decisions, slow_calls, deciding) = self.slow.finish();
+        let [(slow_decisions, deciding), (slow_calls, running)] = self.slow.finish();
         let (always_approved, waiting) = self.asked.approved();
         let (never_fired, not_kept) = self.asked.never_fired(policies, kept);
         Stats {
@@ -211,6 +213,7 @@ impl Counting {
             deciding,
             slow_decisions,
             slow_calls,
+            running,
             waiting,
             sessions: self.sessions.distinct(),
             by_tool: self.tools.top(STATS_TOP_MAX),

@@ -196,7 +196,8 @@ impl Asked {
     ) -> (Vec<NeverFired>, Vec<String>) {
         let (mut rows, mut unknown) = (Vec::new(), Vec::new());
         let in_force = |load: &&PolicyLoad| self.in_force.contains(&load.sha256);
-        for load in policies.distinct().into_iter().filter(in_force) {
+        // What is in force now is asked for first.
+        for load in policies.distinct().into_iter().rev().filter(in_force) {
             let policy = match kept.policy(load) {
                 Ok(policy) => policy,
                 Err(why) => {
