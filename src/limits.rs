@@ -436,7 +436,7 @@ pub const STATS_PENDING_MAX: usize = 200_000;
 /// Rows that one table of the review shows; the rest is one row.
 pub const STATS_TOP_MAX: usize = 1_000;
 /// Slowest calls that are shown.
-pub const STATS_SLOW_ROWS: usize = 20;
+pub const STATS_SLOW_ROWS: usize = 100;
 /// Calls that are shown as evidence for one candidate of a rule.
 pub const STATS_EVIDENCE_ROWS: usize = 3;
 /// Denials, findings and sessions that a report holds; its tables show fewer.
