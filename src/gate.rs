@@ -13,6 +13,7 @@ mod join;
 mod judge;
 mod look;
 pub mod memory;
+pub mod network;
 pub mod permit;
 pub mod record;
 pub mod standing;
@@ -92,7 +93,7 @@ impl Gate {
                 held.keep();
                 self.metrics.decided(kind, &decision, took);
                 if kind == Kind::ToolPre {
-                    self.began(&draft, input, decision.verdict).await;
+                    self.began(&draft, input, &decision).await;
                 }
                 decision.permit(proof)
             }

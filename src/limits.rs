@@ -64,6 +64,51 @@ pub const TOKEN_CHARS_MIN: usize = 32;
 /// A token's file, in bytes: it must fit a request's head.
 pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
 
+/// Hosts of one call by which its connections are known; a call that names more is any call.
+pub const HOSTS_OF_CALL_MAX: usize = 32;
+
+/// Connections of the network plane at once, unless the operator says otherwise; each tunnel holds
+/// two descriptors.
+pub const EGRESS_CONNECTIONS_MAX: usize = 8_192;
+/// What an operator may ask for instead.
+pub const EGRESS_CONNECTIONS_CEILING: usize = 262_144;
+/// How long the head of a request, or a SOCKS greeting, may take.
+pub const EGRESS_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a tunnel's `ClientHello` may take.
+pub const EGRESS_TLS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long dialling may take.
+pub const EGRESS_DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a tunnel may be silent: a model that thinks sends nothing for minutes.
+pub const EGRESS_IDLE: Duration = Duration::from_secs(15 * 60);
+/// The longest time that an operator may set for any of these.
+pub const EGRESS_SECONDS_MAX: u64 = 24 * 60 * 60;
+/// How long after one address the next is tried beside it (RFC 8305 §5).
+pub const EGRESS_NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+/// How long a lookup may take, all its tries together.
+pub const EGRESS_DNS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer is kept at most: what is vetted is what is dialled, so this bounds staleness.
+pub const EGRESS_DNS_TTL_MAX: Duration = Duration::from_secs(300);
+/// Names whose answers are kept.
+pub const EGRESS_DNS_CACHE_NAMES: u64 = 1_024;
+/// Addresses of one answer that are looked at and recorded; the others are not dialled.
+pub const EGRESS_ADDRESSES_MAX: usize = 32;
+/// What a relay reads at once, for all tunnels of a thread.
+pub const EGRESS_RELAY_BYTES: usize = 64 * 1024;
+/// After so many bytes a direction of a tunnel is worth a pipe of its own.
+pub const EGRESS_SPLICE_AFTER_BYTES: u64 = 256 * 1024;
+/// Pipes at once: 256 of 64 KiB are a quarter of the pages that one user may have in pipes.
+pub const EGRESS_PIPES_MAX: usize = 256;
+/// What the first read of a connection takes: nearly every head fits.
+pub const EGRESS_FIRST_READ_BYTES: usize = 4 * 1024;
+/// What is read of a tunnel to find its whole `ClientHello`.
+pub const EGRESS_HELLO_BYTES_MAX: usize = 64 * 1024;
+/// What is read and thrown away of a refused client, in bytes, so that it reads its answer.
+pub const EGRESS_LINGER_BYTES_MAX: usize = 1024 * 1024;
+/// Clients that are told at once that there is no room; others are hung up on.
+pub const EGRESS_TURNED_AWAY_MAX: usize = 64;
+/// How long a refused client may take to read its answer.
+pub const EGRESS_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// One path, in bytes (Linux `PATH_MAX`).
 pub const PATH_BYTES_MAX: usize = 4096;
 /// One component of a path, in bytes (Linux `NAME_MAX`).
@@ -424,7 +469,7 @@ pub const REVIEW_HEARTBEAT: Duration = Duration::from_secs(15);
 pub const REVIEW_VERIFY: Duration = Duration::from_secs(10 * 60);
 /// How long one question of a page may take that looks into the texts of records, which no index
 /// holds; then the page shows what it has and says how far it came.
-pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(60);
+pub const REVIEW_SEARCH_TIME: Duration = Duration::from_millis(75);
 /// Records of one session that its page shows.
 pub const REVIEW_SESSION_ROWS_MAX: usize = 1_000;
 
@@ -441,8 +486,46 @@ pub const UNREADABLE_TOLD_MAX: usize = 20;
 /// How often `audit tail -f` looks for new records: a person sees no delay.
 pub const TAIL_POLL: Duration = Duration::from_millis(200);
 
+/// Credentials that the sidecar may bind.
+pub const CREDENTIALS_MAX: usize = 256;
+/// One secret, in bytes: the longest tokens that servers take in a header.
+pub const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
+/// How long a command may take to tell a secret: it may have to ask a server for it.
+pub const CREDENTIAL_COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the file of a secret is looked at for a change.
+pub const CREDENTIAL_POLL: Duration = Duration::from_secs(5);
+/// After how long a command is asked for its secret again if nothing is said, in seconds.
+pub const CREDENTIAL_REFRESH_SECONDS: u32 = 300;
+/// Characters of a placeholder, at least: a shorter one could stand in honest text.
+pub const PLACEHOLDER_CHARS_MIN: usize = 16;
+/// ... and at most: it is looked for in everything that is sent.
+pub const PLACEHOLDER_CHARS_MAX: usize = 256;
+/// The head of one request through the proxy, in bytes: a URL of 8,000 that RFC 9112 §3 wants to
+/// be taken, cookies and a token.
+pub const EGRESS_HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Fields of one request through the proxy: browsers send some 25.
+pub const EGRESS_FIELDS_MAX: usize = 100;
+/// The head of one answer, in bytes: content policies and cookies of a large site take 20 kB.
+pub const EGRESS_ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Fields of one answer: each cookie is one.
+pub const EGRESS_ANSWER_FIELDS_MAX: usize = 200;
+/// Empty lines before a request line that are passed over (RFC 9112 §2.2 wants at least one).
+pub const EGRESS_EMPTY_LINES_MAX: usize = 2;
+/// A request method, in bytes: the longest that is registered has 17.
+pub const EGRESS_METHOD_BYTES_MAX: usize = 32;
+/// Chunk extensions of one body, in bytes together: no client is known to send any, and they are
+/// a way to make a reader work for nothing.
+pub const EGRESS_CHUNK_EXTENSION_BYTES_MAX: usize = 16 * 1024;
+/// The trailer of one body, in bytes: checksums and a status.
+pub const EGRESS_TRAILER_BYTES_MAX: usize = 8 * 1024;
 /// Connections that a bridge leads at once; a further one waits in the listener's backlog. Each
 /// takes two descriptors, and containers often give 20,000.
 pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;
 /// How long a bridge waits after it could not take a connection, so that it does not spin.
 pub const BRIDGE_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
+pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
+/// How long the doctor waits for a proxy, for each step.
+pub const DOCTOR_PROXY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How much of a proxy's answer the doctor reads, in bytes, before it takes it for no answer.
+pub const DOCTOR_PROXY_HEAD_BYTES_MAX: usize = 8 * 1024;

@@ -75,8 +75,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // facts: what a changed skill would run by itself is read as the floor reads it.
     // redact: an output that cannot be judged is withheld in its own shape, without a decision.
     // session: whose settings were looked at. world: whose files a listener's paths name is the
-    // listener's to say.
-    ("plane", &["facts", "gate", "limits", "model", "redact", "session", "world"]),
+    // listener's to say. policy: a secret is bound to the paths of one of its text patterns.
+    ("plane", &["facts", "gate", "limits", "model", "policy", "redact", "session", "world"]),
     // gate: only for `Bound`, a policy with its places; nothing is let through here.
     // limits: how often a fix is tried.
     // session: `policy eval` remembers what a sidecar would.

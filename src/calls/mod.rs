@@ -8,6 +8,7 @@
 //!
 //! It is kept in memory and, after a restart, read from the end of the log (`rebuild`).
 
+mod connect;
 mod rebuild;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::model::principal::{Agent, Principal};
 use crate::model::time::Moment;
 use crate::model::told::{Batched, Ends};
 use crate::session::{Key, SessionId, User};
+pub use connect::Connecting;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -113,6 +115,7 @@ impl Calls {
             verdict,
             since: now,
             ended: false,
+            hosts: Vec::new(),
         };
         loose.extend(thread.begin(tool_use_id, under, now));
         loose

@@ -5,6 +5,7 @@ use crate::limits::{AGENTS_OF_SESSION_MAX, CALLS_OF_SESSION_MAX};
 use crate::model::call::{CallId, ToolName};
 use crate::model::effect::Verdict;
 use crate::model::finding::{Code, Finding};
+use crate::model::host::Host;
 use crate::model::principal::{Agent, Principal};
 use crate::model::time::Moment;
 use crate::model::told::Batched;
@@ -33,6 +34,8 @@ pub(super) struct Under {
     pub(super) since: Moment,
     /// It has ended; kept until its batch has told of it too.
     pub(super) ended: bool,
+    /// The hosts that it would connect to, as far as its text tells.
+    pub(super) hosts: Vec<Host>,
 }
 
 impl Thread {
@@ -90,6 +93,27 @@ impl Thread {
                 && under.input == Some(input)
         };
         self.calls.values().find(same).map(|under| under.call.clone())
+    }
+
+    /// The call that was judged so connects to these hosts.
+    pub(super) fn connects(&mut self, tool_use_id: &str, hosts: Vec<Host>) {
+        if let Some(under) = self.calls.get_mut(tool_use_id) {
+            under.hosts = hosts;
+        }
+    }
+
+    /// The call under way that would connect to this host; the latest, if there are several.
+    pub(super) fn connecting(&self, host: &Host) -> Option<(CallId, Agent)> {
+        let to_there = |under: &&Under| {
+            !under.ended && under.verdict != Verdict::Deny && under.hosts.contains(host)
+        };
+        let latest = self.calls.values().filter(to_there).max_by_key(|under| under.since);
+        latest.map(|under| (under.call.clone(), under.agent.clone()))
+    }
+
+    /// Whose it is.
+    pub(super) fn principal(&self) -> &Principal {
+        &self.principal
     }
 
     /// The calls of a batch are over.

@@ -28,6 +28,10 @@ pub(super) struct Arguments {
     /// The file that holds the token of HTTP hooks
     #[arg(long, value_name = "FILE")]
     http_token_file: Option<PathBuf>,
+    /// Where the proxy of connections listens: an address and a port, or `unix:` and a path; may be
+    /// given more than once [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    egress: Vec<String>,
     /// Where the pages are on which the log is reviewed: an address and a port, 0 for any that is
     /// free [default: 127.0.0.1:0, or nowhere if --config is given]
     #[arg(long, value_name = "ADDR")]
@@ -75,6 +79,7 @@ fn configuration(arguments: &Arguments) -> Result<Config, crate::service::config
     if let Some(address) = &arguments.http {
         config.http.listen = Some(address.clone());
     }
+    config.egress.listen.extend(arguments.egress.iter().cloned());
     if let Some(token) = &arguments.http_token_file {
         config.http.token_file = Some(token.clone());
     }

@@ -32,6 +32,8 @@ pub enum Plane {
     Claude,
     /// The hooks of Codex.
     Codex,
+    /// The way out.
+    Egress,
 }
 
 impl Plane {
@@ -42,6 +44,7 @@ impl Plane {
             Plane::Service => "service",
             Plane::Claude => "claude",
             Plane::Codex => "codex",
+            Plane::Egress => "egress",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::check::{Check, Plane};
 use super::claude::{client, wiring};
-use super::{canary, codex, sidecar};
+use super::{canary, codex, egress, sidecar};
 
 /// Every check, in the order in which they are made.
 pub const CHECKS: &[Check] = &[
@@ -231,5 +231,22 @@ pub const CHECKS: &[Check] = &[
         matters: "Codex runs what its hooks fail to deny",
         fix: "try a denied call by hand",
         look: codex::canary,
+    },
+    Check {
+        id: "egress.denies",
+        title: "the proxy that the environment names is toolgate's, and denies",
+        plane: Plane::Egress,
+        matters: "a proxy that lets everything through is no guard",
+        fix: "start `toolgate serve` with `[egress]`, and set what `toolgate egress env` prints",
+        look: egress::denies,
+    },
+    Check {
+        id: "egress.only",
+        title: "nothing but the proxy leads out",
+        plane: Plane::Egress,
+        matters: "a proxy is asked by programs that care to; only the lack of a route holds the rest",
+        fix: "give the agent no network but the proxy's socket (`--network none`), and lead to it \
+              with `toolgate bridge`",
+        look: egress::only,
     },
 ];

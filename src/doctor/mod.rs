@@ -9,6 +9,7 @@ mod canary;
 mod check;
 mod claude;
 mod codex;
+mod egress;
 mod files;
 mod list;
 mod model;

@@ -27,6 +27,13 @@ pub fn fit(policy: &Policy, to: &Network) -> Fit {
     layers.filter_map(of_layer).min().unwrap_or(Fit::Nothing)
 }
 
+/// How far the rule of that id names the destination.
+#[must_use]
+pub fn denies(policy: &Policy, id: &str, to: &Network) -> Fit {
+    let rules = every_rule(policy).filter(|rule| rule.id == id);
+    rules.flat_map(matches).map(|pattern| pattern.fit(to)).max().unwrap_or(Fit::Nothing)
+}
+
 /// Whether some rule speaks of the method or the path of a request to there.
 #[must_use]
 pub fn looks_inside(policy: &Policy, to: &Network) -> bool {

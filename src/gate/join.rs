@@ -5,11 +5,15 @@ use super::judge::now;
 use super::{Gate, record};
 use crate::audit::AuditError;
 use crate::calls::{Call, Ended, InputDigest, Loose};
+use crate::model::access::Target;
+use crate::model::decision::{Decision, Judged};
 use crate::model::effect::Verdict;
 use crate::model::finding::{Code, Finding};
+use crate::model::host::Host;
 use crate::model::principal::Principal;
 use crate::model::record::{Durability, Kind, Record};
 use crate::model::told::{Ends, Told};
+use crate::model::url::Destination;
 
 impl Gate {
     /// What an event's permission mode says that was not so before.
@@ -18,9 +22,15 @@ impl Gate {
     }
 
     /// Remembers that a call was answered, now that its record stands in the log.
-    pub(super) async fn began(&self, call: &Record, input: Option<InputDigest>, verdict: Verdict) {
+    pub(super) async fn began(
+        &self,
+        call: &Record,
+        input: Option<InputDigest>,
+        decision: &Decision,
+    ) {
         let Some(call) = joined(call) else { return };
-        let pushed = self.calls.begin(&call, input, verdict, now());
+        let pushed = self.calls.begin(&call, input, decision.verdict, now());
+        self.calls.connects(&call, hosts(decision));
         self.loose(pushed).await;
     }
 
@@ -59,6 +69,15 @@ impl Gate {
             }
         }
     }
+}
+
+/// The hosts that a call would connect to, by which its connections are known.
+fn hosts(decision: &Decision) -> Vec<Host> {
+    let host = |judged: &Judged| match &judged.access.target {
+        Target::Connect(Destination::Network(to)) => Some(to.host.clone()),
+        _ => None,
+    };
+    decision.accesses.iter().filter_map(host).collect()
 }
 
 /// The answer of a person, as it shows from what happened then.

@@ -1,6 +1,8 @@
 //! `toolgate.toml`: what the operator says of the sidecar. Nothing of it is policy.
 
 pub mod audit;
+pub mod credential;
+pub mod egress;
 pub mod http;
 pub mod review;
 pub mod sinks;
@@ -32,6 +34,10 @@ pub struct Config {
     pub admin: Admin,
     /// `[review]`
     pub review: review::Review,
+    /// `[[credential]]`
+    pub credential: Vec<credential::Credential>,
+    /// `[egress]`
+    pub egress: egress::Egress,
 }
 
 /// `[hook]`: the socket that the runtime's hooks speak to.

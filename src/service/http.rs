@@ -16,6 +16,8 @@ pub(super) struct Listening {
     pub(super) server: Arc<Server>,
     /// Where it is, for the person who wires the runtime.
     pub(super) url: String,
+    /// The address, if it is one.
+    pub(super) at: Option<SocketAddr>,
     socket: Option<PathBuf>,
 }
 
@@ -39,13 +41,13 @@ pub(super) fn listen(
 ) -> Result<Option<(Listening, JoinHandle<()>)>, ConfigError> {
     let Some(address) = http.address()? else { return nothing_meant(http) };
     let (token, bounds) = (http.token()?, http.bounds()?);
-    let (listener, url, socket) = match address {
+    let (listener, url, at, socket) = match address {
         Address::Loopback(address) => {
             let wrong = |error| {
                 ConfigError::Value(format!("cannot listen for HTTP on `{address}`: {error}"))
             };
             let (listener, at) = bind(address).map_err(wrong)?;
-            (Listener::Tcp(listener), format!("http://{at}/v1/hook/claude"), None)
+            (Listener::Tcp(listener), format!("http://{at}/v1/hook/claude"), Some(at), None)
         }
         Address::Unix(path) => {
             let rights = Rights { mode: http.mode()?, owner: http.owner, group: http.group };
@@ -55,12 +57,12 @@ pub(super) fn listen(
             };
             let listener = socket::listen(&path, rights, "`listen` in `[http]`")?;
             let url = format!("unix:{}", path.display());
-            (Listener::Unix(listener, allow_uid), url, Some(path))
+            (Listener::Unix(listener, allow_uid), url, None, Some(path))
         }
     };
     let server = Server::new(Arc::clone(door), token, http.sender(), bounds);
     let task = tokio::spawn(Arc::clone(&server).serve(listener));
-    Ok(Some((Listening { server, url, socket }, task)))
+    Ok(Some((Listening { server, url, at, socket }, task)))
 }
 
 fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {

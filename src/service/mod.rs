@@ -3,6 +3,7 @@
 pub mod admin;
 mod beside;
 pub mod config;
+mod egress;
 mod http;
 pub mod layers;
 pub mod load;

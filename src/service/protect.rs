@@ -4,6 +4,7 @@
 //! a file was reached is held back, and every link on the way, since whoever turns a link chooses
 //! what the next reload reads.
 
+use super::config::credential::Credential;
 use super::config::http::Address;
 use super::config::{Config, ConfigError, absolute};
 use super::layers::Places;
@@ -47,7 +48,9 @@ impl Own {
         // ... and who has the other, can guess at what was redacted.
         let commitment = config.audit.commitment_key(audit);
         let paths = paths.chain([key.as_path(), &commitment]).map(Path::to_owned).collect();
-        let secrets = config.http.token_file.iter().chain([&key, &commitment]).cloned().collect();
+        let bound = config.credential.iter().filter_map(Credential::file);
+        let secrets = config.http.token_file.iter().chain([&key, &commitment]).chain(bound);
+        let secrets = secrets.cloned().collect();
         Ok(Own { paths, sockets, secrets })
     }
 

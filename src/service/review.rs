@@ -56,6 +56,11 @@ pub(super) fn open(review: &Review) -> Result<Option<Opened>, ConfigError> {
 }
 
 impl Opened {
+    /// Where it listens.
+    pub(super) fn at(&self) -> std::net::SocketAddr {
+        self.at
+    }
+
     /// Where a person opens the pages. Whoever has it may look.
     pub(super) fn link(&self) -> String {
         format!("http://{}/login?token={}", self.at, self.token)

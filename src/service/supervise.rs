@@ -3,6 +3,7 @@
 use super::admin;
 use super::beside::{self, Plan};
 use super::config::{Config, ConfigError};
+use super::egress;
 use super::http;
 use super::layers::Places;
 use super::load::{LoadError, anchors, load_to_serve, with_other_names};
@@ -91,6 +92,7 @@ pub struct Running {
     server: Arc<Server>,
     admin: Arc<admin::Server>,
     http: Option<http::Listening>,
+    egress: Option<egress::Listening>,
     /// Where a person reviews the log.
     review_link: Option<String>,
     reloads: Reloads,
@@ -235,6 +237,13 @@ fn listen(
     let http = http::listen(&config.http, &door)?;
     let review = review::open(&config.review)?;
     let telling_listener = config.admin.listen()?.map(listen_http).transpose()?;
+    let ours = [
+        http.as_ref().and_then(|(listening, _)| listening.at),
+        review.as_ref().map(review::Opened::at),
+        telling_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
+    ];
+    let ours: Vec<SocketAddr> = ours.into_iter().flatten().collect();
+    let egress = egress::listen(config, &gate, &ours)?;
     let listener = socket::listen(&socket, rights, "--socket, or `socket` in `[hook]`")?;
     let admin_listener = socket::listen(&admin_socket, Rights::OURS, "`socket` in `[admin]`")?;
     let us = nix::unistd::geteuid().as_raw();
@@ -258,6 +267,10 @@ fn listen(
         tasks.push(task);
         listening
     });
+    let egress = egress.map(|(listening, serving)| {
+        tasks.extend(serving);
+        listening
+    });
     let scraped = telling_listener.map(|listener| admin::serve_http(Arc::clone(&admin), listener));
     let mut telling = vec![
         tokio::spawn(Arc::clone(&admin).serve(admin_listener)),
@@ -276,6 +289,7 @@ fn listen(
         server,
         admin,
         http,
+        egress,
         review_link,
         reloads,
         notify,
@@ -327,6 +341,10 @@ impl Running {
         }
         let idle = async {
             self.server.idle().await;
+            if let Some(egress) = &self.egress {
+                egress.close();
+                egress.plane.stop().await;
+            }
             if let Some(http) = &self.http {
                 http.server.idle().await;
             }

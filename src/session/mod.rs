@@ -9,6 +9,7 @@
 //! Nothing is forgotten that could tighten: where there is no room left, calls are refused.
 
 mod change;
+mod connect;
 mod end;
 mod key;
 mod labels;
@@ -20,6 +21,7 @@ mod transcript;
 mod user;
 mod window;
 
+pub use connect::Connects;
 pub use key::{Key, SessionId, User};
 pub use operator::{LabelChange, LabelError};
 pub use replay::RebuildError;

@@ -289,7 +289,7 @@ impl Store {
     }
 
     /// What an admitted call sets, takes away and reserves: all of it, or the reason why not.
-    fn take(
+    pub(super) fn take(
         &self,
         memory: &mut Remembered,
         key: Key,

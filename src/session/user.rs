@@ -62,6 +62,10 @@ impl Remembered {
         self.sessions.get(&id)
     }
 
+    pub(super) fn sessions(&self) -> impl Iterator<Item = &State> {
+        self.sessions.values()
+    }
+
     pub(super) fn count(&self) -> usize {
         self.sessions.len()
     }

@@ -9,6 +9,8 @@ mod key;
 mod link;
 pub mod merkle;
 pub mod note;
+mod outside;
+mod part;
 mod pass;
 pub mod prove;
 mod report;
@@ -19,8 +21,9 @@ pub(in crate::audit) mod verify;
 pub use chain::Flaw;
 pub use head::{HEADS_WAITING_MAX, Heads, SignedHead, Signing};
 pub use key::KEY_FILE;
+pub use outside::{Elsewhere, Outside};
 pub use report::{BadRecord, Gap, Progress, Report, SegmentReport, SignedBy, State};
-pub use verify::{Elsewhere, Outside, verify, verify_newest, verify_with};
+pub use verify::{verify, verify_newest, verify_with};
 
 #[cfg(test)]
 mod signed_tests;

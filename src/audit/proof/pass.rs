@@ -6,6 +6,7 @@ use crate::audit::place::{Hash, StreamId};
 use crate::audit::proof::chain::{Flaw, VERSION};
 use crate::audit::proof::link::{self, Own};
 use crate::audit::proof::merkle::leaf;
+use crate::audit::segment::Deletions;
 use crate::limits::RECORD_BYTES_MAX;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -19,7 +20,7 @@ const THREADS_MAX: usize = 8;
 const BLOCKS_PER_THREAD: usize = 3;
 
 /// A block of whole lines, looked at.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Looked {
     /// The lines.
     pub(super) block: Vec<u8>,
@@ -36,6 +37,8 @@ pub(super) struct Line {
     pub(super) claim: Result<Claim, Flaw>,
     pub(super) hash: Hash,
     pub(super) leaf: Hash,
+    /// It may tell of files that retention deleted.
+    pub(super) tells: bool,
 }
 
 /// The place that a line claims.
@@ -48,16 +51,24 @@ pub(super) struct Claim {
     pub(super) foreign: Option<Flaw>,
 }
 
-/// Looks at a block of lines of a stream.
-pub(super) fn look(block: Vec<u8>, stream: &StreamId) -> Looked {
-    let mut lines = Vec::with_capacity(block.len() / 512);
-    let mut from = 0;
-    for end in memchr::memchr_iter(b'\n', &block) {
-        let line = block.get(from..end).unwrap_or_default();
-        lines.push(look_at(line, from..end, stream));
-        from = end + 1;
+impl Looked {
+    /// Takes over a block of whole lines, in the room that another one had.
+    fn fill(&mut self, block: &[u8]) {
+        self.lines.clear();
+        self.block.clear();
+        self.block.extend_from_slice(block);
     }
-    Looked { block, lines }
+
+    /// Looks at its lines, which are of this stream.
+    fn look(mut self, stream: &StreamId) -> Looked {
+        let mut from = 0;
+        for end in memchr::memchr_iter(b'\n', &self.block) {
+            let line = self.block.get(from..end).unwrap_or_default();
+            self.lines.push(look_at(line, from..end, stream));
+            from = end + 1;
+        }
+        self
+    }
 }
 
 fn look_at(line: &[u8], at: Range<usize>, stream: &StreamId) -> Line {
@@ -77,12 +88,12 @@ fn look_at(line: &[u8], at: Range<usize>, stream: &StreamId) -> Line {
             },
         })
     };
-    Line { at, claim, hash: Hash::of(line), leaf: leaf(line) }
+    Line { at, claim, hash: Hash::of(line), leaf: leaf(line), tells: Deletions::could_tell(line) }
 }
 
 /// A block on its way.
 struct Job {
-    block: Vec<u8>,
+    block: Looked,
     stream: StreamId,
     done: SyncSender<Looked>,
 }
@@ -92,12 +103,14 @@ pub(super) struct Lookers {
     jobs: Option<Sender<Job>>,
     under_way: VecDeque<Receiver<Looked>>,
     most: usize,
+    /// Blocks that are done with: their room is used again.
+    spare: Vec<Looked>,
 }
 
 impl Lookers {
     /// The calling thread alone, where there is little to do.
     pub(super) fn none() -> Lookers {
-        Lookers { jobs: None, under_way: VecDeque::new(), most: 0 }
+        Lookers { jobs: None, under_way: VecDeque::new(), most: 0, spare: Vec::new() }
     }
 
     /// As many threads as the machine has.
@@ -112,23 +125,26 @@ impl Lookers {
                     let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(Job { block, stream, done }) = next else { break };
                     // Whoever asked may have seen enough.
-                    drop(done.send(look(block, &stream)));
+                    drop(done.send(block.look(&stream)));
                 }
             });
         }
-        Lookers { jobs: Some(jobs), under_way: VecDeque::new(), most: threads * BLOCKS_PER_THREAD }
+        let most = threads * BLOCKS_PER_THREAD;
+        Lookers { jobs: Some(jobs), most, ..Lookers::none() }
     }
 
     /// Hands over a block; what came back in the meantime, if it is its turn.
     pub(super) fn give(&mut self, block: &[u8], stream: &StreamId) -> Option<Looked> {
         let (done, result) = sync_channel(1);
-        let (block, stream) = (block.to_vec(), stream.clone());
+        let mut there = self.spare.pop().unwrap_or_default();
+        there.fill(block);
+        let (block, stream) = (there, stream.clone());
         match &self.jobs {
-            None => return Some(look(block, &stream)),
+            None => return Some(block.look(&stream)),
             Some(jobs) => {
                 if let Err(lost) = jobs.send(Job { block, stream, done }) {
                     let Job { block, stream, .. } = lost.0;
-                    return Some(look(block, &stream));
+                    return Some(block.look(&stream));
                 }
             }
         }
@@ -139,5 +155,10 @@ impl Lookers {
     /// The next block that was handed over; nothing if there is none.
     pub(super) fn take(&mut self) -> Option<Looked> {
         self.under_way.pop_front()?.recv().ok()
+    }
+
+    /// Gives back a block that is done with.
+    pub(super) fn reuse(&mut self, looked: Looked) {
+        self.spare.push(looked);
     }
 }

@@ -7,22 +7,20 @@
 //!
 //! Lines are looked at in blocks on all threads (`pass`); here they are put in order. What lies
 //! between a line's ends is not read as JSON: a signed head vouches for it. What no head covers is
-//! read again, as a whole.
+//! read again, as a whole (`part`).
 
 use crate::audit::error::AuditError;
 use crate::audit::place::{Hash, Head, StreamId};
 use crate::audit::proof::chain::{Chain, Flaw};
-use crate::audit::proof::checkpoint::Checkpoint;
 use crate::audit::proof::epochs::Epochs;
 use crate::audit::proof::link::{self, Own};
 use crate::audit::proof::merkle::{self, Tree};
-use crate::audit::proof::note::{Note, PublicKey};
-use crate::audit::proof::pass::{Line, Looked, Lookers};
-use crate::audit::proof::report::{
-    BadRecord, Gap, Progress, Report, SegmentReport, SignedBy, State,
-};
+use crate::audit::proof::outside::{Elsewhere, Outside, Outsides};
+use crate::audit::proof::part::Part;
+use crate::audit::proof::pass::{Claim, Line, Looked, Lookers};
+use crate::audit::proof::report::{BadRecord, Gap, Progress, Report, SignedBy};
 use crate::audit::proof::resume::head_of;
-use crate::audit::segment::{Blocks, Deletions, Ending, Form, Kept, Lines, SegmentName, list};
+use crate::audit::segment::{Blocks, Deletions, Form, Kept, SegmentName, list};
 use crate::audit::wire::WireRecord;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, ErrorKind};
@@ -30,25 +28,6 @@ use std::path::Path;
 
 /// A log below this size is read by the calling thread alone.
 const ALONE_BYTES_MAX: u64 = 4 << 20;
-
-/// What is known of a log from elsewhere.
-#[derive(Debug, Clone, Default)]
-pub struct Elsewhere {
-    /// The log's first key.
-    pub key: Option<PublicKey>,
-    /// Heads that were kept.
-    pub heads: Vec<Outside>,
-}
-
-/// A head that was kept elsewhere.
-#[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "there are a few of them at most")]
-pub enum Outside {
-    /// The place of a record.
-    Place(Head),
-    /// A signed head.
-    Signed(Checkpoint, Note),
-}
 
 /// Reads every record of a directory; `expected` is a head that was kept elsewhere.
 ///
@@ -71,7 +50,8 @@ pub fn verify_with(
     let segments = list(dir)?;
     let size = |segment: &SegmentName| segment.path(dir).metadata().map_or(0, |about| about.len());
     let sizes: Vec<u64> = segments.iter().map(size).collect();
-    let mut verifier = Verifier::new(dir, elsewhere);
+    let first = segments.first().map_or_else(StreamId::generate, |first| first.stream.clone());
+    let mut verifier = Verifier::new(dir, elsewhere, Stream::begin(first));
     verifier.of = sizes.iter().sum();
     let mut go = |lookers: &mut Lookers, verifier: &mut Verifier<'_>| {
         for (index, (segment, size)) in segments.iter().zip(&sizes).enumerate() {
@@ -96,16 +76,11 @@ pub fn verify_with(
 /// As [`verify`].
 pub fn verify_newest(dir: &Path) -> Result<Report, AuditError> {
     let elsewhere = Elsewhere::default();
-    let mut verifier = Verifier::new(dir, &elsewhere);
-    if let Some(newest) = list(dir)?.last() {
-        let middle = Stream {
-            chain: Chain::resume(newest.stream.clone()),
-            last_hash: Hash::ZERO,
-            tree: None,
-            pending: Vec::new(),
-        };
+    let segments = list(dir)?;
+    let stream = segments.last().map_or_else(StreamId::generate, |newest| newest.stream.clone());
+    let mut verifier = Verifier::new(dir, &elsewhere, Stream::middle(stream));
+    if let Some(newest) = segments.last() {
         verifier.epochs = None;
-        verifier.streams.insert(newest.stream.clone(), middle);
         verifier.segment(newest, true, &mut Lookers::none(), &mut |_| {})?;
     }
     verifier.finish()
@@ -113,16 +88,17 @@ pub fn verify_newest(dir: &Path) -> Result<Report, AuditError> {
 
 struct Verifier<'a> {
     dir: &'a Path,
-    heads: Vec<(&'a Outside, bool)>,
+    outside: Outsides<'a>,
     /// Nothing where the keys are not known: somewhere in the middle.
     epochs: Option<Epochs>,
+    /// The stream that is being read, and those that were.
+    stream: Stream,
     streams: BTreeMap<StreamId, Stream>,
     segments: Vec<Part>,
     gaps: Vec<Gap>,
     /// What the log tells was deleted, and the parts that are.
     deletions: Deletions,
     holes: Vec<(usize, Hash)>,
-    flaws: Vec<Flaw>,
     head: Option<Head>,
     bytes: u64,
     of: u64,
@@ -132,6 +108,9 @@ struct Verifier<'a> {
 /// Where one stream stands.
 #[derive(Debug, Clone)]
 struct Stream {
+    id: StreamId,
+    /// Nothing of it was read yet.
+    is_new: bool,
     chain: Chain,
     /// The hash of its last whole line, whether that is a record or not.
     last_hash: Hash,
@@ -141,26 +120,37 @@ struct Stream {
     pending: Vec<(usize, u64, u64)>,
 }
 
-/// One file.
-struct Part {
-    name: SegmentName,
-    report: SegmentReport,
-    /// The first line that no head covers.
-    uncovered_from: Option<u64>,
+impl Stream {
+    fn begin(id: StreamId) -> Stream {
+        Stream {
+            chain: Chain::begin(id.clone()),
+            id,
+            is_new: true,
+            last_hash: Hash::ZERO,
+            tree: Some(Tree::default()),
+            pending: Vec::new(),
+        }
+    }
+
+    /// From somewhere in its middle.
+    fn middle(id: StreamId) -> Stream {
+        let chain = Chain::resume(id.clone());
+        Stream { chain, is_new: false, tree: None, ..Stream::begin(id) }
+    }
 }
 
 impl<'a> Verifier<'a> {
-    fn new(dir: &'a Path, elsewhere: &'a Elsewhere) -> Verifier<'a> {
+    fn new(dir: &'a Path, elsewhere: &'a Elsewhere, stream: Stream) -> Verifier<'a> {
         Verifier {
             dir,
-            heads: elsewhere.heads.iter().map(|head| (head, false)).collect(),
+            outside: Outsides::of(elsewhere),
+            stream,
             epochs: Some(Epochs::trusting(elsewhere.key.as_ref())),
             streams: BTreeMap::new(),
             segments: Vec::new(),
             gaps: Vec::new(),
             deletions: Deletions::default(),
             holes: Vec::new(),
-            flaws: Vec::new(),
             head: None,
             bytes: 0,
             of: 0,
@@ -175,25 +165,17 @@ impl<'a> Verifier<'a> {
         lookers: &mut Lookers,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), AuditError> {
-        let report = SegmentReport {
-            file: segment.to_string(),
-            stream: segment.stream.clone(),
-            state: State::Unsealed,
-            records: 0,
-            uncovered: 0,
-            first_bad: None,
-            torn_bytes: 0,
-        };
-        self.segments.push(Part { name: segment.clone(), report, uncovered_from: None });
+        self.segments.push(Part::of(segment));
+        self.turn_to(&segment.stream);
         let read = match segment.form {
             Form::Kept => self.kept(segment),
             Form::Plain | Form::Sealed => self.lines(segment, is_newest, lookers, progress),
         };
         match read {
             Err(AuditError::File { why, .. }) if why.kind() == ErrorKind::InvalidData => {
-                self.bad(&segment.stream, Flaw::Damaged(why.to_string()));
+                self.bad(Flaw::Damaged(why.to_string()));
                 // No stream may name this as the end of the one before it.
-                self.stream(&segment.stream).last_hash = Hash::of(&[]);
+                self.stream.last_hash = Hash::of(&[]);
                 Ok(())
             }
             read => read,
@@ -218,129 +200,131 @@ impl<'a> Verifier<'a> {
             };
             if blocks.too_long() > too_long {
                 // What came before it must be in its place first.
-                while let Some(looked) = lookers.take() {
-                    self.block(&segment.stream, &looked);
-                }
+                self.blocks(lookers);
                 too_long = blocks.too_long();
-                self.bad(&segment.stream, Flaw::TooLong);
+                self.bad(Flaw::TooLong);
             }
             if let Some(looked) = block {
-                self.block(&segment.stream, &looked);
+                self.block(looked, lookers);
                 offset = blocks.offset();
             }
             let bytes = self.bytes.saturating_add(offset).min(self.of);
             progress(Progress { bytes, of: self.of, records: self.records });
         };
-        while let Some(looked) = lookers.take() {
-            self.block(&segment.stream, &looked);
-        }
+        self.blocks(lookers);
         result?;
         if blocks.too_long() > too_long {
-            self.bad(&segment.stream, Flaw::TooLong);
+            self.bad(Flaw::TooLong);
         }
         let rest = u64::try_from(blocks.rest()).unwrap_or(u64::MAX);
         if rest > 0 && !is_newest {
-            self.bad(&segment.stream, Flaw::Torn);
+            self.bad(Flaw::Torn);
         } else if let Some(part) = self.segments.last_mut() {
             part.report.torn_bytes = rest;
         }
         Ok(())
     }
 
-    fn block(&mut self, stream: &StreamId, looked: &Looked) {
-        for line in &looked.lines {
-            let text = looked.block.get(line.at.clone()).unwrap_or_default();
-            match &line.claim {
-                Ok(_) => self.record(stream, line, text),
-                Err(flaw) => self.bad(stream, flaw.clone()),
-            }
+    /// All blocks that are still on their way.
+    fn blocks(&mut self, lookers: &mut Lookers) {
+        while let Some(looked) = lookers.take() {
+            self.block(looked, lookers);
         }
     }
 
+    fn block(&mut self, looked: Looked, lookers: &mut Lookers) {
+        for line in &looked.lines {
+            let text = looked.block.get(line.at.clone()).unwrap_or_default();
+            match &line.claim {
+                Ok(claim) => self.record(line, claim, text),
+                Err(flaw) => self.bad(flaw.clone()),
+            }
+        }
+        lookers.reuse(looked);
+    }
+
     /// A line that is no record: nothing that follows it in its stream is known to follow.
-    fn bad(&mut self, id: &StreamId, flaw: Flaw) {
+    fn bad(&mut self, flaw: Flaw) {
         self.count();
-        let stream = self.stream(id);
-        stream.chain.lose();
-        self.flaw(id, flaw);
+        self.stream.chain.lose();
+        self.flaw(flaw);
     }
 
     fn count(&mut self) {
         self.records += 1;
+        self.stream.is_new = false;
         if let Some(part) = self.segments.last_mut() {
             part.report.records += 1;
         }
     }
 
-    fn stream(&mut self, id: &StreamId) -> &mut Stream {
-        self.streams.entry(id.clone()).or_insert_with(|| Stream {
-            chain: Chain::begin(id.clone()),
-            last_hash: Hash::ZERO,
-            tree: Some(Tree::default()),
-            pending: Vec::new(),
-        })
+    /// Goes on with the stream of the next file.
+    fn turn_to(&mut self, id: &StreamId) {
+        if self.stream.id == *id {
+            return;
+        }
+        let next = self.streams.remove(id).unwrap_or_else(|| Stream::begin(id.clone()));
+        let before = std::mem::replace(&mut self.stream, next);
+        self.streams.insert(before.id.clone(), before);
     }
 
     /// The newest line has this flaw.
-    fn flaw(&mut self, id: &StreamId, flaw: Flaw) {
+    fn flaw(&mut self, flaw: Flaw) {
         if let Flaw::Sequence { expected, found } = &flaw
             && found > expected
         {
-            self.gaps.push(Gap { stream: id.clone(), first: *expected, last: found - 1 });
+            let stream = self.stream.id.clone();
+            self.gaps.push(Gap { stream, first: *expected, last: found - 1 });
         }
-        let stream = self.stream(id);
-        stream.tree = None;
-        let pending = std::mem::take(&mut stream.pending);
+        self.stream.tree = None;
+        let pending = std::mem::take(&mut self.stream.pending);
         self.uncovered(pending);
-        if let Some(Part { report, .. }) = self.segments.last_mut()
-            && report.first_bad.is_none()
-        {
-            report.first_bad = Some(BadRecord { line: report.records, flaw });
+        if let Some(part) = self.segments.last_mut() {
+            part.flaw(flaw);
         }
     }
 
     fn uncovered(&mut self, pending: Vec<(usize, u64, u64)>) {
         for (index, from, count) in pending {
             if let Some(part) = self.segments.get_mut(index) {
-                part.report.uncovered += count;
-                part.uncovered_from.get_or_insert(from);
+                part.uncovered(from, count);
             }
         }
     }
 
-    fn record(&mut self, id: &StreamId, line: &Line, text: &[u8]) {
-        let Ok(claim) = &line.claim else { return };
+    fn record(&mut self, line: &Line, claim: &Claim, text: &[u8]) {
+        let is_first = self.stream.is_new;
         self.count();
-        let is_first = !self.streams.contains_key(id);
-        let stream = self.stream(id);
-        stream.last_hash = line.hash;
+        self.stream.last_hash = line.hash;
         let place = (claim.seq, line.hash);
-        let result = stream.chain.follow(place, claim.prev, claim.foreign.clone());
+        let result = self.stream.chain.follow(place, claim.prev, claim.foreign.clone());
         let result = result.and_then(|()| match claim.own {
             Own::Other => Ok(()),
-            Own::Head | Own::Key => self.head(id, text, claim.prev.unwrap_or(Hash::ZERO)),
+            Own::Head | Own::Key => self.head(text, claim.prev.unwrap_or(Hash::ZERO)),
         });
         let result = match result {
-            Ok(()) if is_first => self.stream_before(id, text),
+            Ok(()) if is_first => self.stream_before(text),
             result => result,
         };
         if let Err(flaw) = result {
-            self.flaw(id, flaw);
+            self.flaw(flaw);
         } else {
-            self.leaf(id, line.leaf, claim.own == Own::Other);
-            self.deletions.line(text);
+            self.leaf(line.leaf, claim.own == Own::Other);
+            if line.tells {
+                self.deletions.line(text);
+            }
         }
-        self.head = Some(Head { stream: id.clone(), seq: claim.seq, hash: line.hash });
-        self.compare_place();
+        self.at(claim.seq, line.hash);
     }
 
     /// A record that fits goes into the tree, where that is known.
-    fn leaf(&mut self, id: &StreamId, leaf: Hash, is_open: bool) {
+    fn leaf(&mut self, leaf: Hash, is_open: bool) {
         let index = self.segments.len().saturating_sub(1);
         let at = self.segments.last().map_or(0, |part| part.report.records);
-        let stream = self.stream(id);
+        let stream = &mut self.stream;
         if let Some(tree) = &mut stream.tree {
             tree.push(leaf);
+            self.outside.root(&stream.id, tree);
         }
         if is_open {
             match stream.pending.last_mut() {
@@ -348,16 +332,22 @@ impl<'a> Verifier<'a> {
                 Some(_) | None => stream.pending.push((index, at, 1)),
             }
         }
-        self.compare_root(id);
+    }
+
+    /// The newest record that was read.
+    fn at(&mut self, seq: u64, hash: Hash) {
+        let head = Head { stream: self.stream.id.clone(), seq, hash };
+        self.outside.place(&head);
+        self.head = Some(head);
     }
 
     /// A record in which a head of the log is kept.
-    fn head(&mut self, id: &StreamId, text: &[u8], prev: Hash) -> Result<(), Flaw> {
+    fn head(&mut self, text: &[u8], prev: Hash) -> Result<(), Flaw> {
         let (listed, (head, note)) = head_of(text, prev)?;
         if let Some(epochs) = &mut self.epochs {
             epochs.take(&head, &note)?;
         }
-        let stream = self.stream(id);
+        let stream = &mut self.stream;
         match &stream.tree {
             Some(tree) if tree.size() != head.size || tree.root() != head.root => {
                 let covered = tree.size() - stream.pending.iter().map(|(.., n)| n).sum::<u64>();
@@ -372,20 +362,19 @@ impl<'a> Verifier<'a> {
     }
 
     /// A new stream names the end of the one before it: an end that was cut off since then shows.
-    fn stream_before(&self, id: &StreamId, line: &[u8]) -> Result<(), Flaw> {
+    fn stream_before(&self, line: &[u8]) -> Result<(), Flaw> {
         let record: WireRecord =
             serde_json::from_slice(line).map_err(|why| Flaw::Unreadable(why.to_string()))?;
         let Some(previous) = record.details.get("previous") else { return Ok(()) };
         let text = |key: &str| previous.get(key).and_then(|value| value.as_str());
         let name = text("stream").unwrap_or_default();
-        if name == id.as_str() {
+        if name == self.stream.id.as_str() {
             return Ok(());
         }
-        match self.streams.iter().find(|(stream, _)| stream.as_str() == name) {
+        let named = |stream: &&Stream| !stream.is_new && stream.id.as_str() == name;
+        match self.streams.values().find(named) {
             None => Err(Flaw::StreamMissing(name.to_owned())),
-            Some((_, before)) if text("head").and_then(Hash::parse) == Some(before.last_hash) => {
-                Ok(())
-            }
+            Some(before) if text("head").and_then(Hash::parse) == Some(before.last_hash) => Ok(()),
             Some(_) => Err(Flaw::StreamEnd(name.to_owned())),
         }
     }
@@ -398,9 +387,9 @@ impl<'a> Verifier<'a> {
         let part = self.segments.len().saturating_sub(1);
         self.holes.push((part, kept.digest().map_err(failed())?));
         let ((first, prev), (last, end)) = kept.range();
-        let id = &segment.stream;
-        if let Err(flaw) = self.stream(id).chain.leap((first, prev), (last, end)) {
-            self.flaw(id, flaw);
+        self.stream.is_new = false;
+        if let Err(flaw) = self.stream.chain.leap((first, prev), (last, end)) {
+            self.flaw(flaw);
         }
         let mut own = BufReader::new(kept.lines().map_err(failed())?).split(b'\n');
         let mut next = own.next().transpose().map_err(failed())?;
@@ -408,15 +397,15 @@ impl<'a> Verifier<'a> {
             let leaf = leaf.map_err(failed())?;
             self.count();
             let Some(line) = &next else {
-                self.leaf(id, leaf, true);
+                self.leaf(leaf, true);
                 continue;
             };
             let Ok(link) = link::strictly(line) else {
-                self.flaw(id, Flaw::NoHead);
+                self.flaw(Flaw::NoHead);
                 break;
             };
             if link.seq != seq {
-                self.leaf(id, leaf, true);
+                self.leaf(leaf, true);
                 continue;
             }
             let prev = link.prev.unwrap_or(Hash::ZERO);
@@ -426,50 +415,22 @@ impl<'a> Verifier<'a> {
                     self.deletions.line(line);
                     Ok(())
                 }
-                Own::Head | Own::Key => self.head(id, line, prev),
+                Own::Head | Own::Key => self.head(line, prev),
             };
             match result {
-                Ok(()) => self.leaf(id, leaf, link.own == Own::Other),
-                Err(flaw) => self.flaw(id, flaw),
+                Ok(()) => self.leaf(leaf, link.own == Own::Other),
+                Err(flaw) => self.flaw(flaw),
             }
             next = own.next().transpose().map_err(failed())?;
         }
-        self.stream(id).last_hash = end;
-        self.head = Some(Head { stream: id.clone(), seq: last, hash: end });
-        self.compare_place();
+        self.stream.last_hash = end;
+        self.at(last, end);
         Ok(())
     }
 
-    fn compare_place(&mut self) {
-        let Some(head) = &self.head else { return };
-        for (outside, seen) in &mut self.heads {
-            let Outside::Place(place) = outside else { continue };
-            if (&place.stream, place.seq) == (&head.stream, head.seq) {
-                *seen = true;
-                if place.hash != head.hash {
-                    self.flaws.push(Flaw::HeadDiffers(place.seq));
-                }
-            }
-        }
-    }
-
-    fn compare_root(&mut self, id: &StreamId) {
-        let Some(tree) = self.streams.get(id).and_then(|stream| stream.tree.as_ref()) else {
-            return;
-        };
-        for (outside, seen) in &mut self.heads {
-            let Outside::Signed(head, _) = outside else { continue };
-            if head.size == tree.size() && head.stream == *id {
-                *seen = true;
-                if head.root != tree.root() {
-                    self.flaws.push(Flaw::HeadDiffers(head.size));
-                }
-            }
-        }
-    }
-
     fn finish(mut self) -> Result<Report, AuditError> {
-        let pending = self.streams.values_mut().flat_map(|one| std::mem::take(&mut one.pending));
+        let streams = self.streams.values_mut().chain([&mut self.stream]);
+        let pending = streams.flat_map(|one| std::mem::take(&mut one.pending));
         let pending = pending.collect();
         self.uncovered(pending);
         let dir = self.dir;
@@ -483,32 +444,8 @@ impl<'a> Verifier<'a> {
         }
         let epochs = self.epochs.unwrap_or_default();
         let is_signed = epochs.first().is_some();
-        for part in &mut self.segments {
-            let report = &mut part.report;
-            let is_whole = is_signed && report.uncovered == 0 && report.torn_bytes == 0;
-            report.state = match &report.first_bad {
-                Some(_) => State::Broken,
-                None if is_whole => State::Sealed,
-                None => State::Unsealed,
-            };
-        }
-        if epochs.unseen() {
-            self.flaws.push(Flaw::KeyUnseen);
-        }
-        for (outside, seen) in self.heads {
-            match outside {
-                Outside::Signed(head, note) if !epochs.knows(head, note) => {
-                    self.flaws.push(Flaw::HeadKey(head.size));
-                }
-                Outside::Place(Head { seq, .. })
-                | Outside::Signed(Checkpoint { size: seq, .. }, _)
-                    if !seen =>
-                {
-                    self.flaws.push(Flaw::HeadMissing(*seq));
-                }
-                Outside::Place(_) | Outside::Signed(..) => {}
-            }
-        }
+        self.segments.iter_mut().for_each(|part| part.judge(is_signed));
+        let flaws = self.outside.finish(&epochs);
         let signed = epochs.first().map(|first| SignedBy {
             first: first.clone(),
             is_trusted: epochs.is_trusted(),
@@ -519,43 +456,9 @@ impl<'a> Verifier<'a> {
             records: self.records,
             segments: self.segments.into_iter().map(|part| part.report).collect(),
             gaps: self.gaps,
-            flaws: self.flaws,
+            flaws,
             head: self.head,
             signed,
         })
-    }
-}
-
-impl Part {
-    /// Nothing vouches for what no head covers: its lines must at least be records.
-    fn read_again(&mut self, dir: &Path) -> Result<(), AuditError> {
-        let Some(from) = self.uncovered_from.filter(|_| self.name.form != Form::Kept) else {
-            return Ok(());
-        };
-        let path = self.name.path(dir);
-        let mut lines = Lines::open(dir, &self.name)?;
-        let (mut line, mut number) = (Vec::new(), 0);
-        let end = self.report.first_bad.as_ref().map_or(u64::MAX, |bad| bad.line);
-        loop {
-            let ending = match lines.next_into(&mut line) {
-                Ok(Some(ending)) => ending,
-                Ok(None) => break,
-                // Told already, where it was read first.
-                Err(why) if why.kind() == ErrorKind::InvalidData => break,
-                Err(why) => return Err(AuditError::file("read", &path)(why)),
-            };
-            number += 1;
-            if number >= end || ending == Ending::Torn {
-                break;
-            }
-            if number < from || ending == Ending::TooLong {
-                continue;
-            }
-            if let Err(flaw) = link::strictly(&line) {
-                self.report.first_bad = Some(BadRecord { line: number, flaw });
-                break;
-            }
-        }
-        Ok(())
     }
 }

@@ -84,7 +84,8 @@ impl Field {
     /// The part of a record that it stands in.
     pub(in crate::audit) fn parts(self) -> Parts {
         Parts::of(match self {
-            Field::Decision | Field::Basis | Field::Rule => &[Part::Decision],
+            Field::Decision => &[Part::Effect],
+            Field::Basis | Field::Rule => &[Part::Decision],
             Field::Kind => &[Part::Kind],
             Field::Tool => &[Part::Tool],
             Field::Session => &[Part::Session],

@@ -257,30 +257,33 @@ fn read_plain(
     let start = from - before;
     let mut length = before + span;
     let mut wanted = (length + BEHIND_BYTES).min(bytes - start);
-    buffer.clear();
+    // What stands in the buffer from before is written over, and costs nothing.
+    let mut filled = 0;
     loop {
-        let there = buffer.len();
-        buffer.resize(wanted, 0);
-        let rest = buffer.get_mut(there..).unwrap_or_default();
-        let read = read_up_to(file, rest, start + there)?;
-        // It was cut off since it was opened.
-        buffer.truncate(there + read);
-        length = length.min(buffer.len());
+        if buffer.len() < wanted {
+            buffer.resize(wanted, 0);
+        }
+        let rest = buffer.get_mut(filled..wanted).unwrap_or_default();
+        let read = read_up_to(file, rest, start + filled)?;
+        let at_end = read < wanted - filled || start + filled + read >= bytes;
+        filled += read;
+        let there = buffer.get(..filled).unwrap_or_default();
+        // It may have been cut off since it was opened.
+        length = length.min(filled);
         let begins = match before {
             0 => 0,
-            _ => memchr(b'\n', buffer).map_or(buffer.len(), |end| end + 1),
+            _ => memchr(b'\n', there).map_or(filled, |end| end + 1),
         };
         if begins >= length {
             return Ok((0..0, false));
         }
-        let last = buffer.get(length - 1..).unwrap_or_default();
+        let last = there.get(length - 1..).unwrap_or_default();
         if let Some(end) = memchr(b'\n', last) {
             return Ok((begins..length + end, false));
         }
-        let at_end = read < wanted - there || start + buffer.len() >= bytes;
-        let too_long = buffer.len() > length + RECORD_BYTES_MAX;
+        let too_long = filled > length + RECORD_BYTES_MAX;
         if at_end || too_long {
-            let whole = memrchr(b'\n', buffer.get(begins..length).unwrap_or_default());
+            let whole = memrchr(b'\n', there.get(begins..length).unwrap_or_default());
             let end = whole.map_or(begins, |end| begins + end + 1);
             return Ok((begins..end, too_long));
         }

@@ -84,6 +84,7 @@ impl Groups {
 #[derive(Debug)]
 pub(in crate::audit) struct Counter {
     grouping: Grouping,
+    clock: when::Clock,
     /// A number for each text that was seen.
     texts: HashMap<String, u32>,
     names: Vec<String>,
@@ -132,6 +133,7 @@ impl Counter {
         let mut counter = Counter {
             values: vec![Vec::new(); grouping.by.len()],
             grouping,
+            clock: when::Clock::default(),
             texts: HashMap::new(),
             names: Vec::new(),
             lately: vec![u32::MAX; LATELY],
@@ -194,6 +196,34 @@ impl Counter {
 
     /// Counts one record.
     pub(in crate::audit) fn record(&mut self, row: &Row<'_>) {
+        let time = self.clock.read(&row.ts()).unwrap_or_default();
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
+        key.push(self.span(time).0.cast_unsigned());
+        let mut is_single = true;
+        for place in 0..self.grouping.by.len() {
+            let Some(field) = self.grouping.by.get(place).copied() else { continue };
+            let (mut code, mut values) = (0, 0);
+            field.each(row, |value| {
+                code = self.code(value);
+                values += 1;
+            });
+            key.push(u64::from(code));
+            is_single &= values < 2;
+        }
+        if is_single {
+            let mut count = Count::NONE;
+            count.add(time);
+            self.add_key(&key, count);
+        }
+        self.key = key;
+        if !is_single {
+            self.record_of_many(row, time);
+        }
+    }
+
+    /// Counts a record that has several values of a field.
+    fn record_of_many(&mut self, row: &Row<'_>, time: i64) {
         let mut values = std::mem::take(&mut self.values);
         for (place, codes) in values.iter_mut().enumerate() {
             let Some(field) = self.grouping.by.get(place).copied() else { continue };
@@ -203,7 +233,7 @@ impl Counter {
                 codes.push(0);
             }
         }
-        self.add(row.time().unwrap_or_default(), &values);
+        self.add(time, &values);
         self.values = values;
     }
 

@@ -236,4 +236,8 @@ fn version(dir: &Path, all: &[SegmentName]) -> u64 {
     (newest.number.wrapping_add(files) << 40) ^ bytes ^ 1
 }
 
+#[cfg(test)]
+#[path = "held_tests.rs"]
+mod tests;
+
 const _: () = assert!(BLOCK_BYTES > crate::limits::RECORD_BYTES_MAX);

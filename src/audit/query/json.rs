@@ -7,8 +7,11 @@
 use super::row::Piece;
 use memchr::memchr2;
 
-/// Strings in records are short: looking byte by byte costs less than calling for help.
-const SHORT: usize = 24;
+/// Strings in records are short: looking at so many words costs less than calling for help.
+const WORDS: usize = 6;
+/// The lowest bit of each byte of a word, and the highest.
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = LOW << 7;
 
 /// A place in a line.
 #[derive(Debug, Clone)]
@@ -31,6 +34,23 @@ impl<'a> Walk<'a> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
+    /// Goes over these bytes.
+    #[inline]
+    pub(super) fn pass(&mut self, bytes: &[u8]) -> Option<()> {
+        self.line.get(self.at..)?.starts_with(bytes).then(|| self.at += bytes.len())
+    }
+
+    /// Goes over so many bytes of plain text: ASCII, without quotes and escapes.
+    pub(super) fn plain(&mut self, length: usize) -> Option<Piece> {
+        let to = self.at.checked_add(length)?;
+        let odd = |byte: &u8| matches!(byte, b'"' | b'\\') | !byte.is_ascii();
+        // All are looked at, which costs less than stopping.
+        let is_odd = self.line.get(self.at..to)?.iter().fold(false, |is, byte| is | odd(byte));
+        let piece = Piece { from: self.at, to, escaped: false };
+        self.at = to;
+        (!is_odd).then_some(piece)
+    }
+
     pub(super) fn is_at_end(&self) -> bool {
         self.at == self.line.len()
     }
@@ -47,6 +67,21 @@ impl<'a> Walk<'a> {
             return None;
         }
         self.line.get(piece.from..piece.to)
+    }
+
+    /// The next eight bytes.
+    pub(super) fn word(&self) -> Option<u64> {
+        self.line.get(self.at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// Goes over this key and its colon. What is asked is whether it ends where it should: that it
+    /// begins so is known, up to its seventh byte.
+    pub(super) fn pass_key(&mut self, key: &[u8]) -> Option<()> {
+        let from = self.at.checked_add(1)?;
+        let to = from.checked_add(key.len())?;
+        let is_same = key.len() < 8 || self.line.get(from..to)? == key;
+        let ends = self.line.get(to..)?.starts_with(b"\":");
+        (is_same && ends).then(|| self.at = to + 2)
     }
 
     /// Goes over a comma, or over the end of what holds the values.
@@ -168,14 +203,16 @@ impl<'a> Walk<'a> {
     fn skip_nested(&mut self) -> Option<()> {
         let mut depth = 0_usize;
         loop {
+            // Brackets of both kinds differ from each other in one bit.
+            let telling = |byte: &u8| *byte == b'"' || matches!(byte | 0x20, b'{' | b'}');
+            self.at += self.line.get(self.at..)?.iter().position(telling)?;
             match self.peek()? {
                 b'"' => {
                     self.raw_text()?;
                     continue;
                 }
                 b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth = depth.checked_sub(1)?,
-                _ => {}
+                _ => depth = depth.checked_sub(1)?,
             }
             self.at += 1;
             if depth == 0 {
@@ -202,9 +239,24 @@ impl<'a> Walk<'a> {
 
 /// Where the next quote or backslash is.
 fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
-    let (near, far) = bytes.split_at(bytes.len().min(SHORT));
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\');
-    near.iter()
-        .position(special)
-        .or_else(|| memchr2(b'"', b'\\', far).map(|place| place + near.len()))
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().take(WORDS).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = has(word, b'"') | has(word, b'\\');
+        if found != 0 {
+            return Some(place * 8 + usize::try_from(found.trailing_zeros() / 8).ok()?);
+        }
+    }
+    let near = words.len().min(WORDS) * 8;
+    let far = match words.len() > WORDS {
+        true => memchr2(b'"', b'\\', bytes.get(near..)?),
+        false => rest.iter().position(|byte| matches!(byte, b'"' | b'\\')),
+    };
+    far.map(|place| place + near)
+}
+
+/// The highest bit of each byte that is this one; above the first, of others too.
+fn has(word: u64, byte: u8) -> u64 {
+    let word = word ^ (LOW * u64::from(byte));
+    word.wrapping_sub(LOW) & !word & HIGH
 }

@@ -9,6 +9,7 @@
 mod field;
 mod file;
 mod filter;
+mod found;
 mod group;
 mod held;
 mod json;

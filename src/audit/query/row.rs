@@ -1,14 +1,15 @@
 //! The few fields of a record that a question needs, found in its line without reading all of it.
 //!
-//! A line as the writer writes it is walked from key to key: no whitespace between tokens, keys in
-//! the order of [`WireRecord`]. Strings are skipped to their unescaped quote, so no text of an
-//! agent can pass for a key. Where keys stand in that order, the walk ends behind the last that is
-//! asked for. Anything else that a line may hold is read by serde, written anew and walked whole,
-//! so that both ways answer alike; `fuzz/targets_shared/scan.rs` holds them against each other.
+//! A line as the writer writes it is walked from key to key: no whitespace between tokens. Strings
+//! are skipped to their unescaped quote, so no text of an agent can pass for a key. A line that the
+//! writer wrote has its keys in the order of [`WireRecord`], and is walked no further than the last
+//! that is asked for (`found`). Anything else that a line may hold is read by serde, written anew
+//! and walked whole, so that all ways answer alike; `fuzz/targets_shared/scan.rs` and a property
+//! hold them against each other.
 //!
 //! It does not judge a line that it need not read: that is `verify`.
 
-use super::json::Walk;
+use super::found::{Found, Wanted};
 use crate::audit::wire::WireRecord;
 use std::borrow::Cow;
 
@@ -23,9 +24,9 @@ pub(in crate::audit) struct Piece {
 /// One access: its verb, its target, and where that really leads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Access {
-    verb: Piece,
-    target: Piece,
-    real: Option<Piece>,
+    pub(super) verb: Piece,
+    pub(super) target: Piece,
+    pub(super) real: Option<Piece>,
 }
 
 /// Which parts of a record are asked for, in the order in which they stand in it.
@@ -43,6 +44,8 @@ pub(in crate::audit) enum Part {
     Tool,
     ToolUseId,
     Accesses,
+    Effect,
+    /// All of what was decided.
     Decision,
     Policy,
     DecidedUs,
@@ -51,88 +54,32 @@ pub(in crate::audit) enum Part {
 
 /// A set of parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::audit) struct Parts(u16);
+pub(in crate::audit) struct Parts(u32);
 
 impl Parts {
-    pub(in crate::audit) const ALL: Parts = Parts((1 << (Part::Details as u16 + 1)) - 1);
+    pub(in crate::audit) const ALL: Parts = Parts((1 << (Part::Details as u32 + 1)) - 1);
 
     pub(in crate::audit) fn of(parts: &[Part]) -> Parts {
         parts.iter().fold(Parts::default(), |all, part| all.and(*part))
     }
 
     pub(in crate::audit) fn and(self, part: Part) -> Parts {
-        Parts(self.0 | (1 << part as u16))
+        Parts(self.0 | (1 << part as u32))
     }
 
     pub(in crate::audit) fn or(self, other: Parts) -> Parts {
         Parts(self.0 | other.0)
     }
 
-    fn has(self, part: Part) -> bool {
-        self.0 & (1 << part as u16) != 0
+    pub(super) fn has(self, part: Part) -> bool {
+        self.0 & (1 << part as u32) != 0
     }
-
-    /// Whether nothing that is asked for stands behind this part.
-    fn ends_with(self, part: Part) -> bool {
-        self.0 >> (part as u16 + 1) == 0
-    }
-}
-
-/// The keys of a record in their order, each with its part if it has one.
-const KEYS: [(&[u8], Option<Part>); 24] = [
-    (b"v", None),
-    (b"seq", Some(Part::Seq)),
-    (b"ts", Some(Part::Ts)),
-    (b"stream", None),
-    (b"kind", Some(Part::Kind)),
-    (b"call", Some(Part::Call)),
-    (b"session", Some(Part::Session)),
-    (b"agent", Some(Part::Agent)),
-    (b"runtime", Some(Part::Runtime)),
-    (b"uid", Some(Part::Uid)),
-    (b"sender", None),
-    (b"tool", Some(Part::Tool)),
-    (b"tool_use_id", Some(Part::ToolUseId)),
-    (b"cwd", None),
-    (b"accesses", Some(Part::Accesses)),
-    (b"accesses_more", None),
-    (b"decision", Some(Part::Decision)),
-    (b"policy", Some(Part::Policy)),
-    (b"decided_us", Some(Part::DecidedUs)),
-    (b"input", None),
-    (b"output", None),
-    (b"state", None),
-    (b"details", Some(Part::Details)),
-    (b"prev", None),
-];
-
-/// What was found; used again for each line.
-#[derive(Debug)]
-struct Found {
-    seq: u64,
-    ts: Option<Piece>,
-    kind: Option<Piece>,
-    call: Option<Piece>,
-    session: Option<Piece>,
-    agent_id: Option<Piece>,
-    agent_kind: Option<Piece>,
-    runtime: Option<Piece>,
-    uid: Option<Piece>,
-    tool: Option<Piece>,
-    tool_use_id: Option<Piece>,
-    accesses: Vec<Access>,
-    effect: Option<Piece>,
-    basis: Option<Piece>,
-    rules: Vec<Piece>,
-    policy: Option<Piece>,
-    decided_us: Option<u64>,
-    code: Option<Piece>,
 }
 
 /// Finds the parts of one line after the other.
 #[derive(Debug)]
 pub(in crate::audit) struct Reader {
-    parts: Parts,
+    wanted: Wanted,
     found: Found,
     /// An odd line, written anew.
     anew: Vec<u8>,
@@ -148,7 +95,7 @@ pub(in crate::audit) struct Row<'a> {
 impl Reader {
     /// Finds these parts, and no others.
     pub(in crate::audit) fn of(parts: Parts) -> Reader {
-        Reader { parts, found: Found::EMPTY, anew: Vec::new() }
+        Reader { wanted: Wanted::of(parts), found: Found::EMPTY, anew: Vec::new() }
     }
 
     /// The parts of a line.
@@ -157,10 +104,22 @@ impl Reader {
     /// If it is no record, in words.
     pub(in crate::audit) fn read<'a>(&'a mut self, line: &'a [u8]) -> Result<Row<'a>, String> {
         self.found.clear();
-        if self.found.fill(line, self.parts, true).is_some() {
+        if self.found.whole(line, self.wanted).is_some() {
             return Ok(Row { line, found: &self.found });
         }
         self.read_odd(line)
+    }
+
+    /// The same of a line that, as far as one can know, the writer wrote.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub(super) fn read_written<'a>(&'a mut self, line: &'a [u8]) -> Result<Row<'a>, String> {
+        self.found.clear();
+        if self.found.written(line, self.wanted).is_some() {
+            return Ok(Row { line, found: &self.found });
+        }
+        self.read(line)
     }
 
     /// The way of a line that the writer did not write so.
@@ -181,7 +140,7 @@ impl Reader {
             .collect();
         serde_json::to_writer(&mut self.anew, &fields).map_err(wrong)?;
         self.found.clear();
-        match self.found.fill(&self.anew, self.parts, false) {
+        match self.found.whole(&self.anew, self.wanted) {
             Some(()) => Ok(Row { line: &self.anew, found: &self.found }),
             None => Err("the line is no record that could be looked at".to_owned()),
         }
@@ -202,157 +161,6 @@ fn without_nulls(name: &str, value: &serde_json::Value) -> serde_json::Value {
         }
     }
     value
-}
-
-impl Found {
-    const EMPTY: Found = Found {
-        seq: 0,
-        ts: None,
-        kind: None,
-        call: None,
-        session: None,
-        agent_id: None,
-        agent_kind: None,
-        runtime: None,
-        uid: None,
-        tool: None,
-        tool_use_id: None,
-        accesses: Vec::new(),
-        effect: None,
-        basis: None,
-        rules: Vec::new(),
-        policy: None,
-        decided_us: None,
-        code: None,
-    };
-
-    fn clear(&mut self) {
-        let (mut accesses, mut rules) =
-            (std::mem::take(&mut self.accesses), std::mem::take(&mut self.rules));
-        accesses.clear();
-        rules.clear();
-        *self = Found { accesses, rules, ..Found::EMPTY };
-    }
-
-    /// Walks a line; nothing if it is not as the writer writes it.
-    fn fill(&mut self, line: &[u8], parts: Parts, lazy: bool) -> Option<()> {
-        let mut walk = Walk::new(line);
-        walk.take(b'{')?;
-        let mut place = 0;
-        let mut ordered = lazy;
-        loop {
-            let key = walk.key()?;
-            let found = KEYS.iter().enumerate().skip(place).find(|(_, (name, _))| *name == key);
-            let found = match found {
-                Some((at, (_, part))) => {
-                    place = at + 1;
-                    Some(*part)
-                }
-                None => {
-                    // A key of a newer writer, or not in order: then nothing ends the walk early.
-                    ordered = false;
-                    KEYS.iter().find(|(name, _)| *name == key).map(|(_, part)| *part)
-                }
-            };
-            match found.flatten() {
-                Some(part) if parts.has(part) => self.part(part, &mut walk)?,
-                Some(_) | None => walk.skip_value()?,
-            }
-            if ordered && found.flatten().is_some_and(|part| parts.ends_with(part)) {
-                return Some(());
-            }
-            // Nor is anything asked for behind the last key that a part has.
-            if !walk.more(b'}')? {
-                return walk.is_at_end().then_some(());
-            }
-        }
-    }
-
-    fn part(&mut self, part: Part, walk: &mut Walk<'_>) -> Option<()> {
-        match part {
-            Part::Seq => self.seq = walk.number()?,
-            Part::Ts => self.ts = Some(walk.text()?),
-            Part::Kind => self.kind = Some(walk.text()?),
-            Part::Call => self.call = Some(walk.text()?),
-            Part::Session => self.session = Some(walk.text()?),
-            Part::Agent => self.agent(walk)?,
-            Part::Runtime => self.runtime = Some(walk.text()?),
-            Part::Uid => self.uid = Some(walk.digits()?),
-            Part::Tool => self.tool = Some(walk.text()?),
-            Part::ToolUseId => self.tool_use_id = Some(walk.text()?),
-            Part::Accesses => self.accesses(walk)?,
-            Part::Decision => self.decision(walk)?,
-            Part::Policy => walk.object(|key, walk| {
-                match key {
-                    b"sha256" => self.policy = Some(walk.text()?),
-                    _ => walk.skip_value()?,
-                }
-                Some(())
-            })?,
-            Part::DecidedUs => self.decided_us = Some(walk.number()?),
-            Part::Details => walk.object(|key, walk| {
-                match key {
-                    // Any value may stand there; only a text is a code.
-                    b"code" if walk.is_text() => self.code = Some(walk.text()?),
-                    b"code" => {
-                        self.code = None;
-                        walk.skip_value()?;
-                    }
-                    _ => walk.skip_value()?,
-                }
-                Some(())
-            })?,
-        }
-        Some(())
-    }
-
-    fn agent(&mut self, walk: &mut Walk<'_>) -> Option<()> {
-        walk.object(|key, walk| {
-            match key {
-                b"id" => self.agent_id = Some(walk.text()?),
-                b"kind" => self.agent_kind = Some(walk.text()?),
-                _ => walk.skip_value()?,
-            }
-            Some(())
-        })
-    }
-
-    fn accesses(&mut self, walk: &mut Walk<'_>) -> Option<()> {
-        walk.array(|walk| {
-            let (mut verb, mut target, mut real) = (None, None, None);
-            walk.object(|key, walk| {
-                match key {
-                    b"verb" => verb = Some(walk.text()?),
-                    b"target" => target = Some(walk.text()?),
-                    b"real" => real = Some(walk.text()?),
-                    _ => walk.skip_value()?,
-                }
-                Some(())
-            })?;
-            self.accesses.push(Access { verb: verb?, target: target?, real });
-            Some(())
-        })
-    }
-
-    fn decision(&mut self, walk: &mut Walk<'_>) -> Option<()> {
-        walk.object(|key, walk| {
-            match key {
-                b"effect" => self.effect = Some(walk.text()?),
-                b"basis" => self.basis = Some(walk.text()?),
-                b"rules" => walk.array(|walk| {
-                    walk.object(|key, walk| {
-                        match key {
-                            b"id" => self.rules.push(walk.text()?),
-                            _ => walk.skip_value()?,
-                        }
-                        Some(())
-                    })
-                })?,
-                _ => walk.skip_value()?,
-            }
-            Some(())
-        })
-    }
 }
 
 /// Of a record of which nothing is asked.
@@ -379,6 +187,11 @@ impl<'a> Row<'a> {
 
     pub(in crate::audit) fn seq(&self) -> u64 {
         self.found.seq
+    }
+
+    /// When it was written, as it stands there.
+    pub(super) fn ts(&self) -> Cow<'a, str> {
+        self.maybe(self.found.ts).unwrap_or_default()
     }
 
     /// When it was written, in microseconds; nothing if that is no time.
@@ -467,7 +280,10 @@ impl Piece {
     pub(super) fn text(self, line: &[u8]) -> Cow<'_, str> {
         let raw = line.get(self.from..self.to).unwrap_or_default();
         if !self.escaped {
-            return String::from_utf8_lossy(raw);
+            return match std::str::from_utf8(raw) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => String::from_utf8_lossy(raw),
+            };
         }
         let quoted = line.get(self.from.saturating_sub(1)..=self.to).unwrap_or_default();
         Cow::Owned(serde_json::from_slice(quoted).unwrap_or_default())

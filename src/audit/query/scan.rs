@@ -25,6 +25,8 @@ pub(super) struct Scan {
     next: Vec<usize>,
     /// No condition needs any part.
     all: bool,
+    /// Lines that look like the writer's are taken for his.
+    trusted: bool,
 }
 
 /// One line of a block.
@@ -58,6 +60,8 @@ impl Scan {
             next: vec![0; finders.len()],
             finders,
             all: filter.is_all() && parts == Parts::default(),
+            // A regular expression is held against all of a line.
+            trusted: trusted && filter.regex().is_none(),
         }
     }
 
@@ -105,7 +109,11 @@ impl Scan {
         if self.all && usual {
             return take.hit(line, &Row::of_nothing(line.text));
         }
-        match self.reader.read(line.text) {
+        let row = match self.trusted && usual {
+            true => self.reader.read_written(line.text),
+            false => self.reader.read(line.text),
+        };
+        match row {
             Ok(row) if self.filter.fits_row(&row) => take.hit(line, &row),
             Ok(_) => {}
             Err(why) => take.odd(line, why),

@@ -18,10 +18,12 @@ use crate::limits::RETENTION_FILES_MAX;
 use crate::model::json::Json;
 use crate::model::record::{Kind, Record};
 use jiff::{SignedDuration, Timestamp};
+use memchr::memmem::Finder;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// How long the log is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -242,12 +244,10 @@ pub(in crate::audit) struct Deletions {
 impl Deletions {
     /// Takes a line of the log if it tells of any.
     pub(in crate::audit) fn line(&mut self, line: &[u8]) {
-        // The kind stands behind the place, near the beginning.
-        let start = line.get(..line.len().min(256)).unwrap_or_default();
-        let kind = Kind::AuditRetention.as_str();
-        if memchr::memmem::find(start, kind.as_bytes()).is_none() {
+        if !Deletions::could_tell(line) {
             return;
         }
+        let kind = Kind::AuditRetention.as_str();
         let Ok(record) = serde_json::from_slice::<WireRecord>(line) else { return };
         if record.kind != kind {
             return;
@@ -257,6 +257,15 @@ impl Deletions {
             let text = |key: &str| file.get(key).and_then(Json::as_str).map(str::to_owned);
             self.told.extend(text("file").zip(text("kept")));
         }
+    }
+
+    /// Whether a line may tell of any: most cannot, and finding that out costs little.
+    pub(in crate::audit) fn could_tell(line: &[u8]) -> bool {
+        static KIND: LazyLock<Finder<'static>> =
+            LazyLock::new(|| Finder::new(Kind::AuditRetention.as_str()));
+        // The kind stands behind the place, near the beginning.
+        let start = line.get(..line.len().min(256)).unwrap_or_default();
+        KIND.find(start).is_some()
     }
 
     /// Whether it told of this one, of which this was kept.

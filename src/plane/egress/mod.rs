@@ -4,6 +4,27 @@
 //! The checks come in one order, and the first that refuses gives the reason: parse, deny, allow,
 //! port, DNS, address, dial, TLS, HTTP inside. A denied name is never looked up.
 
-pub use crate::model::reason;
+pub mod answer;
 pub mod bridge;
+pub mod client_hello;
+pub mod credential;
+pub mod dial;
+mod entry;
 pub mod environment;
+mod forward;
+pub mod framing;
+pub mod head;
+pub mod headers;
+pub mod relay;
+pub mod resolve;
+pub mod server;
+pub mod settings;
+pub mod socket;
+mod socks;
+pub mod socks5;
+pub mod token;
+mod tunnel;
+mod upstream;
+pub mod vet;
+
+pub use crate::model::reason;

@@ -147,29 +147,46 @@ impl Http {
                     .to_owned(),
             ));
         };
-        let wrong = |why: &dyn std::fmt::Display| {
-            ConfigError::Value(format!("the token file `{}` {why}", path.display()))
-        };
-        let unread = |error: std::io::Error| wrong(&format!("cannot be read: {error}"));
-        // Opened without waiting: a pipe is refused, not waited for.
-        let flags = OFlag::O_NONBLOCK.bits();
-        let mut open = std::fs::OpenOptions::new();
-        let file = open.read(true).custom_flags(flags).open(path).map_err(unread)?;
-        let meta = file.metadata().map_err(unread)?;
-        if !meta.is_file() {
-            return Err(wrong(&"is no regular file"));
-        }
-        if meta.mode() & 0o007 != 0 {
-            return Err(wrong(&"is open to every user; use mode 0600 or 0640"));
-        }
-        let mut text = Vec::new();
-        let most = u64::try_from(TOKEN_BYTES_MAX).unwrap_or(u64::MAX);
-        file.take(most + 1).read_to_end(&mut text).map_err(unread)?;
-        if text.len() > TOKEN_BYTES_MAX {
-            return Err(wrong(&format!("is larger than {TOKEN_BYTES_MAX} bytes")));
-        }
-        Token::parse(&text).map_err(|error| wrong(&error))
+        let text = secret_file(path)?;
+        Token::parse(&text).map_err(|error| unfit(path, &error))
     }
+}
+
+/// The token of the network plane in a file.
+///
+/// # Errors
+/// As [`Http::token`].
+pub(super) fn token_in(path: &Path) -> Result<crate::plane::egress::token::Token, ConfigError> {
+    let text = secret_file(path)?;
+    crate::plane::egress::token::Token::parse(&text).map_err(|why| unfit(path, &why))
+}
+
+fn unfit(path: &Path, why: &dyn std::fmt::Display) -> ConfigError {
+    ConfigError::Value(format!("the token file `{}` {why}", path.display()))
+}
+
+/// What stands in a file that not everybody may read.
+fn secret_file(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    let wrong = |why: &dyn std::fmt::Display| unfit(path, why);
+    let unread = |error: std::io::Error| wrong(&format!("cannot be read: {error}"));
+    // Opened without waiting: a pipe is refused, not waited for.
+    let flags = OFlag::O_NONBLOCK.bits();
+    let mut open = std::fs::OpenOptions::new();
+    let file = open.read(true).custom_flags(flags).open(path).map_err(unread)?;
+    let meta = file.metadata().map_err(unread)?;
+    if !meta.is_file() {
+        return Err(wrong(&"is no regular file"));
+    }
+    if meta.mode() & 0o007 != 0 {
+        return Err(wrong(&"is open to every user; use mode 0600 or 0640"));
+    }
+    let mut text = Vec::new();
+    let most = u64::try_from(TOKEN_BYTES_MAX).unwrap_or(u64::MAX);
+    file.take(most + 1).read_to_end(&mut text).map_err(unread)?;
+    if text.len() > TOKEN_BYTES_MAX {
+        return Err(wrong(&format!("is larger than {TOKEN_BYTES_MAX} bytes")));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -122,7 +122,12 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
         table: Table {
             rows: page.rows,
             caption: "Records",
-            empty: "No record fits. Take something out of the filter, or look at a longer time.",
+            empty: match &page.searched {
+                Some(_) => "None found yet.",
+                None => {
+                    "No record fits. Take something out of the filter, or look at a longer time."
+                }
+            },
             is_short: false,
         },
         newer: page.newer.map(|at| with("after", at)),

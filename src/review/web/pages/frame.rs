@@ -78,8 +78,8 @@ impl Frame {
         } else if noted.cut {
             notice(
                 "note",
-                "Not all of the log could be counted here in time: older records are missing. \
-                 toolgate audit query counts all.",
+                "Not all of the log could be looked through in time: what is older is not counted \
+                 here. The command line counts all.",
             );
         }
         if noted.unreadable > 0 {

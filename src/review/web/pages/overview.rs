@@ -89,7 +89,9 @@ pub(super) fn make(asked: &Asked<'_>) -> (StatusCode, String) {
     let (range, _, long) = RANGES.iter().find(|(key, ..)| *key == chosen).unwrap_or(&RANGES[1]);
     let (within, bins) = match long {
         Some(seconds) => {
-            (asks(&[("since", *range)], asked.now), Bins::over(now - seconds * 1_000_000, now, 96))
+            // A log that began later is not shown as if nothing had happened before.
+            let from = (now - seconds * 1_000_000).max(first.min(now));
+            (asks(&[("since", *range)], asked.now), Bins::over(from, now, 96))
         }
         None => (Filter::default(), Bins::over(first, last.max(first) + 1, 96)),
     };

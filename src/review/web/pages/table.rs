@@ -4,6 +4,7 @@ use super::explore::only;
 use crate::audit::Entry;
 use crate::audit::query::Field;
 use crate::audit::wire::WireRecord;
+use crate::model::finding::Code;
 use crate::review::findings;
 use crate::review::session::about;
 use crate::review::web::link::encoded;
@@ -105,12 +106,21 @@ pub(super) fn what(record: &WireRecord) -> Shown {
     const CHARS: usize = 160;
     let effect = record.decision.as_ref().map(|decision| decision.effect.as_str());
     let decisive = record.accesses.iter().find(|access| Some(access.verdict.as_str()) == effect);
-    if let Some(access) = decisive.or(record.accesses.first()) {
+    // What could not be read is better told by the call as it was made.
+    let told = |target: &str| !target.starts_with('⟨') || about(record).is_empty();
+    if let Some(access) = decisive.or(record.accesses.first())
+        && told(&access.target)
+    {
         return Shown::cut(&format!("{} {}", access.verb, access.target), CHARS);
     }
     let code = record.details.get("code").and_then(|code| code.as_str());
     let text = findings::what(record);
     match code {
+        Some(code) if text.is_empty() => {
+            let meant = Code::ALL.into_iter().find(|one| one.as_str() == code);
+            let meaning = meant.map_or_else(String::new, |code| format!(": {}", code.meaning()));
+            Shown::cut(&format!("{code}{meaning}"), CHARS)
+        }
         Some(code) => Shown::cut(&format!("{code}: {text}"), CHARS),
         None if text.is_empty() => Shown::cut(&about(record), CHARS),
         None => Shown::cut(&text, CHARS),

@@ -1,0 +1,114 @@
+//! Opening the network plane, if the operator asked for one.
+
+use super::config::egress::{At, Egress as Settled};
+use super::config::{Config, ConfigError};
+use super::socket::{self, Rights};
+use crate::engine::reach::first_of_requests;
+use crate::gate::Gate;
+use crate::plane::egress::server::{Egress, Listener};
+use crate::policy::Policy;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// The plane, listening.
+pub(super) struct Listening {
+    pub(super) plane: Arc<Egress>,
+    /// Where, for whoever sets a proxy.
+    pub(super) places: Vec<String>,
+    sockets: Vec<PathBuf>,
+}
+
+impl Listening {
+    /// Takes nothing new any more.
+    pub(super) fn close(&self) {
+        for socket in &self.sockets {
+            let _ = std::fs::remove_file(socket);
+        }
+    }
+}
+
+/// Opens it, and serves; `ours` are the other addresses that we listen on.
+///
+/// # Errors
+/// If a setting or an address cannot be used, or the policy asks for what the plane cannot see.
+pub(super) fn listen(
+    config: &Config,
+    gate: &Arc<Gate>,
+    ours: &[SocketAddr],
+) -> Result<Option<(Listening, Vec<JoinHandle<()>>)>, ConfigError> {
+    let settled = &config.egress;
+    let places = settled.places()?;
+    if places.is_empty() {
+        return Ok(None);
+    }
+    can_see(&gate.in_force().policy, settled.intercept).map_err(ConfigError::Value)?;
+    let plane = Egress::new(Arc::clone(gate), settled.settings()?, Box::new(settled.names()?));
+    ours.iter().for_each(|address| plane.owns(*address));
+    if let Some((proxy, port)) = &plane.settings().upstream {
+        tracing::warn!(
+            upstream_proxy = %format!("{proxy}:{port}"),
+            "connections are handed to another proxy: no address is vetted"
+        );
+    }
+    let mut listening = Listening { plane, places: Vec::new(), sockets: Vec::new() };
+    let mut tasks = Vec::new();
+    for place in places {
+        let (listener, name) = open(settled, place, &mut listening)?;
+        tracing::info!("the proxy listens at {name}");
+        listening.places.push(name.clone());
+        tasks.push(tokio::spawn(Arc::clone(&listening.plane).serve(listener, name)));
+    }
+    Ok(Some((listening, tasks)))
+}
+
+/// Whether the plane can see all that the policy's rules speak of.
+///
+/// # Errors
+/// In words for the operator, if a rule needs a tunnel opened and nobody opens it.
+pub(super) fn can_see(policy: &Policy, intercept: bool) -> Result<(), String> {
+    match first_of_requests(policy) {
+        Some(rule) if !intercept => Err(format!(
+            "intercept_required: the rule `{}` ({}:{}) speaks of a method or a path over https, \
+             which the proxy cannot see; set `intercept = true` in `[egress]`, or write the rule \
+             without them",
+            rule.id, rule.origin.file, rule.origin.line
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn open(
+    settled: &Settled,
+    place: At,
+    listening: &mut Listening,
+) -> Result<(Listener, String), ConfigError> {
+    match place {
+        At::Tcp(address) => {
+            let opened = std::net::TcpListener::bind(address).and_then(|listener| {
+                listener.set_nonblocking(true)?;
+                let at = listener.local_addr()?;
+                Ok((TcpListener::from_std(listener)?, at))
+            });
+            let (listener, at) = opened.map_err(|error| {
+                ConfigError::Value(format!("the proxy cannot listen at `{address}`: {error}"))
+            })?;
+            listening.plane.owns(at);
+            Ok((Listener::Tcp(listener), at.to_string()))
+        }
+        At::Unix(path) => {
+            let rights =
+                Rights { mode: settled.mode()?, owner: settled.owner, group: settled.group };
+            let users = match settled.allow_uid.as_slice() {
+                [] => vec![nix::unistd::geteuid().as_raw()],
+                named => named.to_vec(),
+            };
+            let listener = socket::listen(&path, rights, "`listen` in `[egress]`")?;
+            let name = format!("unix:{}", path.display());
+            listening.sockets.push(path);
+            Ok((Listener::Unix(listener, users), name))
+        }
+    }
+}
