@@ -525,6 +525,31 @@ pub const EGRESS_TRAILER_BYTES_MAX: usize = 8 * 1024;
 pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;
 /// How long a bridge waits after it could not take a connection, so that it does not spin.
 pub const BRIDGE_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bytes that a client may send ahead while it is still being answered.
+pub const EGRESS_PIPELINED_BYTES_MAX: usize = 64 * 1024;
+/// Certificates of opened hosts that are kept; one more begins them anew.
+pub const EGRESS_LEAVES_MAX: usize = 1_024;
+/// Bytes of a request's body that are held back until they were looked through for secrets; what
+/// is beyond them is looked through as it passes.
+pub const EGRESS_HELD_BYTES_MAX: usize = 1024 * 1024;
+/// What a compressed body may become, in bytes; one that becomes more is refused.
+pub const EGRESS_DLP_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of a body that are looked at once more with what follows: no secret is longer.
+pub const EGRESS_DLP_OVERLAP_BYTES: usize = 4 * 1024;
+
+/// Connections of the model's listener at once: a session has a handful.
+pub const MODEL_CONNECTIONS_MAX: usize = 1_024;
+/// How long the model may be silent: it thinks, and sends a ping now and then.
+pub const MODEL_IDLE: Duration = Duration::from_secs(15 * 60);
+/// One line of a stream of events, in bytes; of a longer one nothing is read.
+pub const MODEL_LINE_BYTES_MAX: usize = 1024 * 1024;
+/// An answer that is no stream, in bytes, up to which its usage is read.
+pub const MODEL_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A word of an answer that is written down, in bytes: a model's name, an id.
+pub const MODEL_WORD_BYTES_MAX: usize = 128;
+/// A ClientHello, in bytes: one with a key of post-quantum size and a ticket has 2 to 4 kB.
+pub const EGRESS_HELLO_BYTES_MAX: usize = 32 * 1024;
 /// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
 pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
 /// One question to the DNS stub, in bytes: a name of 255 and what EDNS says beside it.

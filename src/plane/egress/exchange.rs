@@ -121,8 +121,7 @@ impl Exchange<'_> {
     ) -> Done {
         let counts = Counts::default();
         let outcome = {
-            let mut sending =
-                pin!(self.send(client, upstream, head, from_client, &counts));
+            let mut sending = pin!(self.send(client, upstream, head, from_client, &counts));
             let mut answering = pin!(self.answer(client, upstream, from_upstream, &counts));
             let mut drained = pin!(self.drain.notified());
             let mut sent = false;
@@ -254,12 +253,10 @@ impl Exchange<'_> {
         read: &mut Vec<u8>,
         counts: &Counts,
     ) -> Result<Sent, Failed> {
-        let framing =
-            Framing::of_response(&head, &self.request.method).map_err(Failed::Denied)?;
+        let framing = Framing::of_response(&head, &self.request.method).map_err(Failed::Denied)?;
         let mut headers = head.headers.forwardable();
         // An HTTP/1.0 client knows no chunks: it gets what they say, to the end.
-        let unframes =
-            framing == Framing::Chunked && self.request.version == Version::Http10;
+        let unframes = framing == Framing::Chunked && self.request.version == Version::Http10;
         if unframes {
             headers.remove("transfer-encoding");
             headers.remove("trailer");
@@ -288,9 +285,7 @@ impl Exchange<'_> {
             }
             if self.more(upstream, read).await.map_err(of_upstream)? == 0 {
                 return match framing {
-                    Framing::UntilClose => {
-                        Ok(Sent { client_stays: false, upstream_stays: false })
-                    }
+                    Framing::UntilClose => Ok(Sent { client_stays: false, upstream_stays: false }),
                     _ => Err(Failed::Upstream("the answer is cut short".to_owned())),
                 };
             }

@@ -160,6 +160,13 @@ async fn one(
             return false;
         }
     };
+    if let Some(inside) = egress.inside.get()
+        && let Err((reason, why)) = inside.in_the_clear(egress, &connection, &request.head).await
+    {
+        let denial = egress.gate.refuse(&connection, reason, &why).await;
+        said(client, &connection, &denial).await;
+        return false;
+    }
     let upgrades = match upgrade(egress, &request.head, &connection.to.host) {
         Ok(upgrades) => upgrades,
         Err(reason) => {
