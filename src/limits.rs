@@ -444,6 +444,9 @@ pub const REPORT_ROWS_MAX: usize = 200;
 /// Indexes of files that are not sealed yet, which the review pages hold while somebody looks, so
 /// that a page need not read the files: some ten bytes a record. What is beyond is read.
 pub const REVIEW_HELD_BYTES_MAX: usize = 64 << 20;
+/// Groups of files that do not change any more, which are remembered beside those indexes: some
+/// hundred bytes each.
+pub const HELD_GROUPS_MAX: usize = 250_000;
 /// How long all questions of one page to the log may take; then the page shows what it has and says
 /// that it is not all.
 pub const REVIEW_ASK_TIME: Duration = Duration::from_secs(3);

@@ -53,12 +53,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
 fn timeline(arguments: &Arguments, whole: &Cell<Outcome>) -> Result<Option<Timeline>, String> {
     let mut users: Vec<Option<u32>> = Vec::new();
     let mut timelines = Timelines::default();
-    let session = Some(&arguments.session);
-    arguments.stretch.each(whole, |entry| {
+    arguments.stretch.each_of(&arguments.session, whole, |entry| {
         let record = &entry.record;
-        if record.session.as_ref() != session
-            || arguments.uid.is_some_and(|uid| record.uid != Some(uid))
-        {
+        if arguments.uid.is_some_and(|uid| record.uid != Some(uid)) {
             return;
         }
         if !users.contains(&record.uid) {
