@@ -19,10 +19,10 @@ END = "the script is over"
 
 
 class Model(rig.Model):
-    """The scripted model, in the world of the proxy and for who has the key."""
+    """The scripted model, in the world of the proxy and for who has the key; until it is stopped."""
 
-    def __init__(self, where, script):
-        directory = where.directory / "model"
+    def __init__(self, where, name, script):
+        directory = where.directory / name
         directory.mkdir()
         self.gates, self.bodies = directory / "gates", directory / "bodies"
         self.transcript = directory / "transcript.jsonl"
@@ -33,14 +33,23 @@ class Model(rig.Model):
         argv += ["--script", directory / "script.json", "--transcript", self.transcript]
         argv += ["--bodies", self.bodies, "--gates", self.gates]
         ready = lambda child: "listening on 127.0.0.1:" in child.text()
-        where.start("model", argv, ready, where.world)
+        self.child = where.start(name, argv, ready, where.world)
+
+
+def cases(programs):
+    """Each with its name."""
+    yield "claude-code", lambda *to: session(*to, programs)
+    yield "claude-sandbox", lambda *to: sandbox(*to, programs)
+
+
+def bash(command):
+    return {"name": "Bash", "input": {"command": command, "description": "a step"}}
 
 
 def script():
     """One turn for each thing that is tried."""
     fetch = lambda host: {"name": "WebFetch", "input": {"url": f"https://{host}/page.html",
                                                         "prompt": "what does it say?"}}  # fmt: skip
-    bash = lambda command: {"name": "Bash", "input": {"command": command, "description": "a step"}}
     turns = [
         [fetch(HOSTS["web"])],
         [fetch(ELSEWHERE)],
@@ -50,21 +59,29 @@ def script():
     return {"turns": [{"tool_use": calls} for calls in turns], "end": END}
 
 
+class Agent:
+    """A client with its settings, in the agent's namespace."""
+
+    def __init__(self, where, name, settings, programs):
+        self.where = where
+        self.home, self.work = (where.directory / f"{name}-{part}" for part in ("home", "work"))
+        (self.home / ".claude").mkdir(parents=True)
+        self.work.mkdir()
+        (self.home / ".claude" / "settings.json").write_text(json.dumps(settings))
+        self.argv = claude.command(programs.claude)
+
+    def run(self):
+        url = f"http://{MODEL}"
+        env = {**self.where.environment(model=url), **claude.environment(self.home, url)}
+        return self.where.run(self.argv, env=env, cwd=self.work, timeout=180)
+
+
 def session(where, check, programs):
-    model = Model(where, script())
-    where.bridge(MODEL, "model")
-    home = where.directory / "claude-home"
-    work = where.directory / "claude-work"
-    (home / ".claude").mkdir(parents=True)
-    work.mkdir()
-    settings = {"skipWebFetchPreflight": True}
-    (home / ".claude" / "settings.json").write_text(json.dumps(settings))
-    url = f"http://{MODEL}"
-    env = {**where.environment(model=url), **claude.environment(home, url)}
+    """Neither key nor network, and all that it does goes by the plane."""
+    model = Model(where, "model", script())
+    agent = Agent(where, "claude", {"skipWebFetchPreflight": True}, programs)
     before = len(where.reasons(ELSEWHERE))
-    code, out, error = where.run(
-        claude.command(programs.claude), env=env, cwd=work, timeout=180
-    )
+    code, out, error = agent.run()
     check("ends", code == 0 and END in out, (code, out[-600:], error[-600:]))
     strangers = model.events("stranger")
     check("no-key-in-the-agent", not strangers and model.events("request"), strangers)
@@ -80,6 +97,38 @@ def session(where, check, programs):
     reasons = where.reasons(ELSEWHERE)[before:]
     check("refused-in-the-log", len(reasons) >= 2 and set(reasons) == {REFUSED}, reasons)
     usage(where, check)
+    model.child.stop()
+
+
+def sandbox(where, check, programs):
+    """Its own sandbox, told to take our port for its proxy's."""
+    port = int(place.BRIDGE.rpartition(":")[2])
+    network = {"httpProxyPort": port, "socksProxyPort": port, "allowedDomains": ["*.example"]}
+    settings = {
+        "sandbox": {
+            "enabled": True,
+            "failIfUnavailable": True,
+            "allowUnsandboxedCommands": False,
+            "network": network,
+        }
+    }
+    proof = "cat /proc/net/dev | wc -l; echo proxy=$HTTPS_PROXY"
+    turns = [
+        [bash(f"curl -sS https://{HOSTS['web']}/hello.txt; {proof}")],
+        [bash(f"curl -sS -x $ALL_PROXY https://{HOSTS['web']}/hello.txt")],
+        [bash(f"curl -sS https://{ELSEWHERE}/")],
+    ]
+    script = {"turns": [{"tool_use": calls} for calls in turns], "end": END}
+    model = Model(where, "sandbox-model", script)
+    before = len(where.reasons(ELSEWHERE))
+    code, out, error = Agent(where, "sandbox", settings, programs).run()
+    check("ends", code == 0 and END in out, (code, out[-600:], error[-600:]))
+    for number, way in ((0, "http"), (1, "socks")):
+        is_error, said = model.result(number) or (None, None)
+        check(way, said and WORKS.strip() in said, said)
+    reasons = where.reasons(ELSEWHERE)[before:]
+    check("refused", reasons and set(reasons) == {REFUSED}, (reasons, model.result(2)))
+    model.child.stop()
 
 
 def usage(where, check):
