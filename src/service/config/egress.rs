@@ -152,6 +152,15 @@ impl Egress {
                     .to_owned(),
             );
         }
+        if let Some(address) = self.dns_listen
+            && !address.ip().to_canonical().is_loopback()
+            && !self.expose
+        {
+            return wrong(format!(
+                "`dns_listen = \"{address}\"` in `[egress]` can be reached from other machines; \
+                 use 127.0.0.1, or add `expose = true` if they may ask"
+            ));
+        }
         self.listen.iter().map(|text| place(text, "egress", self.expose)).collect()
     }
 
@@ -160,7 +169,7 @@ impl Egress {
     fn means_a_proxy(&self) -> bool {
         let Egress { resolver, fixed, ca_file, model, expose, .. } = self.clone();
         let apart = Egress { resolver, fixed, ca_file, model, expose, ..Egress::default() };
-        (Egress { dns_listen: None, ..self.clone() }) != apart
+        *self != apart
     }
 
     /// The mode of Unix sockets as a number.
