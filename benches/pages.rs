@@ -169,8 +169,8 @@ fn get(at: SocketAddr, path: &str, cookie: &str) -> String {
 /// The first link that begins so.
 fn href(page: &str, begins: &str) -> Option<String> {
     let from = page.find(begins)?;
-    let rest = &page[from..];
-    Some(rest[..rest.find('"')?].replace("&#38;", "&").replace("&amp;", "&"))
+    let rest = page.get(from..)?;
+    Some(rest.split('"').next()?.replace("&#38;", "&").replace("&amp;", "&"))
 }
 
 /// Bytes of this process that are in memory.

@@ -440,7 +440,7 @@ pub const STATS_PENDING_MAX: usize = 200_000;
 /// Rows that one table of the review shows; the rest is one row.
 pub const STATS_TOP_MAX: usize = 1_000;
 /// Slowest calls that are shown.
-pub const STATS_SLOW_ROWS: usize = 20;
+pub const STATS_SLOW_ROWS: usize = 100;
 /// Calls that are shown as evidence for one candidate of a rule.
 pub const STATS_EVIDENCE_ROWS: usize = 3;
 /// Denials, findings and sessions that a report holds; its tables show fewer.
@@ -555,8 +555,6 @@ pub const MODEL_LINE_BYTES_MAX: usize = 1024 * 1024;
 pub const MODEL_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A word of an answer that is written down, in bytes: a model's name, an id.
 pub const MODEL_WORD_BYTES_MAX: usize = 128;
-/// A ClientHello, in bytes: one with a key of post-quantum size and a ticket has 2 to 4 kB.
-pub const EGRESS_HELLO_BYTES_MAX: usize = 32 * 1024;
 /// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
 pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
 /// One question to the DNS stub, in bytes: a name of 255 and what EDNS says beside it.

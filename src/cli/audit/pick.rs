@@ -1,7 +1,8 @@
 //! Which records a command of the review looks at, and the reading of them.
 
 use super::Directory;
-use super::filter::FilterArguments;
+use super::filter::{FilterArguments, in_order};
+use super::strangers;
 use crate::audit::query::{ABSENT, Field, Filter, Order, Source};
 use crate::audit::{Entry, Unreadable};
 use crate::cli::Outcome;
@@ -17,10 +18,10 @@ use std::cell::Cell;
 pub(super) struct Stretch {
     #[command(flatten)]
     pub(super) directory: Directory,
-    /// From then on: `2h`, `7d`, `yesterday`, or a time like 2026-11-24T15:00:00Z
+    /// From then on, in UTC: 2h, 7d, today, yesterday, last-night, monday, 02:00, a day, or a time
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Until then
+    /// Until then; a day and last-night with their end
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
 }
@@ -109,7 +110,8 @@ pub(super) fn tell(bad: &Unreadable, whole: &Cell<Outcome>) {
 }
 
 fn filter(pairs: Vec<(&str, &str)>) -> Result<Filter, String> {
-    Filter::from_pairs(pairs, jiff::Timestamp::now()).map_err(|error| format!("--{error}"))
+    let filter = Filter::from_pairs(pairs, jiff::Timestamp::now());
+    in_order(filter.map_err(|error| format!("--{error}"))?)
 }
 
 fn each(
@@ -119,6 +121,9 @@ fn each(
     mut take: impl FnMut(&Entry),
 ) -> Result<(), String> {
     let source = Source::directory(&directory.path()?);
+    let whole_session = strangers::whole_session(&source, filter)?;
+    let filter = whole_session.as_ref().unwrap_or(filter);
+    let mut is_empty = true;
     let rows = source.rows(filter, Order::OldestFirst).map_err(|error| error.to_string())?;
     let progress = progress();
     for (read, entry) in rows.enumerate() {
@@ -126,11 +131,17 @@ fn each(
             progress.set_position(u64::try_from(read).unwrap_or(u64::MAX));
         }
         match entry {
-            Ok(entry) => take(&entry),
+            Ok(entry) => {
+                is_empty = false;
+                take(&entry);
+            }
             Err(bad) => tell(&bad, whole),
         }
     }
     progress.finish_and_clear();
+    if is_empty {
+        strangers::tell(&source, filter)?;
+    }
     Ok(())
 }
 

@@ -359,8 +359,8 @@ mod tests {
     fn what_is_said_is_meant() {
         let text = "[egress]\nlisten = [\"127.0.0.1:0\", \"unix:/r/e\"]\ndns_mixed = \"filter\"\n\
                     private = [{ host = \"*.db.example\", cidr = \"10.1.0.0/16\" }]\n\
-                    [egress.host.\"a.example\"]\nech = \"allow-if-sni-matches\"\nsni = \"optional\"\n\
-                    tunnel = \"raw\"\nwebsocket = true\n";
+                    [egress.host.\"a.example\"]\nech = \"allow-if-sni-matches\"\n\
+                    sni = \"optional\"\ntunnel = \"raw\"\nwebsocket = true\n";
         let egress = egress(text).unwrap();
         assert_eq!(egress.places().unwrap().len(), 2);
         let settings = egress.settings().unwrap();
