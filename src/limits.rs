@@ -100,6 +100,8 @@ pub const EGRESS_SPLICE_AFTER_BYTES: u64 = 256 * 1024;
 pub const EGRESS_PIPES_MAX: usize = 256;
 /// What the first read of a connection takes: nearly every head fits.
 pub const EGRESS_FIRST_READ_BYTES: usize = 4 * 1024;
+/// A whole `ClientHello`, in bytes: with post-quantum keys and a session ticket some 4 KiB.
+pub const EGRESS_HELLO_BYTES_MAX: usize = 64 * 1024;
 /// What is read at once of a body that is forwarded.
 pub const EGRESS_BODY_READ_BYTES: usize = 32 * 1024;
 /// What is read and thrown away of a refused client, in bytes, so that it reads its answer.
@@ -434,7 +436,7 @@ pub const STATS_PENDING_MAX: usize = 200_000;
 /// Rows that one table of the review shows; the rest is one row.
 pub const STATS_TOP_MAX: usize = 1_000;
 /// Slowest calls that are shown.
-pub const STATS_SLOW_ROWS: usize = 20;
+pub const STATS_SLOW_ROWS: usize = 100;
 /// Calls that are shown as evidence for one candidate of a rule.
 pub const STATS_EVIDENCE_ROWS: usize = 3;
 /// Denials, findings and sessions that a report holds; its tables show fewer.
@@ -442,6 +444,9 @@ pub const REPORT_ROWS_MAX: usize = 200;
 /// Indexes of files that are not sealed yet, which the review pages hold while somebody looks, so
 /// that a page need not read the files: some ten bytes a record. What is beyond is read.
 pub const REVIEW_HELD_BYTES_MAX: usize = 64 << 20;
+/// Groups of files that do not change any more, which are remembered beside those indexes: some
+/// hundred bytes each.
+pub const HELD_GROUPS_MAX: usize = 250_000;
 /// How long all questions of one page to the log may take; then the page shows what it has and says
 /// that it is not all.
 pub const REVIEW_ASK_TIME: Duration = Duration::from_secs(3);
@@ -546,8 +551,6 @@ pub const MODEL_LINE_BYTES_MAX: usize = 1024 * 1024;
 pub const MODEL_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A word of an answer that is written down, in bytes: a model's name, an id.
 pub const MODEL_WORD_BYTES_MAX: usize = 128;
-/// A ClientHello, in bytes: one with a key of post-quantum size and a ticket has 2 to 4 kB.
-pub const EGRESS_HELLO_BYTES_MAX: usize = 32 * 1024;
 /// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
 pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
 /// One question to the DNS stub, in bytes: a name of 255 and what EDNS says beside it.

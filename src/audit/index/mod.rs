@@ -17,13 +17,13 @@ pub(in crate::audit) use build::Builder;
 pub(in crate::audit) use column::Column;
 pub(in crate::audit) use read::Rows;
 pub(in crate::audit) use read::{Index, Unusable};
-pub use rebuild::false_indexes;
+pub use rebuild::{false_indexes, rebuild_indexes};
 
 use super::query::Field;
 use serde::{Deserialize, Serialize};
 
 /// How each index begins; the number is the layout's.
-const MAGIC: &[u8; 16] = b"toolgate-index 1";
+const MAGIC: &[u8; 16] = b"toolgate-index 2";
 
 /// The fields that have a column, in the order of the columns.
 pub(in crate::audit) const INDEXED: [Field; 12] = [

@@ -1,11 +1,12 @@
 //! `toolgate audit verify`: whether the log is what was written.
 
 use super::Directory;
+use super::table::{counted, wrapped};
 use crate::audit::proof::checkpoint::Checkpoint;
 use crate::audit::proof::note::{Note, PublicKey};
 use crate::audit::{
     BlobReport, Elsewhere, Hash, Head, Outside, Progress, Report, SegmentReport, SignedBy, State,
-    StreamId, blob_report, false_indexes, verify_with,
+    StreamId, blob_report, false_indexes, rebuild_indexes, verify_with,
 };
 use crate::cli::Outcome;
 use crate::cli::out::{complain, say};
@@ -26,8 +27,11 @@ pub(in crate::cli) struct Arguments {
     /// finds an end that was cut off
     #[arg(long, value_name = "STREAM/SEQ/HASH|FILE")]
     head: Vec<String>,
+    /// Make the indexes of sealed files anew that are wrong or gone: nothing but speed rests on them
+    #[arg(long)]
+    rebuild_index: bool,
     /// How to print
-    #[arg(long, default_value = "human", value_parser = ["human", "json"])]
+    #[arg(long, default_value = "human", value_parser = super::human_or_json())]
     format: String,
 }
 
@@ -48,16 +52,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let report = report.map_err(|error| error.to_string())?;
     let state = report.state();
     let texts = blob_report(&directory).map_err(|error| error.to_string())?;
-    if arguments.format == "json" {
-        say!("{}", as_json(&report, &texts));
-    } else {
-        human(&report, &directory);
-        of_texts(&texts);
+    if arguments.rebuild_index {
+        for file in rebuild_indexes(&directory).map_err(|error| error.to_string())? {
+            complain!("the index of `{file}` is made anew");
+        }
     }
     // The log itself is whole without them; but who asks it by them would be told wrong.
     let wrong = false_indexes(&directory).unwrap_or_default();
+    if arguments.format == "json" {
+        say!("{}", as_json(&report, &texts, &wrong));
+    } else if report.records > 0 || state == State::Broken {
+        human(&report, &directory, &elsewhere);
+        of_texts(&texts);
+    }
     for file in &wrong {
-        complain!("error: the index of `{file}` is not that of its lines; remove it");
+        complain!(
+            "error: the index of `{file}` is not that of its lines, so queries may leave records \
+             out; make it anew with --rebuild-index"
+        );
     }
     if report.records == 0 {
         // A log that was emptied looks like one that never was.
@@ -68,13 +80,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     Ok(if is_fine { Outcome::Fine } else { Outcome::Findings })
 }
 
-fn human(report: &Report, directory: &Path) {
+fn human(report: &Report, directory: &Path, elsewhere: &Elsewhere) {
+    let bound = super::table::bound();
+    let told = |line: &str, indent| say!("{}", wrapped(line, bound, indent));
     say!("{}", directory.display());
     for segment in &report.segments {
         of_segment(segment);
     }
     for gap in &report.gaps {
-        say!("  records {} to {} of stream {} are missing", gap.first, gap.last, gap.stream);
+        match gap.first == gap.last {
+            true => say!("  record {} of stream {} is missing", gap.first, gap.stream),
+            false => {
+                say!(
+                    "  records {} to {} of stream {} are missing",
+                    gap.first,
+                    gap.last,
+                    gap.stream
+                );
+            }
+        }
     }
     for flaw in &report.flaws {
         say!("  {}", plain(&flaw.to_string()));
@@ -88,20 +112,47 @@ fn human(report: &Report, directory: &Path) {
             true => "the key that you gave",
             false => "the key that the log itself holds; --key says whose it is",
         };
-        say!("  by {keys} keys, from `{}` on: {whose}", plain(&first.to_string()));
+        let keys = counted(*keys, "key");
+        told(&format!("  by {keys}, from `{}` on: {whose}", plain(&first.to_string())), 4);
     }
+    let is_whole = report.state() != State::Broken;
+    for head in elsewhere.heads.iter().filter(|_| is_whole) {
+        told(&format!("  {}", reached(head, report)), 4);
+    }
+    let has_heads = !elsewhere.heads.is_empty();
     let meaning = match report.state() {
+        State::Sealed if has_heads => "whole, and signed to its end",
         State::Sealed => {
             "whole, and signed to its end; a head kept elsewhere (--head) shows whether that end \
              was cut off"
         }
+        State::Unsealed if has_heads => "whole, but its end is not signed, or not yet",
         State::Unsealed if report.signed.is_none() => {
             "whole, as far as the log itself tells; keep the head elsewhere to see a cut-off end"
         }
         State::Unsealed => "whole, but its end is not signed, or not yet",
         State::Broken => "not what was written",
     };
-    say!("{}: {meaning}", report.state());
+    told(&format!("{}: {meaning}", report.state()), 2);
+}
+
+/// That nothing was cut off before a head that was kept elsewhere.
+fn reached(head: &Outside, report: &Report) -> String {
+    let (stream, size) = match head {
+        Outside::Place(head) => (&head.stream, head.seq),
+        Outside::Signed(head, _) => (&head.stream, head.size),
+    };
+    let behind = match report.head.as_ref().filter(|newest| newest.stream == *stream) {
+        Some(newest) => match newest.seq.saturating_sub(size) {
+            0 => "it is the newest".to_owned(),
+            more => format!("{} came after it", counted(more, "record")),
+        },
+        None => "other streams came after it".to_owned(),
+    };
+    format!(
+        "the head that you kept is in the log: nothing up to record {size} of stream {stream} was \
+         changed or cut off; {behind}"
+    )
 }
 
 fn of_segment(segment: &SegmentReport) {
@@ -110,7 +161,10 @@ fn of_segment(segment: &SegmentReport) {
         say!("            line {}: {}", bad.line, plain(&bad.flaw.to_string()));
     }
     if segment.uncovered > 0 {
-        say!("            {} of them are covered by no signed head", segment.uncovered);
+        match segment.uncovered {
+            1 => say!("            1 of them is covered by no signed head"),
+            more => say!("            {more} of them are covered by no signed head"),
+        }
     }
     if segment.torn_bytes > 0 {
         say!("            {} bytes of an unfinished record at its end", segment.torn_bytes);
@@ -122,7 +176,8 @@ fn of_segment(segment: &SegmentReport) {
 fn of_texts(report: &BlobReport) {
     let BlobReport { named, erased, missing, changed, undone, unnamed } = report;
     if *named > 0 {
-        say!("  {named} long texts beside the log, {erased} of them erased as the log says");
+        let named = counted(u64::try_from(*named).unwrap_or(u64::MAX), "long text");
+        say!("  {named} beside the log, {erased} of them erased as the log says");
     }
     for (name, seq) in missing {
         say!("  the text {name} of record {seq} is gone, and no record says that it was erased");
@@ -134,7 +189,8 @@ fn of_texts(report: &BlobReport) {
         say!("  the text {name} is still there though it was erased; erase it once more");
     }
     if *unnamed > 0 {
-        say!("  {unnamed} texts that no record names, as a crash leaves them");
+        let unnamed = counted(u64::try_from(*unnamed).unwrap_or(u64::MAX), "text");
+        say!("  {unnamed} that no record names, as a crash leaves it");
     }
 }
 
@@ -169,9 +225,10 @@ fn seconds_since(time: &str) -> Option<u64> {
     u64::try_from(jiff::Timestamp::now().as_second() - then.as_second()).ok()
 }
 
-fn as_json(report: &Report, texts: &BlobReport) -> serde_json::Value {
+fn as_json(report: &Report, texts: &BlobReport, indexes: &[String]) -> serde_json::Value {
     serde_json::json!({
         "texts": texts_as_json(texts),
+        "false_indexes": indexes,
         "state": report.state().to_string(),
         "records": report.records,
         "uncovered": report.uncovered(),
@@ -233,8 +290,8 @@ pub(super) fn signed_head(file: &Path) -> Result<(Checkpoint, Note), String> {
 fn parse_head(text: &str) -> Result<Head, String> {
     let wrong = || {
         format!(
-            "`{text}` is no head; copy the line that `audit verify` prints, or name a file with a \
-             signed head"
+            "`{text}` is neither a head nor a file with one; `audit head` prints one for a file, \
+             and `audit verify` one as a line"
         )
     };
     let mut parts = text.split('/');

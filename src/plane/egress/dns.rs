@@ -424,8 +424,9 @@ mod tests {
                 Ok(query) => {
                     let theirs = Message::from_vec(&bytes).unwrap();
                     if let Ok(name) = &query.name {
-                        let their = theirs.queries[0].name.to_lowercase().to_ascii();
-                        prop_assert_eq!(format!("{}.", name.as_str()), their);
+                        let theirs = theirs.queries[0].name.to_lowercase();
+                        let theirs = theirs.iter().collect::<Vec<_>>().join(&b'.');
+                        prop_assert_eq!(name.as_str().as_bytes(), theirs);
                     }
                     prop_assert!(Message::from_vec(&query.answer(&Answer::NoName, 512)).is_ok());
                 }
