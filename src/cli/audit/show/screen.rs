@@ -135,8 +135,11 @@ impl Screen {
         for rule in made {
             self.rule(rule);
         }
+        if let Some(doubt) = &view.policy_doubt {
+            self.line(2, &format!("their texts: {doubt}"));
+        }
         if !others.is_empty() {
-            self.title("rules that matched or may have, and made no difference");
+            self.title("rules that matched or may have, besides");
         }
         for rule in others.iter().take(RULES_SHOWN) {
             let shadow = if rule.shadow { ", in shadow: told only" } else { "" };
@@ -148,9 +151,6 @@ impl Screen {
         }
         if let Some(more) = others.len().checked_sub(RULES_SHOWN).filter(|more| *more > 0) {
             self.line(2, &format!("and {more} more (--format json has all)"));
-        }
-        if let Some(doubt) = &view.policy_doubt {
-            self.line(2, &format!("their texts: {doubt}"));
         }
     }
 
