@@ -219,6 +219,7 @@ fn erasing_leaves_the_chain_whole() {
 
     // Without a sidecar the command writes the record itself.
     let third = kept(&write(&sidecar, "s-3", "usual", &long(20_000))).unwrap();
+    write(&sidecar, "s-4", "usual", &long(20_000));
     let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let copy = scratch.path().join("audit");
     let status = Command::new("cp").arg("-r").arg(sidecar.path("audit")).arg(&copy).status();
@@ -227,11 +228,22 @@ fn erasing_leaves_the_chain_whole() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
         command.arg("audit").args(arguments).arg("--audit").arg(&copy).output().unwrap()
     };
+    // Where the key cannot be read, it says that its record is not signed; else it is.
+    let key = copy.join("toolgate.key");
+    std::fs::rename(&key, scratch.path().join("key")).unwrap();
     let done = here(&["erase", "--blob", &other]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(said.contains("is not signed") && said.contains("--key"), "{said}");
+    assert!(out(&here(&["verify"])).contains("UNSEALED: "));
+    std::fs::rename(scratch.path().join("key"), &key).unwrap();
+    let fourth = here(&["erase", "--session", "s-4"]);
+    let said = String::from_utf8(fourth.stderr).unwrap();
+    assert!(fourth.status.success() && !said.contains("signed"), "{said}");
     let verified = here(&["verify"]);
+    assert!(out(&verified).contains("\nSEALED: "), "{}", out(&verified));
     assert!(
-        verified.status.success() && out(&verified).contains("4 long texts"),
+        verified.status.success() && out(&verified).contains("5 long texts"),
         "{}",
         out(&verified)
     );

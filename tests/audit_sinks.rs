@@ -329,3 +329,89 @@ fn signed_heads_leave_as_they_are_made_and_hold_the_log_to_its_end() {
     std::fs::write(&log, short).unwrap();
     assert_eq!(verify(&kept).status.code(), Some(1));
 }
+
+/// Takes what is posted to it over TLS, and adds it to a file.
+const HTTPS_RECEIVER: &str = r#"
+import http.server, ssl, sys
+at, = sys.argv[1:]
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        with open(at + "/posted", "ab") as out:
+            out.write(body)
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(at + "/cert", at + "/key")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+with open(at + "/port.new", "w") as out:
+    out.write(str(server.server_port))
+import os
+os.rename(at + "/port.new", at + "/port")
+server.serve_forever()
+"#;
+
+#[test]
+fn heads_go_by_https_to_who_is_trusted_and_to_nobody_else() {
+    let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let at = scratch.path();
+    let mut openssl = Command::new("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+    ]);
+    openssl.args(["-days", "2", "-subj", "/CN=heads.example", "-addext"]);
+    openssl.args(["subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]);
+    openssl.arg("-out").arg(at.join("cert")).arg("-keyout").arg(at.join("key"));
+    let made = openssl.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mut receiver = Command::new("python3");
+    receiver.args(["-c", HTTPS_RECEIVER]).arg(at).stderr(Stdio::null());
+    let receiver = Rsyslog { at: at.to_owned(), child: receiver.spawn().unwrap() };
+    let port = until("the receiver listens", || std::fs::read_to_string(at.join("port")).ok());
+    let audit =
+        format!("checkpoint_ms = 10\n[[audit.head]]\nto = \"https://127.0.0.1:{port}/heads\"");
+    let posted = || std::fs::read_to_string(at.join("posted")).unwrap_or_default();
+    let start = |trusts: bool| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+        if trusts {
+            command.env("SSL_CERT_FILE", at.join("cert"));
+        }
+        Sidecar::start_logging(POLICY, "", None, &audit, &mut command)
+    };
+    // Its certificate is nobody's that this machine trusts: no head goes there, and that is told.
+    let sidecar = start(false);
+    let said = || std::fs::read_to_string(sidecar.path("stderr")).unwrap();
+    until("the failure is told", || {
+        assert!(!said().contains("panicked"), "{}", said());
+        said().contains("certificate").then_some(())
+    });
+    assert_eq!(read(&sidecar, 0).0, "allow");
+    assert_eq!(posted(), "");
+    sidecar.stop();
+
+    let sidecar = start(true);
+    assert_eq!(read(&sidecar, 0).0, "allow");
+    let note = until("a head comes", || {
+        let all = format!("\n{}", posted());
+        let (_, last) = all.rsplit_once("\ntoolgate/")?;
+        (last.lines().nth(1)?.parse::<usize>().ok()? > 3 && last.ends_with('\n'))
+            .then(|| format!("toolgate/{last}"))
+    });
+    let head = at.join("head");
+    std::fs::write(&head, note).unwrap();
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    verify.args(["audit", "verify", "--audit"]).arg(sidecar.path("audit"));
+    let told = verify.arg("--head").arg(&head).output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stdout));
+    sidecar.stop();
+    drop(receiver);
+}

@@ -7,10 +7,13 @@
 //!   it may is held by `tests/architecture.rs`.)
 #![cfg(test)]
 
+#[path = "harness/room.rs"]
+mod room;
 #[path = "harness/sidecar.rs"]
 mod sidecar;
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq};
+use room::Room;
 use serde_json::{Value, json};
 use sidecar::Sidecar;
 use std::path::Path;
@@ -161,11 +164,11 @@ async fn invariant_1_a_log_that_is_gone_refuses_what_the_policy_allows() {
 
 #[test]
 fn invariant_1_on_a_full_disk_no_call_goes_on_and_no_more_were_let_on_than_are_recorded() {
-    // To a process, its limit on the size of a file is a disk that is full.
-    let mut full = Command::new("sh");
-    full.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\""]);
-    full.arg(env!("CARGO_BIN_EXE_toolgate"));
-    let mut sidecar = Sidecar::start_with(WORKSPACE, "", &mut full);
+    let mount = tempfile::Builder::new().prefix("d").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+    let mount = mount.unwrap();
+    let mut room = Room::with_disk(mount.path(), "1m");
+    let log = mount.path().join("log");
+    let mut sidecar = Sidecar::start_logging(WORKSPACE, "", Some(&log), "", &mut room.command());
     let event = |name: &str| {
         let input = json!({"file_path": sidecar.path("work/a"), "content": "x"});
         let output = json!({"filePath": "a"});
@@ -178,18 +181,26 @@ fn invariant_1_on_a_full_disk_no_call_goes_on_and_no_more_were_let_on_than_are_r
     let mut allowed = 0;
     let full = loop {
         let output = sidecar.hook(event("PreToolUse"));
+        if allowed == 3 {
+            let filler = mount.path().join("filler");
+            room.says(&format!("cat /dev/zero > '{}' 2> /dev/null", filler.display()));
+        }
         match output.status.code() {
             Some(0) => allowed += 1,
             _ => break output,
         }
-        assert!(allowed < 100, "the disk was never full");
+        assert!(allowed < 1_000, "the disk was never full");
     };
     assert_eq!(full.status.code(), Some(2));
     let told = String::from_utf8(full.stdout).unwrap();
     assert!(told.contains(r#""permissionDecision":"deny""#), "{told}");
     assert!(told.contains("the decision could not be written to the log"), "{told}");
-    let recorded = sidecar.records().iter().filter(|record| record["kind"] == "tool.pre").count();
-    assert!(allowed > 0 && allowed <= recorded, "{allowed} were let on, {recorded} recorded");
+    // The file system is seen only from inside.
+    let mut query = room.command();
+    query.args(["audit", "query", "--kind", "tool.pre", "--count", "--audit"]).arg(&log);
+    let counted = String::from_utf8(query.output().unwrap().stdout).unwrap();
+    let recorded: usize = counted.trim().parse().unwrap();
+    assert!(allowed > 3 && allowed <= recorded, "{allowed} were let on, {recorded} recorded");
     // And so it stays: what a tool brought back is withheld, and a question is no way round.
     for _ in 0..2 {
         assert_eq!(sidecar.hook(event("PreToolUse")).status.code(), Some(2));

@@ -86,6 +86,7 @@ fn holds_back(runtime: Runtime, event: &str, said: &Reply) -> bool {
         let instead = match runtime {
             Runtime::Codex => value == json!({"decision": "block", "reason": value["reason"]}),
             Runtime::Claude if event.contains("mcp") => of.get("updatedMCPToolOutput").is_some(),
+            Runtime::Unknown => false,
             Runtime::Claude => ["stdout", "stderr", "interrupted", "isImage"]
                 .iter()
                 .all(|key| of["updatedToolOutput"].get(key).is_some()),

@@ -35,7 +35,7 @@ pub use blob::{
 pub use commitment::{commitment_key, commitment_key_file, commitment_key_or_new};
 pub use error::AuditError;
 pub use files::{Files, LogFile};
-pub use index::{false_indexes, reads_whole as index_reads_whole};
+pub use index::{false_indexes, reads_whole as index_reads_whole, rebuild_indexes};
 pub use journal::{
     Committed, Counts, Journal, Measured, Space, Stage, Standing, Waiting,
     durable_records_per_second,
@@ -50,4 +50,4 @@ pub use proof::{
 pub use proof::{HEADS_WAITING_MAX, Heads, KEY_FILE, SignedHead, Signing};
 pub use read::{Entry, Records, Unreadable, records};
 pub use segment::seal_all;
-pub use segment::{Due, Retention, Why, delete, due, newest_file};
+pub use segment::{Due, Retention, Why, delete, due, kept_header_fits, newest_file};

@@ -12,6 +12,11 @@ pub fn restart(sidecar: &mut Sidecar, signal: Signal) {
     kill(sidecar.pid(), signal).unwrap();
     let status = until("the sidecar stops", || sidecar.child.try_wait().unwrap());
     assert_eq!(status.success(), signal == Signal::SIGTERM, "{status}");
+    start_again(sidecar);
+}
+
+/// Starts another sidecar on the files of one that has ended.
+pub fn start_again(sidecar: &mut Sidecar) {
     let said = std::fs::File::options().append(true).open(sidecar.path("stderr")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
     command.arg("serve").arg("--config").arg(sidecar.path("toolgate.toml"));

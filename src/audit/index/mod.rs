@@ -17,7 +17,7 @@ pub(in crate::audit) use build::Builder;
 pub(in crate::audit) use column::Column;
 pub(in crate::audit) use read::Rows;
 pub(in crate::audit) use read::{Index, Unusable};
-pub use rebuild::false_indexes;
+pub use rebuild::{false_indexes, rebuild_indexes};
 
 use super::query::Field;
 use serde::{Deserialize, Serialize};

@@ -198,7 +198,12 @@ impl Storage for Faulty {
             errno => return Err(error(errno)),
         }
         let made = self.inner.create(name)?;
-        self.plan.ledger.lock().unwrap().names.push(vec![Undo::Remove(self.path.join(name))]);
+        let inode = self.path.join(name).metadata()?.ino();
+        let mut ledger = self.plan.ledger.lock().unwrap();
+        ledger.names.push(vec![Undo::Remove(self.path.join(name))]);
+        // The file system may give it the number of one that is gone.
+        ledger.synced.insert(inode, 0);
+        drop(ledger);
         Ok(self.wrap(made, name))
     }
 

@@ -23,7 +23,7 @@ mod measure;
 #[cfg(test)]
 mod failure_tests;
 #[cfg(test)]
-mod faults;
+pub(in crate::audit) mod faults;
 #[cfg(test)]
 mod tests;
 

@@ -59,9 +59,13 @@ impl Kept {
         let length = file.metadata()?.len();
         let mut line = Vec::new();
         let read = BufReader::new(file.take(HEADER_BYTES_MAX)).read_until(b'\n', &mut line)?;
-        let header: Header =
-            serde_json::from_slice(&line).map_err(|why| wrong(&why.to_string()))?;
         let lines_at = u64::try_from(read).unwrap_or(u64::MAX);
+        Kept::of(path, &line, lines_at, length)
+    }
+
+    /// What a first line says, of a file of this name and length in which it has `lines_at` bytes.
+    fn of(path: &Path, line: &[u8], lines_at: u64, length: u64) -> io::Result<Kept> {
+        let header: Header = serde_json::from_slice(line).map_err(|why| wrong(&why.to_string()))?;
         let leaves_at = lines_at.checked_add(header.kept_bytes);
         let records = header.last.checked_sub(header.first).and_then(|more| more.checked_add(1));
         let end = records
@@ -218,6 +222,18 @@ impl Keeping {
         }
         Ok(Some(Hash::from_bytes(digest.finalize().into())))
     }
+}
+
+/// For the fuzzer: reads bytes as the first line of what was kept of a file of this name, whose
+/// length fits if any does; whether it is one, after which its parts fit into that length.
+#[must_use]
+pub fn kept_header_fits(name: &str, line: &[u8], length: u64) -> bool {
+    let lines_at = u64::try_from(line.len()).unwrap_or(u64::MAX);
+    Kept::of(Path::new(name), line, lines_at, length).is_ok_and(|kept| {
+        kept.first <= kept.last
+            && kept.lines_at <= kept.leaves_at
+            && kept.leaves_at.checked_add(kept.records().saturating_mul(LEAF_BYTES)) == Some(length)
+    })
 }
 
 /// When a record was written, as its line says.

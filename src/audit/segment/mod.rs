@@ -19,6 +19,7 @@ mod sealer;
 pub(in crate::audit) use blocks::Blocks;
 pub(in crate::audit) use frames::Frames;
 pub(in crate::audit) use kept::Kept;
+pub use kept::kept_header_fits;
 pub(in crate::audit) use lines::{Ending, Lines};
 pub(in crate::audit) use name::{Form, SegmentName, list};
 pub(in crate::audit) use retain::{Deletions, first_written};
@@ -41,6 +42,8 @@ pub fn seal_all(dir: &std::path::Path) -> Result<usize, crate::audit::AuditError
     Ok(sealed)
 }
 
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

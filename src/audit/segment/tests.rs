@@ -302,7 +302,7 @@ fn blocks_pass_what_is_no_line() {
     assert_eq!(blocks.next_block().unwrap(), None);
 }
 
-fn in_days(days: i64) -> jiff::Timestamp {
+pub(super) fn in_days(days: i64) -> jiff::Timestamp {
     jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days)
 }
 

@@ -125,6 +125,12 @@ fn parse(text: &str) -> Option<Written> {
     is_one.then_some(at)
 }
 
+/// For the fuzzer: reads a text as a cursor and writes it again; what was written, if it is one.
+#[must_use]
+pub fn cursor_again(text: &str) -> Option<String> {
+    serde_json::to_string(&parse(text)?).ok()
+}
+
 /// Takes back what cursors of sinks that are not required any more keep retention from.
 pub(super) fn forget_others(dir: &Path, required: &[&str]) -> Result<(), AuditError> {
     for (name, at) in all(dir)? {

@@ -5,6 +5,7 @@ use super::deliver::Refused;
 use crate::limits::{SINK_ANSWER_BYTES_MAX, SINK_HTTP_TIMEOUT, TOKEN_BYTES_MAX};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use ureq::tls::{RootCerts, TlsConfig};
 
 /// A URL that something is posted to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ impl Poster {
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
+            // Whom the machine trusts; an operator's own authority is named by `SSL_CERT_FILE`.
+            .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
             .user_agent(concat!("toolgate/", env!("CARGO_PKG_VERSION")))
             .build();
         Poster { target, agent: config.into() }

@@ -20,7 +20,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use cursor::least;
+pub use cursor::{cursor_again, least};
 pub use head::{HeadStanding, HeadTarget, Publisher};
 pub use http::{HttpTarget, headers};
 pub use syslog::{Facility, SyslogTarget, SyslogVia};

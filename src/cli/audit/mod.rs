@@ -154,16 +154,7 @@ impl Directory {
         &self,
         whole: &'a Cell<Outcome>,
     ) -> Result<impl Iterator<Item = Entry> + 'a, String> {
-        self.entries_holding("", whole)
-    }
-
-    /// Those whose line holds a text: finding it costs far less than reading a record.
-    fn entries_holding<'a>(
-        &self,
-        text: &'static str,
-        whole: &'a Cell<Outcome>,
-    ) -> Result<impl Iterator<Item = Entry> + 'a, String> {
-        let records = records(&self.path()?).map_err(|error| error.to_string())?.holding(text);
+        let records = records(&self.path()?).map_err(|error| error.to_string())?;
         Ok(records.filter_map(|entry| {
             let told = entry.inspect_err(|bad| {
                 complain!("warning: {}", plain(&bad.to_string()));

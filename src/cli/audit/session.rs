@@ -61,11 +61,9 @@ fn timeline(
 ) -> Result<Option<Timeline>, String> {
     let mut users: Vec<Option<u32>> = Vec::new();
     let mut timelines = Timelines::default();
-    arguments.stretch.each(whole, |entry| {
+    arguments.stretch.each_of(session, whole, |entry| {
         let record = &entry.record;
-        if record.session.as_deref() != Some(session)
-            || arguments.uid.is_some_and(|uid| record.uid != Some(uid))
-        {
+        if arguments.uid.is_some_and(|uid| record.uid != Some(uid)) {
             return;
         }
         if !users.contains(&record.uid) {

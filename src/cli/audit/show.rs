@@ -4,6 +4,8 @@ mod screen;
 mod texts;
 
 use super::Directory;
+use super::pick::{policies, tell};
+use crate::audit::query::Source;
 use crate::audit::wire::WireRecord;
 use crate::author::explain::{Explainer, Written};
 use crate::cli::Outcome;
@@ -42,12 +44,9 @@ pub(in crate::cli) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let whole = Cell::new(Outcome::Fine);
     let wanted = Wanted::parse(&arguments.id);
-    let entries = |needle: &str| {
-        let needle = needle.to_owned();
-        let entries = arguments.directory.entries(&whole)?;
-        Ok::<_, String>(entries.filter(move |entry| entry.text.contains(&needle)))
-    };
-    let Some(found) = Found::of(&wanted, entries)? else {
+    let log = Source::directory(&arguments.directory.path()?);
+    let found = Found::of(&wanted, &log, |bad| tell(bad, &whole));
+    let Some(found) = found.map_err(|error| error.to_string())? else {
         complain!("error: no record has the id `{}`", plain(&arguments.id));
         return Ok(Outcome::Findings);
     };
@@ -75,10 +74,7 @@ fn view(
     whole: &Cell<Outcome>,
 ) -> Result<DecisionView, String> {
     let directory = arguments.directory.path()?;
-    let mut policies = Policies::default();
-    for entry in arguments.directory.entries_holding("\"policy.load\"", whole)? {
-        policies.take(&entry.record);
-    }
+    let policies = policies(&arguments.directory, whole)?;
     let kept = super::kept(&directory);
     let asker = Asking::of(arguments, &policies, &kept)?;
     let whose = asker.whose.clone();

@@ -6,7 +6,7 @@ use crate::audit::proof::checkpoint::Checkpoint;
 use crate::audit::proof::note::{Note, PublicKey};
 use crate::audit::{
     BlobReport, Elsewhere, Hash, Head, Outside, Progress, Report, SegmentReport, SignedBy, State,
-    StreamId, blob_report, false_indexes, verify_with,
+    StreamId, blob_report, false_indexes, rebuild_indexes, verify_with,
 };
 use crate::cli::Outcome;
 use crate::cli::out::{complain, say};
@@ -27,6 +27,9 @@ pub(in crate::cli) struct Arguments {
     /// finds an end that was cut off
     #[arg(long, value_name = "STREAM/SEQ/HASH|FILE")]
     head: Vec<String>,
+    /// Make the indexes of sealed files anew that are wrong or gone: nothing but speed rests on them
+    #[arg(long)]
+    rebuild_index: bool,
     /// How to print
     #[arg(long, default_value = "human", value_parser = super::human_or_json())]
     format: String,
@@ -49,16 +52,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let report = report.map_err(|error| error.to_string())?;
     let state = report.state();
     let texts = blob_report(&directory).map_err(|error| error.to_string())?;
+    if arguments.rebuild_index {
+        for file in rebuild_indexes(&directory).map_err(|error| error.to_string())? {
+            complain!("the index of `{file}` is made anew");
+        }
+    }
+    // The log itself is whole without them; but who asks it by them would be told wrong.
+    let wrong = false_indexes(&directory).unwrap_or_default();
     if arguments.format == "json" {
-        say!("{}", as_json(&report, &texts));
+        say!("{}", as_json(&report, &texts, &wrong));
     } else if report.records > 0 || state == State::Broken {
         human(&report, &directory, &elsewhere);
         of_texts(&texts);
     }
-    // The log itself is whole without them; but who asks it by them would be told wrong.
-    let wrong = false_indexes(&directory).unwrap_or_default();
     for file in &wrong {
-        complain!("error: the index of `{file}` is not that of its lines; remove it");
+        complain!(
+            "error: the index of `{file}` is not that of its lines, so queries may leave records \
+             out; make it anew with --rebuild-index"
+        );
     }
     if report.records == 0 {
         // A log that was emptied looks like one that never was.
@@ -214,9 +225,10 @@ fn seconds_since(time: &str) -> Option<u64> {
     u64::try_from(jiff::Timestamp::now().as_second() - then.as_second()).ok()
 }
 
-fn as_json(report: &Report, texts: &BlobReport) -> serde_json::Value {
+fn as_json(report: &Report, texts: &BlobReport, indexes: &[String]) -> serde_json::Value {
     serde_json::json!({
         "texts": texts_as_json(texts),
+        "false_indexes": indexes,
         "state": report.state().to_string(),
         "records": report.records,
         "uncovered": report.uncovered(),
