@@ -125,19 +125,16 @@ impl Screen {
     }
 
     fn rules(&mut self, view: &DecisionView) {
-        if view.rules.is_empty() {
-            return;
-        }
-        let (made, others): (Vec<_>, Vec<_>) = view.rules.iter().partition(|rule| rule.decided);
-        if !made.is_empty() {
+        if !view.rules.is_empty() {
             self.title("the rules that made it, as they stood");
         }
-        for rule in made {
+        for rule in &view.rules {
             self.rule(rule);
         }
-        if let Some(doubt) = &view.policy_doubt {
+        if let Some(doubt) = view.policy_doubt.as_ref().filter(|_| !view.rules.is_empty()) {
             self.line(2, &format!("their texts: {doubt}"));
         }
+        let others = &view.besides;
         if !others.is_empty() {
             self.title("rules that matched or may have, besides");
         }
