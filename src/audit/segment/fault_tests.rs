@@ -76,7 +76,8 @@ fn assert_nothing_is_lost(dir: &Path, answered: &Answered, told: &str) {
     retain(&journal, dir);
     journal.close().unwrap_or_else(|why| panic!("{told}: {why}"));
     let report = verify(dir, answered.last().map(|(head, _)| head)).unwrap();
-    assert_eq!(report.state(), State::Sealed, "{told}: {report:#?}");
+    // What was written last before the death, no head covers: that start took it on trust.
+    assert!(report.state() != State::Broken && report.uncovered() == 0, "{told}: {report:#?}");
     let kept: Vec<Kept> = list(dir)
         .unwrap()
         .iter()
