@@ -1,6 +1,7 @@
 //! The review pages over a million records, each asked over loopback HTTP from a cold start of the
 //! pages and then in turn: `cargo bench --bench pages [-- RECORDS]`. The log of a made-up week,
-//! once as plain files and once sealed; p50, p95 and the longest of each page, what the pages hold
+//! once as plain files and once sealed; p50, p95 and the longest of each page, the CPU time of one
+//! (which says more on a machine that is busy), what the pages hold
 //! in memory for it, and all pages together. `PAGES_DIR` names a directory for the log (1.5 GB);
 //! it is removed afterwards.
 
@@ -14,6 +15,8 @@
 #[path = "../tests/week/mod.rs"]
 mod week;
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -90,7 +93,7 @@ fn measure(dir: &Path) {
     let explore = get(at, "/explore?decision=deny", &cookie);
     let record = href(&explore, "/record?id=").expect("a record");
     let pages = [
-        ("Overview, 7 days", "/?range=all".to_owned()),
+        ("Overview, everything", "/?range=all".to_owned()),
         ("Explore, everything", "/explore".to_owned()),
         ("Explore, two fields", "/explore?decision=deny&tool=Bash".to_owned()),
         (
@@ -104,9 +107,10 @@ fn measure(dir: &Path) {
         ("Findings", "/findings".to_owned()),
         ("Policy", "/policy".to_owned()),
     ];
-    println!("{:22} {:>7} {:>7} {:>7}   ms", "page", "p50", "p95", "max");
-    let mut all = Vec::new();
+    println!("{:22} {:>7} {:>7} {:>7} {:>7}   ms", "page", "p50", "p95", "max", "cpu");
+    let (mut all, began_cpu) = (Vec::new(), cpu());
     for (name, path) in pages {
+        let before = cpu();
         let mut took: Vec<f64> = (0..ROUNDS)
             .map(|_| {
                 let began = Instant::now();
@@ -115,18 +119,27 @@ fn measure(dir: &Path) {
             })
             .collect();
         all.extend_from_slice(&took);
-        tell(name, &mut took);
+        tell(name, &mut took, (cpu() - before) / ROUNDS as f64);
     }
-    tell("all of them", &mut all);
+    let cpu_all = cpu() - began_cpu;
+    let pages = all.len() as f64;
+    tell("all of them", &mut all, cpu_all / pages);
     let (held, now) = (resident().saturating_sub(before), resident());
     println!("resident memory {} MiB, {} more than before", now >> 20, held >> 20);
     runtime.shutdown_background();
 }
 
-fn tell(name: &str, took: &mut [f64]) {
+/// CPU time of this process, in milliseconds: the pages', and the little that asking costs.
+fn cpu() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("what this process used");
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    micros as f64 / 1e3
+}
+
+fn tell(name: &str, took: &mut [f64], cpu: f64) {
     took.sort_by(f64::total_cmp);
     let at = |part: usize| took[(took.len() * part / 100).min(took.len() - 1)];
-    println!("{name:22} {:7.1} {:7.1} {:7.1}", at(50), at(95), at(100));
+    println!("{name:22} {:7.1} {:7.1} {:7.1} {cpu:7.1}", at(50), at(95), at(100));
 }
 
 /// The whole answer to a request.
@@ -156,8 +169,8 @@ fn get(at: SocketAddr, path: &str, cookie: &str) -> String {
 /// The first link that begins so.
 fn href(page: &str, begins: &str) -> Option<String> {
     let from = page.find(begins)?;
-    let rest = &page[from..];
-    Some(rest[..rest.find('"')?].replace("&#38;", "&").replace("&amp;", "&"))
+    let rest = page.get(from..)?;
+    Some(rest.split('"').next()?.replace("&#38;", "&").replace("&amp;", "&"))
 }
 
 /// Bytes of this process that are in memory.

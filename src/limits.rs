@@ -100,8 +100,10 @@ pub const EGRESS_SPLICE_AFTER_BYTES: u64 = 256 * 1024;
 pub const EGRESS_PIPES_MAX: usize = 256;
 /// What the first read of a connection takes: nearly every head fits.
 pub const EGRESS_FIRST_READ_BYTES: usize = 4 * 1024;
-/// What is read of a tunnel to find its whole `ClientHello`.
+/// A whole `ClientHello`, in bytes: with post-quantum keys and a session ticket some 4 KiB.
 pub const EGRESS_HELLO_BYTES_MAX: usize = 64 * 1024;
+/// What is read at once of a body that is forwarded.
+pub const EGRESS_BODY_READ_BYTES: usize = 32 * 1024;
 /// What is read and thrown away of a refused client, in bytes, so that it reads its answer.
 pub const EGRESS_LINGER_BYTES_MAX: usize = 1024 * 1024;
 /// Clients that are told at once that there is no room; others are hung up on.
@@ -434,7 +436,7 @@ pub const STATS_PENDING_MAX: usize = 200_000;
 /// Rows that one table of the review shows; the rest is one row.
 pub const STATS_TOP_MAX: usize = 1_000;
 /// Slowest calls that are shown.
-pub const STATS_SLOW_ROWS: usize = 20;
+pub const STATS_SLOW_ROWS: usize = 100;
 /// Calls that are shown as evidence for one candidate of a rule.
 pub const STATS_EVIDENCE_ROWS: usize = 3;
 /// Denials, findings and sessions that a report holds; its tables show fewer.
@@ -442,6 +444,9 @@ pub const REPORT_ROWS_MAX: usize = 200;
 /// Indexes of files that are not sealed yet, which the review pages hold while somebody looks, so
 /// that a page need not read the files: some ten bytes a record. What is beyond is read.
 pub const REVIEW_HELD_BYTES_MAX: usize = 64 << 20;
+/// Groups of files that do not change any more, which are remembered beside those indexes: some
+/// hundred bytes each.
+pub const HELD_GROUPS_MAX: usize = 250_000;
 /// How long all questions of one page to the log may take; then the page shows what it has and says
 /// that it is not all.
 pub const REVIEW_ASK_TIME: Duration = Duration::from_secs(3);
@@ -523,8 +528,38 @@ pub const EGRESS_TRAILER_BYTES_MAX: usize = 8 * 1024;
 pub const BRIDGE_CONNECTIONS_MAX: usize = 8_192;
 /// How long a bridge waits after it could not take a connection, so that it does not spin.
 pub const BRIDGE_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bytes that a client may send ahead while it is still being answered.
+pub const EGRESS_PIPELINED_BYTES_MAX: usize = 64 * 1024;
+/// Certificates of opened hosts that are kept; one more begins them anew.
+pub const EGRESS_LEAVES_MAX: usize = 1_024;
+/// Bytes of a request's body that are held back until they were looked through for secrets; what
+/// is beyond them is looked through as it passes.
+pub const EGRESS_HELD_BYTES_MAX: usize = 1024 * 1024;
+/// What a compressed body may become, in bytes; one that becomes more is refused.
+pub const EGRESS_DLP_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of a body that are looked at once more with what follows: no secret is longer.
+pub const EGRESS_DLP_OVERLAP_BYTES: usize = 4 * 1024;
+
+/// Connections of the model's listener at once: a session has a handful.
+pub const MODEL_CONNECTIONS_MAX: usize = 1_024;
+/// How long the model may be silent: it thinks, and sends a ping now and then.
+pub const MODEL_IDLE: Duration = Duration::from_secs(15 * 60);
+/// One line of a stream of events, in bytes; of a longer one nothing is read.
+pub const MODEL_LINE_BYTES_MAX: usize = 1024 * 1024;
+/// An answer that is no stream, in bytes, up to which its usage is read.
+pub const MODEL_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A word of an answer that is written down, in bytes: a model's name, an id.
+pub const MODEL_WORD_BYTES_MAX: usize = 128;
 /// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
 pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
+/// One question to the DNS stub, in bytes: a name of 255 and what EDNS says beside it.
+pub const EGRESS_DNS_QUESTION_BYTES_MAX: usize = 1024;
+/// What the DNS stub answers by UDP at most, whatever the client takes: no answer of it is cut on
+/// its way (RFC 9715).
+pub const EGRESS_DNS_UDP_BYTES_MAX: u16 = 1232;
+/// ... and what a client takes that says nothing (RFC 1035 §4.2.1).
+pub const EGRESS_DNS_UDP_BYTES_PLAIN: u16 = 512;
 /// How long the doctor waits for a proxy, for each step.
 pub const DOCTOR_PROXY_TIMEOUT: Duration = Duration::from_secs(3);
 /// How much of a proxy's answer the doctor reads, in bytes, before it takes it for no answer.

@@ -260,7 +260,11 @@ fn a_start_after_sealing_and_retention_remembers_and_proves_what_it_did_before()
         restart(&mut sidecar, Signal::SIGKILL);
         assert_eq!(ask(&sidecar, "s", "4", "WebFetch", docs()), "deny", "{round}");
         assert_eq!(ask(&sidecar, "s", "5", "mcp__billing__refund", refund(2_500)), "deny");
-        assert_eq!(ask(&sidecar, "u", "6", "WebFetch", docs()), "allow", "{round}");
+        assert_eq!(
+            ask(&sidecar, "u", &format!("6-{round}"), "WebFetch", docs()),
+            "allow",
+            "{round}"
+        );
     }
     let ran = json!({"tool_name": "Read", "tool_input": secret, "tool_response": {"type": "text"}});
     tell(&sidecar, "PostToolUse", "s", "new", ran.clone());

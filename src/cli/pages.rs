@@ -276,6 +276,14 @@ const PAGES: &[Page] = &[
                index, 2 could not run",
     },
     Page {
+        command: "audit head",
+        examples: &[
+            ("keep this elsewhere", "toolgate audit head >head.note"),
+            ("of a copy of the log", "toolgate audit head --audit copy"),
+        ],
+        exit: "0 printed, 1 nothing is signed yet, 2 could not run",
+    },
+    Page {
         command: "audit hash",
         examples: &[
             ("what stands for this key?", "toolgate audit hash - <leaked.key"),

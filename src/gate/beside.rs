@@ -46,6 +46,13 @@ impl Gate {
         (record::refused(record, &refusal), refusal, Held::default())
     }
 
+    /// The directory of the log, if texts are kept beside it.
+    #[must_use]
+    pub fn log_directory(&self) -> Option<String> {
+        let blobs = self.stands_beside().and_then(|beside| beside.blobs.as_deref());
+        blobs.map(|blobs| blobs.directory().to_string_lossy().into_owned())
+    }
+
     /// The commitment to what could not be read, if there is a key.
     #[must_use]
     pub fn commitment(&self, bytes: &[u8]) -> Option<String> {

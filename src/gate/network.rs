@@ -5,6 +5,7 @@
 //! anything is dialled. Deciding is pure and short, so it happens on the socket's own thread; a
 //! panic ends as the refusal of this one connection.
 
+mod own;
 mod reason;
 mod record;
 

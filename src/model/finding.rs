@@ -46,11 +46,13 @@ pub enum Code {
     SessionClosed,
     /// The log took no records, and calls were let through as the operator chose.
     LetThroughUnrecorded,
+    /// What an agent holds in a secret's stead was on its way to where the secret is not bound.
+    SecretMarkerMisdirected,
 }
 
 impl Code {
     /// All of them, in the order of the operator's tables.
-    pub const ALL: [Code; 17] = [
+    pub const ALL: [Code; 18] = [
         Code::InputRewritten,
         Code::CallWithoutPre,
         Code::BatchCallWithoutPre,
@@ -68,6 +70,7 @@ impl Code {
         Code::TranscriptRewound,
         Code::SessionClosed,
         Code::LetThroughUnrecorded,
+        Code::SecretMarkerMisdirected,
     ];
 
     /// The word in the log.
@@ -91,6 +94,7 @@ impl Code {
             Code::TranscriptRewound => "transcript_rewound",
             Code::SessionClosed => "session_closed",
             Code::LetThroughUnrecorded => "let_through_unrecorded",
+            Code::SecretMarkerMisdirected => "secret_marker_misdirected",
         }
     }
 
@@ -159,6 +163,11 @@ impl Code {
                 "the log took no records for a while, and calls went on all the same, as \
                  `on_audit_failure` says. What memory could keep of them stands before this, each \
                  with `late_ms`; how many are lost is told"
+            }
+            Code::SecretMarkerMisdirected => {
+                "a request carried the placeholder of a credential to where its secret is not \
+                 bound; it was refused. Somebody tries to send the secret elsewhere, or the \
+                 binding misses a host or path"
             }
             Code::SessionClosed => {
                 "something happened that could not be remembered; nothing more is let through in \

@@ -119,9 +119,6 @@ impl Reporting {
             if self.denials.len() >= REPORT_ROWS_MAX {
                 self.denials.pop_front();
             }
-            // Where nobody was there to be asked, the rule that would have.
-            let made = decision.attended.as_deref().unwrap_or("deny");
-            let rules = decision.rules.iter().filter(|rule| !rule.shadow && rule.effect == made);
             self.denials.push_back(Denial {
                 stream: record.stream.clone(),
                 seq: record.seq,
@@ -129,7 +126,7 @@ impl Reporting {
                 session: record.session.clone().unwrap_or_default(),
                 tool: record.tool.clone().unwrap_or_default(),
                 about: subject(record),
-                rules: rules.map(|rule| rule.id.clone()).collect(),
+                rules: record.deciding().iter().map(|rule| rule.id.clone()).collect(),
                 reason: decision.reason.clone(),
             });
         }

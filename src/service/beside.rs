@@ -1,7 +1,7 @@
 //! Starts and ends what stands beside the log: kept texts, sinks, and who sends signed heads away.
 
 use super::admin::Health;
-use super::config::audit::Audit;
+use super::config::audit::{Audit, RetentionKeys};
 use super::config::sinks;
 use super::supervise::ServiceError;
 use crate::audit::sink::{HeadTarget, Publisher, SinkOptions, SinkStanding, Sinks};
@@ -49,6 +49,13 @@ impl Plan {
         journal: &Journal,
         publisher: Option<Arc<Publisher>>,
     ) -> Result<Beside, ServiceError> {
+        let keeps = |keys: &RetentionKeys| keys.days.is_some() || keys.max_bytes.is_some();
+        if audit.keep_plain && keeps(&audit.retention) {
+            tracing::warn!(
+                "`keep_plain = true` in `[audit]`: retention deletes sealed files only, so it will \
+                 delete nothing"
+            );
+        }
         let blobs = Blobs::open(directory, audit.blob_bounds()).map_err(blob_error)?;
         let sinks = match self.sinks.is_empty() {
             true => None,

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod credential;
 pub mod egress;
 pub mod http;
+pub mod model;
 pub mod review;
 pub mod sinks;
 

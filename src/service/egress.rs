@@ -5,6 +5,7 @@ use super::config::{Config, ConfigError};
 use super::socket::{self, Rights};
 use crate::engine::reach::first_of_requests;
 use crate::gate::Gate;
+use crate::plane::egress::intercept::Inside;
 use crate::plane::egress::server::{Egress, Listener};
 use crate::policy::Policy;
 use std::net::SocketAddr;
@@ -38,6 +39,7 @@ pub(super) fn listen(
     config: &Config,
     gate: &Arc<Gate>,
     ours: &[SocketAddr],
+    inside: impl FnOnce() -> Result<Inside, ConfigError>,
 ) -> Result<Option<(Listening, Vec<JoinHandle<()>>)>, ConfigError> {
     let settled = &config.egress;
     let places = settled.places()?;
@@ -46,6 +48,7 @@ pub(super) fn listen(
     }
     can_see(&gate.in_force().policy, settled.intercept).map_err(ConfigError::Value)?;
     let plane = Egress::new(Arc::clone(gate), settled.settings()?, Box::new(settled.names()?));
+    plane.look_inside(inside()?);
     ours.iter().for_each(|address| plane.owns(*address));
     if let Some((proxy, port)) = &plane.settings().upstream {
         tracing::warn!(

@@ -8,6 +8,7 @@ mod http;
 pub mod layers;
 pub mod load;
 mod memory;
+mod model;
 mod notify;
 pub mod protect;
 pub mod reload;

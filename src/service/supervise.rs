@@ -2,12 +2,13 @@
 
 use super::admin;
 use super::beside::{self, Plan};
-use super::config::{Config, ConfigError};
+use super::config::{Config, ConfigError, credential};
 use super::egress;
 use super::http;
 use super::layers::Places;
 use super::load::{LoadError, anchors, load_to_serve, with_other_names};
 use super::memory;
+use super::model;
 use super::notify::Notify;
 use super::protect::Own;
 use super::reload::{Cause, Reloader, Reloads, record};
@@ -93,6 +94,7 @@ pub struct Running {
     admin: Arc<admin::Server>,
     http: Option<http::Listening>,
     egress: Option<egress::Listening>,
+    model: Option<model::Listening>,
     /// Where a person reviews the log.
     review_link: Option<String>,
     reloads: Reloads,
@@ -243,7 +245,12 @@ fn listen(
         telling_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
     ];
     let ours: Vec<SocketAddr> = ours.into_iter().flatten().collect();
-    let egress = egress::listen(config, &gate, &ours)?;
+    let bindings = Arc::new(credential::bindings(&config.credential)?);
+    let model = model::listen(config, &gate, &ours, &bindings)?;
+    let at = model.as_ref().and_then(|(listening, _)| listening.at);
+    let ours: Vec<SocketAddr> = ours.into_iter().chain(at).collect();
+    let inside = || model::inside(config, &bindings, &shown.1);
+    let egress = egress::listen(config, &gate, &ours, inside)?;
     let listener = socket::listen(&socket, rights, "--socket, or `socket` in `[hook]`")?;
     let admin_listener = socket::listen(&admin_socket, Rights::OURS, "`socket` in `[admin]`")?;
     let us = nix::unistd::geteuid().as_raw();
@@ -264,6 +271,11 @@ fn listen(
         tokio::spawn(memory::sweep_calls(Arc::clone(&gate))),
     ];
     let http = http.map(|(listening, task)| {
+        tasks.push(task);
+        listening
+    });
+    tasks.push(tokio::spawn(bindings.keep_fresh()));
+    let model = model.map(|(listening, task)| {
         tasks.push(task);
         listening
     });
@@ -290,6 +302,7 @@ fn listen(
         admin,
         http,
         egress,
+        model,
         review_link,
         reloads,
         notify,
@@ -341,6 +354,10 @@ impl Running {
         }
         let idle = async {
             self.server.idle().await;
+            if let Some(model) = &self.model {
+                model.close();
+                model.gateway.stop().await;
+            }
             if let Some(egress) = &self.egress {
                 egress.close();
                 egress.plane.stop().await;

@@ -131,6 +131,12 @@ impl Blobs {
         Ok(Blobs { held: AtomicU64::new(held), ..blobs })
     }
 
+    /// The directory of the log that it stands beside.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.dir
+    }
+
     fn place(&self) -> PathBuf {
         self.dir.join("blobs")
     }
@@ -139,7 +145,9 @@ impl Blobs {
         self.dir.join("policies")
     }
 
-    fn path(&self, name: Hash) -> PathBuf {
+    /// Where a text of this name stands, or would.
+    #[must_use]
+    pub fn path(&self, name: Hash) -> PathBuf {
         let name = name.to_string();
         self.place().join(name.get(..2).unwrap_or_default()).join(name)
     }

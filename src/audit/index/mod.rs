@@ -23,7 +23,7 @@ use super::query::Field;
 use serde::{Deserialize, Serialize};
 
 /// How each index begins; the number is the layout's.
-const MAGIC: &[u8; 16] = b"toolgate-index 1";
+const MAGIC: &[u8; 16] = b"toolgate-index 2";
 
 /// The fields that have a column, in the order of the columns.
 pub(in crate::audit) const INDEXED: [Field; 12] = [

@@ -30,7 +30,10 @@ pub enum NoProof {
     #[error("record {1} of stream {0} was deleted by retention; only that it stood there is left")]
     Deleted(StreamId, u64),
     /// No head covers it yet.
-    #[error("no signed head covers record {1} of stream {0} yet; one follows within a second")]
+    #[error(
+        "no signed head covers record {1} of stream {0}: a sidecar that writes this log signs one \
+             within a second, and one that nobody writes is signed when a sidecar next starts there"
+    )]
     NotSigned(StreamId, u64),
     /// No head of that size is in the log.
     #[error("the head of {1} records of stream {0} is not one of this log")]

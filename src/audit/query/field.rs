@@ -5,14 +5,16 @@ use super::row::{Part, Parts, Row};
 /// One thing that a record has, or has several of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
-    /// What was decided: allow, ask, deny or defer.
+    /// What was decided: allow, ask, deny or defer. A record of what came back decides nothing.
     Decision,
     /// What happened, as `model::record::Kind` names it.
     Kind,
     /// The tool.
     Tool,
-    /// The rules that made the decision; a record may have several.
+    /// The rules that made the decision, or changed what came back; a record may have several.
     Rule,
+    /// Every rule that matched or may have, those that made no difference too.
+    Matched,
     /// The runtime's session.
     Session,
     /// The thread of the runtime: `main`, or `kind/id` of a subagent.
@@ -37,11 +39,12 @@ pub enum Field {
 
 impl Field {
     /// All of them, in the order in which a filter is printed.
-    pub const ALL: [Field; 14] = [
+    pub const ALL: [Field; 15] = [
         Field::Decision,
         Field::Kind,
         Field::Tool,
         Field::Rule,
+        Field::Matched,
         Field::Session,
         Field::Agent,
         Field::Host,
@@ -62,6 +65,7 @@ impl Field {
             Field::Kind => "kind",
             Field::Tool => "tool",
             Field::Rule => "rule",
+            Field::Matched => "matched",
             Field::Session => "session",
             Field::Agent => "agent",
             Field::Host => "host",
@@ -84,8 +88,9 @@ impl Field {
     /// The part of a record that it stands in.
     pub(in crate::audit) fn parts(self) -> Parts {
         Parts::of(match self {
-            Field::Decision => &[Part::Effect],
-            Field::Basis | Field::Rule => &[Part::Decision],
+            Field::Decision => &[Part::Kind, Part::Effect],
+            Field::Basis | Field::Rule => &[Part::Kind, Part::Decision],
+            Field::Matched => &[Part::Decision],
             Field::Kind => &[Part::Kind],
             Field::Tool => &[Part::Tool],
             Field::Session => &[Part::Session],
@@ -117,7 +122,8 @@ impl Field {
             Field::Code => one(row.code()),
             Field::Policy => one(row.policy()),
             Field::Basis => one(row.basis()),
-            Field::Rule => row.rules().for_each(|rule| take(&rule)),
+            Field::Rule => row.each_rule(take),
+            Field::Matched => row.heard().for_each(|rule| take(&rule)),
             Field::Host => row.hosts().for_each(|host| take(&host)),
             Field::Path => row.paths().for_each(|path| take(&path)),
             Field::Call => {

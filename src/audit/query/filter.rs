@@ -172,6 +172,16 @@ impl Filter {
         self.terms.iter().any(|term| term.field == field && !term.not && term.has_word(&typed))
     }
 
+    /// The values that are asked for as they are, without a pattern, each with its field.
+    #[must_use]
+    pub fn literal_words(&self) -> Vec<(Field, String)> {
+        let wanted = self.terms.iter().filter(|term| !term.not);
+        let words =
+            wanted.flat_map(|term| term.literals().map(move |(word, _)| (term.field, word)));
+        let plain = words.filter(|(_, word)| !word.contains(['*', '?']));
+        plain.map(|(field, word)| (field, word.to_owned())).collect()
+    }
+
     /// The fields that something is asked of.
     pub fn fields(&self) -> impl Iterator<Item = Field> + '_ {
         let mut before = None;
@@ -317,7 +327,7 @@ impl Filter {
         let rank = |term: &&Term| match term.field {
             Field::Call => 0,
             Field::Session => 1,
-            Field::Rule | Field::Code => 2,
+            Field::Rule | Field::Matched | Field::Code => 2,
             Field::Path => 3,
             Field::Decision | Field::Kind => 4,
             Field::Tool | Field::Policy | Field::Agent => 5,
@@ -410,7 +420,7 @@ fn typed_of(value: &str) -> String {
 fn escape(value: &str) -> String {
     let special = |c: char| matches!(c, '*' | '?' | '\\' | ',');
     let escaped = value.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c]));
-    let text: String = escaped.collect();
+    let text = super::term::settled(&escaped.collect::<String>());
     if text == super::term::ABSENT { format!("\\{text}") } else { text }
 }
 

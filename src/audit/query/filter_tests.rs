@@ -41,7 +41,10 @@ fn what_fits_and_what_does_not() {
         ("tool", "mcp__github__delete_repo", true),
         ("tool", "Bash", false),
         ("not-tool", "Bash", true),
-        ("rule", "other", true),
+        // It asked, and another refused.
+        ("rule", "other", false),
+        ("matched", "other", true),
+        ("matched", "no-dotenv", true),
         ("rule", "-", false),
         ("session", "S?", true),
         ("session", "s1", false),
@@ -107,6 +110,29 @@ fn a_filter_is_printed_as_a_command() {
     let asked = filter(&[("tool", "mcp:*"), ("rule", "-"), ("grep", "it's"), ("not-path", "/a b")]);
     assert_eq!(asked.to_cli(), "--tool 'mcp:*' --rule=- --not 'path=/a b' -g 'it'\\''s'");
     assert_eq!(filter(&[]).with(Field::Tool, "a*,b").to_cli(), "--tool 'a\\*\\,b'");
+}
+
+#[test]
+fn commas_within_braces_part_no_words() {
+    let rule = "exec.allow:{ls,cat,{a,b}} ...";
+    let one = filter(&[("rule", rule)]);
+    assert_eq!(one.to_pairs(), [("rule".to_owned(), rule.to_owned())]);
+    let words = |text: &str| {
+        let asked = filter(&[("rule", text)]);
+        asked.literal_words().into_iter().map(|(_, word)| word).collect::<Vec<_>>()
+    };
+    assert_eq!(words("a{b,c},d"), ["a{b,c}", "d"]);
+    assert_eq!(words("a{b,c"), ["a\\{b", "c"]);
+    assert_eq!(words("a},{b"), ["a\\}", "\\{b"]);
+    assert_eq!(words(r"a\{b,c}"), [r"a\{b", r"c\}"]);
+    let mut record = record();
+    for rule in record.decision.iter_mut().flat_map(|decision| &mut decision.rules) {
+        rule.id = "exec.deny:{a,b}".to_owned();
+    }
+    assert!(filter(&[("rule", "exec.deny:{a,b}")]).fits(&record));
+    assert!(filter(&[("rule", r"exec.deny:{a\,b}")]).fits(&record));
+    assert!(filter(&[]).with(Field::Rule, "exec.deny:{a,b}").fits(&record));
+    assert!(!filter(&[("rule", "exec.deny:{a")]).fits(&record));
 }
 
 proptest! {

@@ -5,6 +5,7 @@
 
 use super::json::Walk;
 use super::row::{Access, Part, Parts, Piece};
+use crate::audit::wire::deciding::Spoke;
 
 /// The keys of a record in their order, each with its parts if it has any.
 const KEYS: [(&[u8], &[Part]); 25] = [
@@ -48,6 +49,16 @@ const HEAD: [&[u8]; 4] =
 const TIME_BYTES: usize = 27;
 const STREAM_BYTES: usize = 36;
 
+/// One rule that spoke.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard {
+    pub(super) id: Piece,
+    effect: Piece,
+    sure: bool,
+    pub(super) shadow: bool,
+    built_in: bool,
+}
+
 /// What was found; used again for each line.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -65,7 +76,9 @@ pub(super) struct Found {
     pub(super) accesses: Vec<Access>,
     pub(super) effect: Option<Piece>,
     pub(super) basis: Option<Piece>,
-    pub(super) rules: Vec<Piece>,
+    pub(super) reason: Option<Piece>,
+    pub(super) attended: Option<Piece>,
+    pub(super) rules: Vec<Heard>,
     pub(super) policy: Option<Piece>,
     pub(super) decided_us: Option<u64>,
     pub(super) code: Option<Piece>,
@@ -102,6 +115,8 @@ impl Found {
         accesses: Vec::new(),
         effect: None,
         basis: None,
+        reason: None,
+        attended: None,
         rules: Vec::new(),
         policy: None,
         decided_us: None,
@@ -256,19 +271,42 @@ impl Found {
             match key {
                 b"effect" => self.effect = Some(walk.text()?),
                 b"basis" => self.basis = Some(walk.text()?),
+                b"reason" => self.reason = Some(walk.text()?),
+                b"attended" => self.attended = Some(walk.text()?),
                 b"rules" => walk.array(|walk| {
-                    walk.object(|key, walk| {
-                        match key {
-                            b"id" => self.rules.push(walk.text()?),
-                            _ => walk.skip_value()?,
-                        }
-                        Some(())
-                    })
+                    self.rules.push(Heard::of(walk)?);
+                    Some(())
                 })?,
                 _ => walk.skip_value()?,
             }
             Some(())
         })
+    }
+}
+
+impl Heard {
+    fn of(walk: &mut Walk<'_>) -> Option<Heard> {
+        let (mut id, mut effect, mut sure, mut shadow, mut line) = (None, None, false, false, 0);
+        walk.object(|key, walk| {
+            match key {
+                b"id" => id = Some(walk.text()?),
+                b"effect" => effect = Some(walk.text()?),
+                b"match" => {
+                    let matched = walk.text()?;
+                    sure = walk.bytes(matched) == b"yes";
+                }
+                b"shadow" => shadow = walk.truth()?,
+                b"line" => line = walk.number()?,
+                _ => walk.skip_value()?,
+            }
+            Some(())
+        })?;
+        Some(Heard { id: id?, effect: effect?, sure, shadow, built_in: line == 0 })
+    }
+
+    pub(super) fn spoke<'a>(&self, line: &'a [u8]) -> Spoke<'a> {
+        let effect = line.get(self.effect.from..self.effect.to).unwrap_or_default();
+        Spoke { effect, sure: self.sure, shadow: self.shadow, built_in: self.built_in }
     }
 }
 

@@ -253,6 +253,17 @@ impl Counter {
         self.key = key;
     }
 
+    /// Counts what another counter of the same grouping counted.
+    pub(in crate::audit) fn add_groups(&mut self, groups: &Groups) {
+        for group in &groups.groups {
+            let values: Vec<Vec<u32>> =
+                group.key.iter().map(|value| vec![self.code(value)]).collect();
+            let count = Count { count: group.count, first: group.first, last: group.last };
+            self.add_many(group.bucket.unwrap_or(i64::MIN), &values, count);
+        }
+        self.uncounted += groups.uncounted;
+    }
+
     fn each_key(&mut self, key: &mut Vec<u64>, rest: &[Vec<u32>], count: Count) {
         let Some((field, rest)) = rest.split_first() else {
             return self.add_key(key, count);

@@ -1,12 +1,13 @@
 //! Indexes of the plain files of a log, held in memory by who asks often: the newest file, and
 //! those that are not sealed yet, are then asked as quickly as sealed ones.
 //!
-//! A plain file is held in pieces of some blocks, each with an index in the form of a sealed file's.
+//! A plain file is held in pieces of some blocks, each with an index as a sealed file has one.
 //! A piece is made once and never changes; what was written behind the last whole piece has one of
 //! its own, made anew as the file grows. What no piece holds (the last lines, lines that no index
 //! holds, files beyond the bound) is read line by line, so a question's answer is the same with all
 //! of it and with nothing.
 
+use super::answers::Answers;
 use super::file::{BLOCK_BYTES, LogFile};
 use crate::audit::error::AuditError;
 use crate::audit::index::{Builder, Index};
@@ -23,6 +24,7 @@ pub struct Held {
     dir: PathBuf,
     bytes_max: usize,
     state: RwLock<State>,
+    pub(super) answers: Answers,
     /// Held by the one who reads on.
     filling: Mutex<()>,
 }
@@ -82,7 +84,13 @@ impl Held {
     /// Holds nothing yet of the log in `dir`, and never more than so many bytes.
     #[must_use]
     pub fn of(dir: &Path, bytes_max: usize) -> Held {
-        Held { dir: dir.to_owned(), bytes_max, state: RwLock::default(), filling: Mutex::default() }
+        Held {
+            dir: dir.to_owned(),
+            bytes_max,
+            state: RwLock::default(),
+            answers: Answers::default(),
+            filling: Mutex::default(),
+        }
     }
 
     /// The log's directory.
@@ -111,6 +119,7 @@ impl Held {
     pub fn clear(&self) {
         let _filling = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = State::default();
+        self.answers.clear();
     }
 
     /// The pieces of a file, and what is behind them.

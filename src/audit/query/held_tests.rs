@@ -71,7 +71,9 @@ fn assert_same(log: &Log, held: &Arc<Held>) {
         let count = without.count(&filter).unwrap();
         assert_eq!(with.count(&filter).unwrap().value, count.value, "{filter:?}");
         let groups = without.group(&filter, &by).unwrap().value;
-        assert_eq!(with.group(&filter, &by).unwrap().value, groups, "{filter:?}");
+        for _again in 0..2 {
+            assert_eq!(with.group(&filter, &by).unwrap().value, groups, "{filter:?}");
+        }
         for order in [Order::OldestFirst, Order::NewestFirst] {
             let rows = |source: &Source| -> Vec<_> {
                 source.rows(&filter, order).unwrap().map(|entry| entry.unwrap()).collect()

@@ -125,6 +125,22 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The bytes between the quotes of a text that was gone over.
+    pub(super) fn bytes(&self, piece: Piece) -> &'a [u8] {
+        self.line.get(piece.from..piece.to).unwrap_or_default()
+    }
+
+    /// `true` or `false`.
+    pub(super) fn truth(&mut self) -> Option<bool> {
+        let rest = self.line.get(self.at..)?;
+        let (word, truth): (&[u8], bool) = match rest.starts_with(b"true") {
+            true => (b"true", true),
+            false => (b"false", false),
+        };
+        rest.starts_with(word).then(|| self.at += word.len())?;
+        Some(truth)
+    }
+
     /// The digits of a number without sign, fraction or exponent.
     pub(super) fn digits(&mut self) -> Option<Piece> {
         let from = self.at;

@@ -6,12 +6,14 @@
 //! cost time, never an answer. A line that is no record is told and passed over; the end of a file
 //! that is being written is where it ends.
 
+mod answers;
 mod field;
 mod file;
 mod filter;
 mod found;
 mod group;
 mod held;
+mod hits;
 mod json;
 mod number;
 mod plan;

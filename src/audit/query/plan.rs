@@ -48,13 +48,17 @@ pub(super) fn could_hold(index: &Index, filter: &Filter) -> bool {
         && filter.until().is_none_or(|until| first < until)
 }
 
+/// Whether all of the file was written when it is asked for.
+pub(super) fn is_within(index: &Index, filter: &Filter) -> bool {
+    let (first, last) = index.times();
+    filter.since().is_none_or(|since| first >= since)
+        && filter.until().is_none_or(|until| last < until)
+}
+
 /// The rows that could fit.
 pub(super) fn choose(index: &Index, filter: &Filter) -> Result<Chosen, Unusable> {
     let mut chosen = Chosen { rows: vec![true; index.rows()], exact: filter.regex().is_none() };
-    let (first, last) = index.times();
-    let within = filter.since().is_none_or(|since| first >= since)
-        && filter.until().is_none_or(|until| last < until);
-    if !within {
+    if !is_within(index, filter) {
         let times = index.time()?;
         chosen.keep(times.into_iter().map(|time| filter.fits_time(Some(time))));
     }

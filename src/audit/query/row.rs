@@ -11,6 +11,7 @@
 
 use super::found::{Found, Wanted};
 use crate::audit::wire::WireRecord;
+use crate::audit::wire::deciding::{Made, came_back};
 use std::borrow::Cow;
 
 /// A text of a line: where it stands between its quotes.
@@ -236,16 +237,54 @@ impl<'a> Row<'a> {
         self.maybe(self.found.tool)
     }
 
+    /// What was decided; nothing of a record of what came back.
     pub(in crate::audit) fn effect(&self) -> Option<Cow<'a, str>> {
-        self.maybe(self.found.effect)
+        self.maybe(self.found.effect).filter(|_| !self.came_back())
     }
 
+    /// What that rests on.
     pub(in crate::audit) fn basis(&self) -> Option<Cow<'a, str>> {
-        self.maybe(self.found.basis)
+        self.maybe(self.found.basis).filter(|_| !self.came_back())
     }
 
-    pub(in crate::audit) fn rules(&self) -> impl Iterator<Item = Cow<'a, str>> + '_ {
-        self.found.rules.iter().map(|piece| self.text(*piece))
+    /// Every rule that matched or may have.
+    pub(in crate::audit) fn heard(&self) -> impl Iterator<Item = Cow<'a, str>> + '_ {
+        let enforced = self.found.rules.iter().filter(|rule| !rule.shadow);
+        enforced.map(|rule| self.text(rule.id))
+    }
+
+    /// Hands over the rules that made the decision, or changed what came back.
+    pub(in crate::audit) fn each_rule(&self, mut take: impl FnMut(&str)) {
+        let rules = &self.found.rules;
+        if rules.is_empty() {
+            return;
+        }
+        let bytes = |piece: Option<Piece>| {
+            piece.and_then(|piece| self.line.get(piece.from..piece.to)).unwrap_or_default()
+        };
+        let basis = bytes(self.found.basis);
+        // Only of a limit does the reason say which rule it was.
+        let reason = self.found.reason.filter(|_| basis == b"limit");
+        let reason = self.maybe(reason).unwrap_or_default();
+        let made = match self.came_back() {
+            true => Made::Enforced,
+            false => Made::of(
+                bytes(self.found.attended.or(self.found.effect)),
+                basis,
+                &reason,
+                rules.iter().map(|rule| rule.spoke(self.line)),
+            ),
+        };
+        for (place, rule) in rules.iter().enumerate() {
+            let named = || matches!(made, Made::Named(id) if id == self.text(rule.id));
+            if made.is(place, rule.spoke(self.line), named) {
+                take(&self.text(rule.id));
+            }
+        }
+    }
+
+    fn came_back(&self) -> bool {
+        self.found.kind.is_some_and(|kind| came_back(&self.text(kind)))
     }
 
     pub(in crate::audit) fn policy(&self) -> Option<Cow<'a, str>> {

@@ -2,9 +2,10 @@
 
 use super::file::LogFile;
 use super::filter::Filter;
+use super::hits::Hits;
 use super::plan::{self, Chosen};
-use super::row::{Parts, Row};
-use super::scan::{Line, Scan, Take};
+use super::row::Parts;
+use super::scan::Scan;
 use super::source::{Cost, NOT_ITS_LINES, Origin, TOO_LONG, not_used};
 use crate::audit::index::Rows as FrameRows;
 use crate::audit::read::{Entry, Unreadable};
@@ -290,10 +291,10 @@ impl Rows {
             (None, Order::OldestFirst) => Some(current.lines),
             (None, Order::NewestFirst) => None,
         };
-        let mut take = Whole { file: &current.file.name, before, found: Vec::new() };
+        let mut take = Hits::of(&current.file.name, before);
         let scan = if current.trusted { &mut self.scan } else { &mut self.untrusted };
         let lines = scan.block(block, wanted.map(|(_, rows)| rows), &mut take);
-        let mut found = take.found;
+        let mut found = take.read();
         if wanted.is_some_and(|(_, rows)| rows.len() != lines) {
             let (file, why) = (current.file.name.clone(), NOT_ITS_LINES.to_owned());
             found.push(Err(Unreadable { file, line: 0, why }));
@@ -342,43 +343,5 @@ fn number_by_seq(found: &mut [Result<Entry, Unreadable>], current: &mut Current)
     for entry in found.iter_mut().flatten() {
         let before = entry.record.seq.checked_sub(first);
         entry.line = before.map_or(0, |before| current.file.lines_before() + before + 1);
-    }
-}
-
-/// The lines of one block, on their way to become records.
-struct Whole<'a> {
-    file: &'a str,
-    /// Lines before the block, if that is known.
-    before: Option<u64>,
-    found: Vec<Result<Entry, Unreadable>>,
-}
-
-impl Whole<'_> {
-    fn number(&self, line: Line<'_>) -> u64 {
-        let at = u64::try_from(line.at).unwrap_or(u64::MAX);
-        self.before.map_or(0, |before| before.saturating_add(at).saturating_add(1))
-    }
-}
-
-impl Take for Whole<'_> {
-    fn hit(&mut self, line: Line<'_>, _: &Row<'_>) {
-        let read = || {
-            let text = std::str::from_utf8(line.text).map_err(|why| why.to_string())?;
-            let record = serde_json::from_str(text)
-                .map_err(|why| format!("the line is no record: {why}"))?;
-            Ok((record, text.to_owned()))
-        };
-        match read() {
-            Ok((record, text)) => {
-                let (file, line) = (self.file.to_owned(), self.number(line));
-                self.found.push(Ok(Entry { record, text, file, line }));
-            }
-            Err(why) => self.odd(line, why),
-        }
-    }
-
-    fn odd(&mut self, line: Line<'_>, why: String) {
-        let (file, line) = (self.file.to_owned(), self.number(line));
-        self.found.push(Err(Unreadable { file, line, why }));
     }
 }

@@ -1,5 +1,6 @@
 //! Where a question is asked: a log's directory, one file, or standard input.
 
+use super::answers::{self, Asked};
 use super::file::LogFile;
 use super::filter::Filter;
 use super::group::{Counter, Grouping, Groups};
@@ -13,7 +14,7 @@ use crate::audit::error::AuditError;
 use crate::audit::index::{Index, Unusable};
 use crate::audit::read::Unreadable;
 use crate::audit::segment::{Form, SegmentName, list};
-use crate::limits::UNREADABLE_TOLD_MAX;
+use crate::limits::{HELD_GROUPS_MAX, UNREADABLE_TOLD_MAX};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -170,6 +171,10 @@ impl Source {
         let fields = groupings.iter().flat_map(|grouping| &grouping.by);
         let parts = fields.fold(Parts::of(&[Part::Ts]), |all, field| all.or(field.parts()));
         let mut counters = Counters(counters);
+        if let Some(held) = &self.held {
+            let visit = self.visit_held(held, filter, (parts, groupings), &mut counters)?;
+            return Ok(visit.answer(counters.0.into_iter().map(Counter::finish).collect()));
+        }
         let visit = self.visit(filter, parts, &mut counters)?;
         Ok(visit.answer(counters.0.into_iter().map(Counter::finish).collect()))
     }
@@ -188,6 +193,55 @@ impl Source {
     /// If the directory cannot be read.
     pub fn rows_from(&self, filter: &Filter, order: Order, from: From) -> Result<Rows, AuditError> {
         Ok(Rows::new(self.origins()?, filter, order, (Some(from), self.deadline)))
+    }
+
+    /// Counts file by file, and remembers what does not change any more.
+    fn visit_held(
+        &self,
+        held: &Held,
+        filter: &Filter,
+        (parts, groupings): (Parts, &[Grouping]),
+        counters: &mut Counters,
+    ) -> Result<Visit, AuditError> {
+        let mut visit = Visit { deadline: self.deadline, ..Visit::default() };
+        let mut scan = Scan::new(filter, parts, true);
+        let mut buffer = Vec::new();
+        for origin in self.origins()?.iter().rev() {
+            if visit.is_over() {
+                break;
+            }
+            visit.cost.files += 1;
+            let file = match origin.open() {
+                Ok(file) => file,
+                Err(why) => {
+                    visit.tell(origin.name(), 0, why.to_string());
+                    continue;
+                }
+            };
+            let within = |index: &Arc<Index>| plan::is_within(index, filter);
+            let asked = match (origin.fixed(), file.index.as_ref().is_some_and(within)) {
+                (Some(of), true) => Some(Asked::new(of, filter, groupings)),
+                _ => None,
+            };
+            if let Some(answer) = asked.as_ref().and_then(|asked| held.answers.get(asked)) {
+                visit.cost.by_index += 1;
+                answers::add(&mut counters.0, &answer);
+                continue;
+            }
+            let Some(asked) = asked else {
+                visit.file(file, filter, &mut scan, &mut buffer, counters);
+                continue;
+            };
+            let by_index = visit.cost.by_index;
+            let mut own = Counters(groupings.iter().cloned().map(Counter::new).collect());
+            visit.file(file, filter, &mut scan, &mut buffer, &mut own);
+            let answer: Vec<Groups> = own.0.into_iter().map(Counter::finish).collect();
+            answers::add(&mut counters.0, &answer);
+            if visit.cost.by_index > by_index {
+                held.answers.put(asked, Arc::new(answer), HELD_GROUPS_MAX);
+            }
+        }
+        Ok(visit)
     }
 
     fn visit(
@@ -239,6 +293,17 @@ impl Origin {
     /// Whether toolgate itself wrote its lines, as far as one can know.
     pub(super) fn is_trusted(&self) -> bool {
         !matches!(self, Origin::Stdin)
+    }
+
+    /// What it is called as long as it stays as it is; nothing if it may grow.
+    fn fixed(&self) -> Option<String> {
+        match self {
+            Origin::Segment(_, name) if name.form == Form::Sealed => Some(name.to_string()),
+            Origin::Part(_, name, span, Some(_)) => {
+                Some(format!("{name} {} {}", span.first, span.blocks?))
+            }
+            _ => None,
+        }
     }
 
     /// The stream of its records, as its name says.

@@ -156,15 +156,21 @@ fn longest_literal(pattern: &str) -> Option<String> {
     runs.max_by_key(|run| run.len()).filter(|run| run.len() >= 3).map(str::to_owned)
 }
 
-/// The words of a comma list; `\,` is no end of a word.
+/// The words of a comma list; `\,` is no end of a word, nor is a comma within `{` and `}`, as the
+/// ids of rules have it.
 fn split(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut escaped = false;
-    for c in text.chars() {
+    let (pairs, mut within) = (pairs(text), 0);
+    for (at, c) in text.char_indices() {
         match c {
-            ',' if !escaped => {
+            ',' if !escaped && at >= within => {
                 words.push(String::new());
                 continue;
+            }
+            '{' if at >= within => {
+                let close = pairs.iter().find(|(open, _)| *open == at);
+                within = close.map_or(within, |(_, close)| *close);
             }
             _ => {}
         }
@@ -173,7 +179,40 @@ fn split(text: &str) -> Vec<String> {
             word.push(c);
         }
     }
-    words
+    words.iter().map(|word| settled(word)).collect()
+}
+
+/// Where each `{` stands that has its `}`, and where that is; not those behind a `\`.
+fn pairs(text: &str) -> Vec<(usize, usize)> {
+    let (mut open, mut pairs, mut escaped) = (Vec::new(), Vec::new(), false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' if !escaped => open.push(at),
+            '}' if !escaped => pairs.extend(open.pop().map(|open| (open, at))),
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    pairs
+}
+
+/// A word that means the same wherever it stands in a list: a `{` or `}` alone is escaped.
+pub(super) fn settled(word: &str) -> String {
+    if !word.contains(['{', '}']) {
+        return word.to_owned();
+    }
+    let pairs = pairs(word);
+    let mut escaped = false;
+    let mut out = String::with_capacity(word.len() + 1);
+    for (at, c) in word.char_indices() {
+        let paired = pairs.iter().any(|(open, close)| *open == at || *close == at);
+        if matches!(c, '{' | '}') && !escaped && !paired {
+            out.push('\\');
+        }
+        out.push(c);
+        escaped = c == '\\' && !escaped;
+    }
+    out
 }
 
 fn meaning(field: Field, typed: &str) -> Result<Meaning, String> {
@@ -206,7 +245,13 @@ fn meaning(field: Field, typed: &str) -> Result<Meaning, String> {
             return Err(format!("`{typed}` is no user id; write a number"));
         }
         Field::Policy => vec![digest(typed)?],
-        Field::Uid | Field::Rule | Field::Session | Field::Agent | Field::Runtime | Field::Call => {
+        Field::Uid
+        | Field::Rule
+        | Field::Matched
+        | Field::Session
+        | Field::Agent
+        | Field::Runtime
+        | Field::Call => {
             vec![typed.to_owned()]
         }
     };

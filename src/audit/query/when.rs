@@ -1,6 +1,6 @@
 //! Times: of records, and as a person says them.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::Offset;
 use jiff::{Span, Timestamp, ToSpan};
 
@@ -101,14 +101,55 @@ pub(super) fn moment(text: &str, end: End, now: Timestamp) -> Result<i64, String
         "now" => Some(now),
         "today" => day(today),
         "yesterday" => today.yesterday().ok().and_then(day),
-        _ => absolute(text, day).or_else(|| ago(text, now)),
+        // From six in the evening to six in the morning.
+        "last night" | "last-night" => match end {
+            End::Since => today.yesterday().ok().and_then(|date| at(date.at(18, 0, 0, 0))),
+            End::Until => at(today.at(6, 0, 0, 0)),
+        },
+        _ => weekday(text, today)
+            .and_then(day)
+            .or_else(|| of_day(text, today, now))
+            .or_else(|| absolute(text, day))
+            .or_else(|| ago(text, now)),
     };
     found.map(Timestamp::as_microsecond).ok_or_else(|| {
         format!(
-            "`{text}` is no time; write 2h, 7d, 30m, today, yesterday, a day (2026-11-24) or a \
-             time (2026-11-24T09:30:00Z)"
+            "`{text}` is no time; write 2h, 7d, 30m, today, yesterday, last-night, monday, 02:00, \
+             a day (2026-11-24) or a time (2026-11-24T09:30:00Z); all are UTC"
         )
     })
+}
+
+fn at(time: DateTime) -> Option<Timestamp> {
+    Offset::UTC.to_timestamp(time).ok()
+}
+
+/// The last day of that name; today, if it is its name.
+fn weekday(text: &str, today: Date) -> Option<Date> {
+    const DAYS: [(&str, Weekday); 7] = [
+        ("monday", Weekday::Monday),
+        ("tuesday", Weekday::Tuesday),
+        ("wednesday", Weekday::Wednesday),
+        ("thursday", Weekday::Thursday),
+        ("friday", Weekday::Friday),
+        ("saturday", Weekday::Saturday),
+        ("sunday", Weekday::Sunday),
+    ];
+    let (_, named) = DAYS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text))?;
+    today.checked_sub(i64::from(today.weekday().since(named)).days()).ok()
+}
+
+/// `02:00`: that time today, or yesterday if it is still to come.
+fn of_day(text: &str, today: Date, now: Timestamp) -> Option<Timestamp> {
+    let (hour, minute) = text.split_once(':').filter(|_| text.len() == "02:00".len())?;
+    let two =
+        |text: &str| text.parse::<i8>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+    let time = jiff::civil::Time::new(two(hour)?, two(minute)?, 0, 0).ok()?;
+    let then = at(today.to_datetime(time))?;
+    match then > now {
+        true => at(today.yesterday().ok()?.to_datetime(time)),
+        false => Some(then),
+    }
 }
 
 fn absolute(text: &str, day: impl Fn(Date) -> Option<Timestamp>) -> Option<Timestamp> {
@@ -181,6 +222,14 @@ mod tests {
             ("now", "2026-11-24T15:30:00Z", "2026-11-24T15:30:00Z"),
             ("today", "2026-11-24T00:00:00Z", "2026-11-25T00:00:00Z"),
             ("yesterday", "2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z"),
+            ("last night", "2026-11-23T18:00:00Z", "2026-11-24T06:00:00Z"),
+            ("last-night", "2026-11-23T18:00:00Z", "2026-11-24T06:00:00Z"),
+            // It is a Tuesday, half past three.
+            ("monday", "2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z"),
+            ("Tuesday", "2026-11-24T00:00:00Z", "2026-11-25T00:00:00Z"),
+            ("wednesday", "2026-11-18T00:00:00Z", "2026-11-19T00:00:00Z"),
+            ("02:00", "2026-11-24T02:00:00Z", "2026-11-24T02:00:00Z"),
+            ("15:45", "2026-11-23T15:45:00Z", "2026-11-23T15:45:00Z"),
             ("2026-11-20", "2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z"),
             ("2h", "2026-11-24T13:30:00Z", "2026-11-24T13:30:00Z"),
             ("90s", "2026-11-24T15:28:30Z", "2026-11-24T15:28:30Z"),
@@ -195,7 +244,21 @@ mod tests {
             assert_eq!(said(text, End::Since).as_deref(), Ok(since), "{text}");
             assert_eq!(said(text, End::Until).as_deref(), Ok(until), "{text}");
         }
-        for bad in ["", "soon", "2", "h", "-2h", "2026-13-01", "2026-11-24T25:00", "0s", "P1D"] {
+        for bad in [
+            "24:00",
+            "2:00",
+            "+1:00",
+            "monda",
+            "",
+            "soon",
+            "2",
+            "h",
+            "-2h",
+            "2026-13-01",
+            "2026-11-24T25:00",
+            "0s",
+            "P1D",
+        ] {
             assert!(said(bad, End::Since).is_err(), "{bad}");
         }
     }

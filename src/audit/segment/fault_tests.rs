@@ -75,7 +75,8 @@ fn assert_nothing_is_lost(dir: &Path, answered: &Answered, told: &str) {
     assert!(list(dir).unwrap().iter().rev().skip(1).all(|one| one.form != Form::Plain), "{told}");
     retain(&journal, dir);
     journal.close().unwrap_or_else(|why| panic!("{told}: {why}"));
-    let report = verify(dir, answered.last().map(|(head, _)| head)).unwrap();
+    // A head that names a deleted record's hash cannot be compared: each record is looked for below.
+    let report = verify(dir, None).unwrap();
     // What was written last before the death, no head covers: that start took it on trust.
     assert!(report.state() != State::Broken && report.uncovered() == 0, "{told}: {report:#?}");
     let kept: Vec<Kept> = list(dir)

@@ -5,6 +5,7 @@
 //! `RECORD_BYTES_MAX`: what does not fit is counted or replaced by its digest (see `shrink`), and
 //! writing never fails. Texts that nobody redacted before are redacted here.
 
+pub(in crate::audit) mod deciding;
 mod shrink;
 
 use crate::audit::place::{Hash, StreamId};

@@ -4,6 +4,7 @@
 //! and signed with its key if that can be read: a record that stands unsigned says so.
 
 use super::Directory;
+use super::table::counted;
 use crate::audit::{
     AuditError, Blobs, Chosen, Erased, Hash, Journal, KEY_FILE, NAMES_ERASED_MAX, Options,
     Selection, Signing, erase, select,
@@ -49,11 +50,11 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
-    let directory = arguments.directory.path()?;
+    let directory = arguments.log()?;
     let (selection, why) = arguments.selection()?;
     let chosen = select(&directory, &selection).map_err(|error| error.to_string())?;
     if chosen.is_empty() {
-        complain!("no such text is kept beside this log");
+        complain!("no such text is kept beside the log at `{}`", directory.display());
         return Ok(Outcome::Findings);
     }
     for one in &chosen {
@@ -61,12 +62,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     }
     let bytes: u64 = chosen.iter().map(|one| one.bytes).sum();
     if arguments.dry_run {
-        complain!("{} texts, {bytes} bytes; nothing was erased", chosen.len());
+        let texts = counted(wide(chosen.len()), "text");
+        complain!("{texts}, {bytes} bytes; nothing was erased");
         return Ok(Outcome::Fine);
     }
     let names: Vec<Hash> = chosen.iter().map(|one| one.name).collect();
     let erased = arguments.erase(&directory, &names, &why)?;
-    complain!("{} texts with {} bytes are erased", erased.texts, erased.bytes);
+    let texts = counted(wide(erased.texts), "text");
+    complain!("erased: {texts} with {} bytes", erased.bytes);
     if erased.texts < names.len() {
         return Err("not all of them: does the sidecar at --socket write this log?".to_owned());
     }
@@ -74,6 +77,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
 }
 
 impl Arguments {
+    /// Where the log is: if nobody says, that of the sidecar at the socket, else the usual place.
+    fn log(&self) -> Result<PathBuf, String> {
+        if self.directory.audit.is_none()
+            && let Ok(Reply::Status(status)) = self.socket.ask(&Request::Status)
+            && let Some(directory) = status.audit.dir
+        {
+            return Ok(PathBuf::from(directory));
+        }
+        self.directory.path()
+    }
+
     /// Which texts are meant, and in words.
     fn selection(&self) -> Result<(Selection, String), String> {
         if let Some(name) = &self.blob {
@@ -107,7 +121,12 @@ impl Arguments {
                 }
                 Ok(erased)
             }
-            Err(AuditError::InUse(_)) => self.there(names, why),
+            Err(AuditError::InUse(_)) => self.there(names, why).map_err(|why| {
+                format!(
+                    "a sidecar writes this log, so it must erase: {why}; name its admin socket \
+                     with --socket PATH"
+                )
+            }),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -154,6 +173,10 @@ fn here(directory: &Path, journal: &Journal, names: &[Hash], why: &str) -> Resul
     let runtime = runtime.map_err(|error| error.to_string())?;
     let write = |record| std::future::ready(journal.append_signed_blocking(record).map(drop));
     runtime.block_on(erase(&blobs, names, (by, why), write)).map_err(|error| error.to_string())
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 fn row(one: &Chosen) -> String {

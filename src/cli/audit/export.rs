@@ -22,6 +22,9 @@ pub(in crate::cli) struct Arguments {
     /// Where it is written [default: standard output; a database needs a file]
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -39,6 +42,10 @@ enum Form {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let whole = Cell::new(Outcome::Fine);
+    if let Some(file) = arguments.out.as_deref().filter(|file| file.is_file() && !arguments.force) {
+        let file = file.display();
+        return Err(format!("`{file}` is there already; name another file, or add --force"));
+    }
     let form = match arguments.format {
         Form::Jsonl => Lines::Jsonl,
         Form::Csv => Lines::Csv,
@@ -90,9 +97,6 @@ fn lines(
 fn database(arguments: &Arguments, whole: &Cell<Outcome>) -> Result<Outcome, String> {
     use crate::review::export::Database;
     let file = arguments.out.as_deref().ok_or("a database needs a file: -o FILE")?;
-    if file.exists() {
-        return Err(format!("`{}` is there already; name another file", file.display()));
-    }
     let beside = super::beside(file);
     // What an export left that was killed.
     let _ = std::fs::remove_file(&beside);

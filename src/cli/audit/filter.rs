@@ -8,14 +8,14 @@ use std::path::Path;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Which records")]
 pub(super) struct FilterArguments {
-    /// Since then: 2h, 7d, today, yesterday, a day, or a time
+    /// Since then, in UTC: 2h, 7d, today, yesterday, last-night, monday, 02:00, a day, or a time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
-    /// Until then; a day with its end
+    /// Until then; a day and last-night with their end
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
     /// Decisions: allow, ask, deny, defer
-    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+    #[arg(long, alias = "effect", value_name = "LIST", allow_hyphen_values = true)]
     decision: Vec<String>,
     /// Kinds of record, like tool.pre or finding
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
@@ -23,10 +23,13 @@ pub(super) struct FilterArguments {
     /// Tools: Bash, 'mcp:*', mcp__github__delete_repo
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     tool: Vec<String>,
-    /// Rules that made the decision
+    /// Rules that made the decision, or changed what came back
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     rule: Vec<String>,
-    /// Sessions
+    /// Rules that matched or may have, whether that made a difference or not
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+    matched: Vec<String>,
+    /// Sessions; of one, the beginning of its id will do
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     session: Vec<String>,
     /// Threads of the runtime: main, a subagent's kind, or its id
@@ -85,6 +88,7 @@ impl FilterArguments {
             ("kind", &self.kind),
             ("tool", &self.tool),
             ("rule", &self.rule),
+            ("matched", &self.matched),
             ("session", &self.session),
             ("agent", &self.agent),
             ("host", &self.host),
@@ -110,7 +114,19 @@ impl FilterArguments {
                 .ok_or_else(|| format!("--not {not}: write --not NAME=LIST, like tool=Bash"))?;
             pairs.push((format!("not-{name}"), list.to_owned()));
         }
-        Filter::from_pairs(pairs, jiff::Timestamp::now()).map_err(|error| format!("--{error}"))
+        let filter = Filter::from_pairs(pairs, jiff::Timestamp::now());
+        let filter = filter.map_err(|error| format!("--{error}"))?;
+        in_order(filter)
+    }
+}
+
+/// The filter, unless no time can fit it.
+pub(super) fn in_order(filter: Filter) -> Result<Filter, String> {
+    match (filter.since(), filter.until()) {
+        (Some(since), Some(until)) if since >= until => {
+            Err("--until is no later than --since, so nothing can fit".to_owned())
+        }
+        _ => Ok(filter),
     }
 }
 

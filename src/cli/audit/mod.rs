@@ -5,7 +5,9 @@ mod erase;
 mod export;
 mod filter;
 mod hash;
+mod head;
 mod key;
+mod listing;
 mod pick;
 mod prove;
 mod query;
@@ -15,20 +17,22 @@ mod session;
 mod sessions;
 mod show;
 mod stats;
+mod strangers;
 mod table;
 mod tail;
 mod verify;
 mod verify_proof;
 
 use super::serve::audit_directory;
-use super::show::{Paint, colour, cut, paint, plain};
+use super::show::{Paint, plain};
 use super::{Outcome, failed};
 use crate::audit::wire::WireRecord;
 use crate::audit::{Blobs, Entry, Hash, records};
 use crate::cli::out::{self, complain, say};
 use crate::model::json::Json;
-use crate::model::record::Kind;
 use crate::review::policies::{KeptPolicies, Texts};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use listing::Listing;
 use std::cell::Cell;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -60,6 +64,8 @@ pub(super) enum Command {
     Retention(retention::Arguments),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
+    /// The newest signed head of the log, to keep elsewhere: shows later whether its end was cut off
+    Head(head::Arguments),
     /// A proof that a record stands in the log, for anyone to check without it
     Prove(prove::Arguments),
     /// Whether such a proof holds, and what it proves
@@ -79,8 +85,34 @@ pub(super) struct Directory {
 #[derive(clap::Args)]
 struct Format {
     /// How to print
-    #[arg(long, default_value = "table", value_parser = ["table", "jsonl"])]
-    format: String,
+    #[arg(long, value_enum, default_value_t = Lines::Table)]
+    format: Lines,
+}
+
+/// How records are printed as they come.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Lines {
+    /// For people
+    #[value(alias = "human")]
+    Table,
+    /// One JSON object a line
+    #[value(alias = "json")]
+    Jsonl,
+}
+
+/// `human` or `json`; `table` is another word for the first.
+fn human_or_json() -> PossibleValuesParser {
+    let human = PossibleValue::new("human").alias("table");
+    PossibleValuesParser::new([human, PossibleValue::new("json")])
+}
+
+impl Format {
+    fn print(&self, listing: &Listing, entry: &Entry) {
+        match self.format {
+            Lines::Jsonl => say!("{}", entry.text),
+            Lines::Table => listing.print(&entry.record),
+        }
+    }
 }
 
 pub(super) fn run(command: &Command) -> Outcome {
@@ -97,6 +129,7 @@ pub(super) fn run(command: &Command) -> Outcome {
         Command::Report(arguments) => report::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
+        Command::Head(arguments) => head::run(arguments),
         Command::Prove(arguments) => prove::run(arguments),
         Command::VerifyProof(arguments) => verify_proof::run(arguments),
         Command::Key(arguments) => key::run(arguments),
@@ -121,16 +154,7 @@ impl Directory {
         &self,
         whole: &'a Cell<Outcome>,
     ) -> Result<impl Iterator<Item = Entry> + 'a, String> {
-        self.entries_holding("", whole)
-    }
-
-    /// Those whose line holds a text: finding it costs far less than reading a record.
-    fn entries_holding<'a>(
-        &self,
-        text: &'static str,
-        whole: &'a Cell<Outcome>,
-    ) -> Result<impl Iterator<Item = Entry> + 'a, String> {
-        let records = records(&self.path()?).map_err(|error| error.to_string())?.holding(text);
+        let records = records(&self.path()?).map_err(|error| error.to_string())?;
         Ok(records.filter_map(|entry| {
             let told = entry.inspect_err(|bad| {
                 complain!("warning: {}", plain(&bad.to_string()));
@@ -142,38 +166,13 @@ impl Directory {
 }
 
 fn print<'a>(entries: impl Iterator<Item = &'a Entry>, format: &Format) {
-    let colour = colour();
+    let listing = Listing::new();
     for entry in entries {
-        let line = match format.format.as_str() {
-            "jsonl" => entry.text.clone(),
-            _ => row(&entry.record, colour),
-        };
-        say!("{line}");
+        format.print(&listing, entry);
         if out::is_closed() {
             break;
         }
     }
-}
-
-/// One record as a line: its number, when, what was decided, of what, and why.
-fn row(record: &WireRecord, colour: bool) -> String {
-    let time = record.ts.get(11..19).unwrap_or(&record.ts);
-    let date = record.ts.get(..10).unwrap_or_default();
-    let session = record.session.as_deref().unwrap_or("-");
-    let is_finding = record.kind == Kind::Finding.as_str();
-    let tool = record.tool.as_deref().filter(|_| !is_finding).unwrap_or(&record.kind);
-    let (effect, reason) = match &record.decision {
-        Some(decision) => (decision.effect.as_str(), decision.reason.clone()),
-        None => ("", told(record)),
-    };
-    let effect = paint(&format!("{effect:<5}"), paint_of(effect), colour);
-    format!(
-        "{:>6}  {date} {time}  {effect}  {:<16}  {:<10}  {}",
-        record.seq,
-        plain(&cut(tool, 16)),
-        plain(&cut(session, 10)),
-        plain(&cut(&reason, 110)),
-    )
 }
 
 /// What a record without a decision tells, in the order in which a person asks.

@@ -1,12 +1,14 @@
 //! Which records a command of the review looks at, and the reading of them.
 
 use super::Directory;
-use super::filter::FilterArguments;
-use crate::audit::Entry;
-use crate::audit::query::{Filter, Order, Source};
+use super::filter::{FilterArguments, in_order};
+use super::strangers;
+use crate::audit::query::{ABSENT, Field, Filter, Order, Source};
+use crate::audit::{Entry, Unreadable};
 use crate::cli::Outcome;
 use crate::cli::out::complain;
 use crate::cli::show::plain;
+use crate::model::record::Kind;
 use crate::review::policies::Policies;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::Cell;
@@ -16,10 +18,10 @@ use std::cell::Cell;
 pub(super) struct Stretch {
     #[command(flatten)]
     pub(super) directory: Directory,
-    /// From then on: `2h`, `7d`, `yesterday`, or a time like 2026-11-24T15:00:00Z
+    /// From then on, in UTC: 2h, 7d, today, yesterday, last-night, monday, 02:00, a day, or a time
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Until then
+    /// Until then; a day and last-night with their end
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
 }
@@ -39,13 +41,24 @@ impl Stretch {
         both.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))).collect()
     }
 
-    /// Hands over each record of the stretch, oldest first.
-    pub(super) fn each(
+    /// Hands over each record of the stretch that is of a session, oldest first.
+    pub(super) fn each_of(
         &self,
+        session: &str,
         whole: &Cell<Outcome>,
-        take: impl FnMut(&Entry),
+        mut take: impl FnMut(&Entry),
     ) -> Result<(), String> {
-        each(&self.directory, &filter(self.pairs())?, whole, take)
+        let filter = filter(self.pairs())?;
+        // A name that stands for none, or is no word of a filter, is looked for in every record.
+        let filter = match session {
+            "" | ABSENT => filter,
+            session => filter.with(Field::Session, session),
+        };
+        each(&self.directory, &filter, whole, |entry| {
+            if entry.record.session.as_deref() == Some(session) {
+                take(entry);
+            }
+        })
     }
 }
 
@@ -61,11 +74,7 @@ impl Pick {
 
     /// Every policy that came into force, before the stretch too.
     pub(super) fn policies(&self, whole: &Cell<Outcome>) -> Result<Policies, String> {
-        let mut policies = Policies::default();
-        for entry in self.directory.entries_holding("\"policy.load\"", whole)? {
-            policies.take(&entry.record);
-        }
-        Ok(policies)
+        policies(&self.directory, whole)
     }
 
     /// What is picked, in words: the options that were given.
@@ -77,8 +86,32 @@ impl Pick {
     }
 }
 
+/// Every policy that came into force.
+pub(super) fn policies(directory: &Directory, whole: &Cell<Outcome>) -> Result<Policies, String> {
+    let mut policies = Policies::default();
+    let loads = Filter::default().with(Field::Kind, Kind::PolicyLoad.as_str());
+    let source = Source::directory(&directory.path()?);
+    let rows = source.rows(&loads, Order::OldestFirst).map_err(|error| error.to_string())?;
+    for row in rows {
+        match row {
+            Ok(entry) => policies.take(&entry.record),
+            // A single line that cannot be read is no policy; whoever reads records tells of it.
+            Err(bad) if bad.line > 0 => {}
+            Err(bad) => tell(&bad, whole),
+        }
+    }
+    Ok(policies)
+}
+
+/// Tells of what cannot be read.
+pub(super) fn tell(bad: &Unreadable, whole: &Cell<Outcome>) {
+    complain!("warning: {}", plain(&bad.to_string()));
+    whole.set(Outcome::Findings);
+}
+
 fn filter(pairs: Vec<(&str, &str)>) -> Result<Filter, String> {
-    Filter::from_pairs(pairs, jiff::Timestamp::now()).map_err(|error| format!("--{error}"))
+    let filter = Filter::from_pairs(pairs, jiff::Timestamp::now());
+    in_order(filter.map_err(|error| format!("--{error}"))?)
 }
 
 fn each(
@@ -88,6 +121,9 @@ fn each(
     mut take: impl FnMut(&Entry),
 ) -> Result<(), String> {
     let source = Source::directory(&directory.path()?);
+    let whole_session = strangers::whole_session(&source, filter)?;
+    let filter = whole_session.as_ref().unwrap_or(filter);
+    let mut is_empty = true;
     let rows = source.rows(filter, Order::OldestFirst).map_err(|error| error.to_string())?;
     let progress = progress();
     for (read, entry) in rows.enumerate() {
@@ -95,14 +131,17 @@ fn each(
             progress.set_position(u64::try_from(read).unwrap_or(u64::MAX));
         }
         match entry {
-            Ok(entry) => take(&entry),
-            Err(bad) => {
-                complain!("warning: {}", plain(&bad.to_string()));
-                whole.set(Outcome::Findings);
+            Ok(entry) => {
+                is_empty = false;
+                take(&entry);
             }
+            Err(bad) => tell(&bad, whole),
         }
     }
     progress.finish_and_clear();
+    if is_empty {
+        strangers::tell(&source, filter)?;
+    }
     Ok(())
 }
 

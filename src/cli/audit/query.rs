@@ -1,12 +1,14 @@
 //! `toolgate audit query`: the records that fit a filter, or how many, counted by what they have.
 
 use super::filter::{FilterArguments, source};
-use super::{Directory, table};
+use super::listing::{self, Listing};
+use super::table::{self, Style};
+use super::{Directory, strangers};
 use crate::audit::query::{Answer, Field, Filter, Group, Grouping, Groups, Order, Source};
 use crate::audit::{Entry, Unreadable};
 use crate::cli::Outcome;
 use crate::cli::out::{self, complain, say};
-use crate::cli::show::{colour, plain};
+use crate::cli::show::plain;
 use crate::policy::diagnostic::did_you_mean;
 use crate::review::visible::cell;
 use std::path::PathBuf;
@@ -34,18 +36,20 @@ pub(in crate::cli) struct Arguments {
     /// The order of groups
     #[arg(long, value_parser = ["count", "key"], help_heading = "What of them")]
     sort: Option<String>,
-    /// Only so many records
-    #[arg(long, value_name = "N", help_heading = "What of them")]
+    /// Only so many records, or the largest groups
+    #[arg(short = 'n', long, value_name = "N", help_heading = "What of them")]
     limit: Option<usize>,
     /// The newest first
     #[arg(long, help_heading = "What of them")]
     reverse: bool,
-    /// Only these fields of each record: seq, time, reason, text, and all that --by takes
+    /// Only these fields of each record: seq, time, target (the command, path or address), why,
+    /// text (the whole line), and all that --by takes: decision, kind, tool, rule, matched, session,
+    /// agent, host, path, uid, runtime, code, policy, basis, call
     #[arg(long, value_name = "FIELDS", value_delimiter = ',', help_heading = "What of them")]
     fields: Vec<String>,
     /// How to print
-    #[arg(long, default_value = "table", value_parser = ["table", "json", "jsonl", "csv"])]
-    format: String,
+    #[arg(long, value_enum, default_value_t = Style::Table)]
+    format: Style,
     /// Say on standard error how the filter is written, and what the answer took
     #[arg(long)]
     print_command: bool,
@@ -64,12 +68,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     if arguments.print_command {
         complain!("{}", plain(format!("toolgate audit query {}", filter.to_cli()).trim_end()));
     }
+    let is_stdin = arguments.file.as_deref() == Some(std::path::Path::new("-"));
+    let filter = match is_stdin {
+        true => filter,
+        false => strangers::whole_session(&source, &filter)?.unwrap_or(filter),
+    };
     let whole = match counts {
         true => count(arguments, &source.watched(progress()), &filter)?,
         false => {
             let (outcome, is_empty) = rows(arguments, &source, &filter)?;
             if is_empty {
-                tell_of_strangers(arguments, &filter)?;
+                complain!("nothing fits");
+            }
+            if is_empty && !is_stdin {
+                strangers::tell(&source, &filter)?;
             }
             outcome
         }
@@ -109,10 +121,17 @@ fn count(arguments: &Arguments, source: &Source, filter: &Filter) -> Result<Outc
     };
     if by.is_empty() && bucket.is_none() {
         let answer = source.count(filter).map_err(|error| error.to_string())?;
-        match arguments.format.as_str() {
-            "json" | "jsonl" => say!("{}", serde_json::json!({ "count": answer.value })),
-            "csv" => say!("count\n{}", answer.value),
-            _ => say!("{}", answer.value),
+        match arguments.format {
+            Style::Json | Style::Jsonl => {
+                say!("{}", serde_json::json!({ "count": answer.value }));
+            }
+            Style::Csv => say!("count\n{}", answer.value),
+            Style::Table => say!("{}", answer.value),
+        }
+        let is_stdin = arguments.file.as_deref() == Some(std::path::Path::new("-"));
+        if answer.value == 0 && !is_stdin {
+            let source = self::source(&arguments.directory, arguments.file.as_deref())?;
+            strangers::tell(&source, filter)?;
         }
         return Ok(told(arguments, &answer));
     }
@@ -123,7 +142,7 @@ fn count(arguments: &Arguments, source: &Source, filter: &Filter) -> Result<Outc
     if by_count {
         groups.sort_by_count();
     }
-    if let Some(top) = arguments.top {
+    if let Some(top) = arguments.top.or(arguments.limit) {
         let mut largest = groups.clone();
         largest.sort_by_count();
         largest.groups.truncate(top);
@@ -132,21 +151,30 @@ fn count(arguments: &Arguments, source: &Source, filter: &Filter) -> Result<Outc
     if groups.uncounted > 0 {
         complain!("warning: {} records are in groups beyond the most", groups.uncounted);
     }
-    print_groups(&arguments.format, &groups)?;
+    if groups.groups.is_empty() {
+        complain!("nothing fits");
+    }
+    print_groups(arguments.format, &groups)?;
     Ok(told(arguments, &answer))
 }
 
 fn field(name: &str) -> Result<Field, String> {
-    Field::parse(name).ok_or_else(|| {
-        let names = Field::ALL.map(Field::as_str);
-        match did_you_mean(name, names) {
+    named(name, &[])
+}
+
+/// The field of a name, which some call otherwise; `more` are names that would do besides.
+fn named(name: &str, more: &[&'static str]) -> Result<Field, String> {
+    let known = if name == "effect" { "decision" } else { name };
+    Field::parse(known).ok_or_else(|| {
+        let names = [more, &Field::ALL.map(Field::as_str)].concat();
+        match did_you_mean(name, names.iter().copied()) {
             Some(meant) => format!("there is no field `{name}`; did you mean `{meant}`?"),
             None => format!("there is no field `{name}`; there are {}", names.join(", ")),
         }
     })
 }
 
-fn print_groups(format: &str, groups: &Groups) -> Result<(), String> {
+fn print_groups(format: Style, groups: &Groups) -> Result<(), String> {
     let Grouping { by, bucket } = &groups.grouping;
     let time = bucket.map(|_| "time").into_iter();
     let head: Vec<&str> =
@@ -167,13 +195,14 @@ fn print_groups(format: &str, groups: &Groups) -> Result<(), String> {
         serde_json::Value::Object(object)
     };
     match format {
-        "json" => {
+        Style::Json => {
             let all: Vec<_> = groups.groups.iter().map(object).collect();
             say!("{}", serde_json::Value::Array(all));
         }
-        "jsonl" => groups.groups.iter().for_each(|group| say!("{}", object(group))),
-        "csv" => csv_lines(&head, groups.groups.iter().map(texts))?,
-        _ => {
+        Style::Jsonl => groups.groups.iter().for_each(|group| say!("{}", object(group))),
+        Style::Csv => csv_lines(&head, groups.groups.iter().map(texts))?,
+        Style::Table if groups.groups.is_empty() => {}
+        Style::Table => {
             let rows: Vec<Vec<String>> = groups.groups.iter().map(texts).collect();
             say!("{}", table::table(&head, &rows));
         }
@@ -228,24 +257,8 @@ fn complain_of(bad: &Unreadable) {
     complain!("warning: {}", plain(&bad.to_string()));
 }
 
-/// Nothing fits: a name that no record has at all may be a slip.
-fn tell_of_strangers(arguments: &Arguments, filter: &Filter) -> Result<(), String> {
-    if arguments.file.as_deref() == Some(std::path::Path::new("-")) {
-        return Ok(());
-    }
-    for (what, name) in filter.to_pairs() {
-        if !matches!(what.as_str(), "tool" | "session" | "rule") {
-            continue;
-        }
-        let alone = Filter::from_pairs([(&what, &name)], jiff::Timestamp::now());
-        let alone = alone.map_err(|error| error.to_string())?;
-        let source = source(&arguments.directory, arguments.file.as_deref())?;
-        if source.count(&alone).map_err(|error| error.to_string())?.value == 0 {
-            complain!("warning: no record of this log has the {what} `{}`", plain(&name));
-        }
-    }
-    Ok(())
-}
+/// Rows of a table that are put in columns together.
+const TOGETHER: usize = 1_000;
 
 /// Prints the records; whether there were none.
 fn rows(
@@ -260,11 +273,17 @@ fn rows(
     let columns = columns(arguments)?;
     let mut found = source.rows(filter, order).map_err(|error| error.to_string())?;
     let mut outcome = Outcome::Fine;
-    let mut left = arguments.limit.unwrap_or(usize::MAX);
-    let colour = colour();
-    let mut all = Vec::new();
-    if arguments.format == "csv" {
-        say!("{}", columns.join(","));
+    let mut left = arguments.limit.or(arguments.top).unwrap_or(usize::MAX);
+    let mut printer = Printer {
+        format: arguments.format,
+        whole: arguments.fields.is_empty(),
+        columns,
+        listing: Listing::new(),
+        all: Vec::new(),
+        rows: Vec::new(),
+    };
+    if arguments.format == Style::Csv {
+        say!("{}", printer.columns.join(","));
     }
     let mut is_empty = true;
     while left > 0 && !out::is_closed() {
@@ -279,25 +298,63 @@ fn rows(
         };
         left -= 1;
         is_empty = false;
-        let texts = || columns.iter().map(|name| text_of(name, &entry)).collect::<Vec<_>>();
-        match (arguments.format.as_str(), arguments.fields.is_empty()) {
-            ("jsonl", true) => say!("{}", entry.text),
-            ("jsonl", false) => say!("{}", object(&columns, texts())),
-            ("json", true) => all.push(serde_json::from_str(&entry.text).unwrap_or_default()),
-            ("json", false) => all.push(object(&columns, texts())),
-            ("csv", _) => say!("{}", csv_line(&texts())?),
-            (_, true) => say!("{}", super::row(&entry.record, colour)),
-            (_, false) => {
-                let texts = texts();
-                say!("{}", texts.iter().map(|text| plain(text)).collect::<Vec<_>>().join("  "));
-            }
-        }
+        printer.take(&entry)?;
     }
-    if arguments.format == "json" {
-        say!("{}", serde_json::Value::Array(all));
-    }
+    printer.finish();
     found.notes().iter().for_each(|note| complain!("warning: {}", plain(note)));
     Ok((outcome, is_empty))
+}
+
+/// Prints one record after the other.
+struct Printer {
+    format: Style,
+    /// Whole records, not only some fields.
+    whole: bool,
+    columns: Vec<String>,
+    listing: Listing,
+    /// What stands in one JSON document.
+    all: Vec<serde_json::Value>,
+    /// Rows of a table that wait for each other.
+    rows: Vec<Vec<String>>,
+}
+
+impl Printer {
+    fn take(&mut self, entry: &Entry) -> Result<(), String> {
+        let texts = || self.columns.iter().map(|name| text_of(name, entry)).collect::<Vec<_>>();
+        match (self.format, self.whole) {
+            (Style::Jsonl, true) => say!("{}", entry.text),
+            (Style::Jsonl, false) => say!("{}", object(&self.columns, texts())),
+            (Style::Json, true) => {
+                self.all.push(serde_json::from_str(&entry.text).unwrap_or_default());
+            }
+            (Style::Json, false) => self.all.push(object(&self.columns, texts())),
+            (Style::Csv, _) => say!("{}", csv_line(&texts())?),
+            (Style::Table, true) => self.listing.print(&entry.record),
+            (Style::Table, false) => {
+                let texts = texts();
+                self.rows.push(texts);
+                if self.rows.len() >= TOGETHER {
+                    self.flush();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        let head: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+        say!("{}", table::table(&head, &self.rows));
+        self.rows.clear();
+    }
+
+    fn finish(mut self) {
+        if !self.rows.is_empty() {
+            self.flush();
+        }
+        if self.format == Style::Json {
+            say!("{}", serde_json::Value::Array(self.all));
+        }
+    }
 }
 
 fn object(names: &[String], texts: Vec<String>) -> serde_json::Value {
@@ -313,31 +370,46 @@ fn csv_line(texts: &[String]) -> Result<String, String> {
 }
 
 /// What is printed of each record besides what can be counted by.
-const OWN: [&str; 4] = ["seq", "time", "reason", "text"];
+const OWN: [&str; 6] = ["seq", "time", "target", "why", "reason", "text"];
 
 fn columns(arguments: &Arguments) -> Result<Vec<String>, String> {
     if arguments.fields.is_empty() {
-        let usual = ["seq", "time", "kind", "decision", "tool", "session", "rule", "reason"];
+        let usual = ["seq", "time", "kind", "decision", "tool", "session", "target", "rule", "why"];
         return Ok(usual.map(str::to_owned).to_vec());
     }
     for name in &arguments.fields {
-        if !OWN.contains(&name.as_str()) {
-            field(name).map_err(|why| format!("--fields: {why}"))?;
+        if !OWN.contains(&own(name)) {
+            named(name, &OWN).map_err(|why| format!("--fields: {why}"))?;
         }
     }
     Ok(arguments.fields.clone())
 }
 
+/// What other commands and the log itself call these.
+fn own(name: &str) -> &str {
+    match name {
+        "record" | "number" => "seq",
+        "ts" => "time",
+        "what" | "about" => "target",
+        name => name,
+    }
+}
+
 fn text_of(name: &str, entry: &Entry) -> String {
     let record = &entry.record;
-    match name {
+    match own(name) {
         "seq" => record.seq.to_string(),
         "time" => record.ts.clone(),
-        "reason" => match &record.decision {
+        "target" => listing::what(record),
+        "why" | "reason" => match &record.decision {
             Some(decision) => decision.reason.clone(),
             None => super::told(record),
         },
         "text" => entry.text.clone(),
-        name => Field::parse(name).map(|field| field.of(record).join(" ")).unwrap_or_default(),
+        name => {
+            // An id of a rule has blanks and commas in it.
+            let between = if matches!(name, "rule" | "matched") { "; " } else { " " };
+            field(name).map(|field| field.of(record).join(between)).unwrap_or_default()
+        }
     }
 }

@@ -3,7 +3,8 @@
 mod screen;
 
 use super::pick::Stretch;
-use super::table;
+use super::{strangers, table};
+use crate::audit::query::Source;
 use crate::cli::Outcome;
 use crate::cli::out::{self, complain};
 use crate::cli::show::plain;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// The session's id
+    /// The session's id, or its beginning
     session: String,
     #[command(flatten)]
     stretch: Stretch,
@@ -21,19 +22,22 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     uid: Option<u32>,
     /// How it is told
-    #[arg(long, default_value = "human", value_parser = ["human", "json"])]
+    #[arg(long, default_value = "human", value_parser = super::human_or_json())]
     format: String,
     /// How wide, in columns [default: the terminal's]
     #[arg(long)]
     width: Option<usize>,
     /// Write it as one page that holds all it needs
-    #[arg(long, value_name = "FILE")]
+    #[arg(short = 'o', long, visible_alias = "out", value_name = "FILE")]
     html: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let whole = Cell::new(Outcome::Fine);
-    let Some(timeline) = timeline(arguments, &whole)? else {
+    let source = Source::directory(&arguments.stretch.directory.path()?);
+    let session = strangers::session(&source, &arguments.session)?;
+    let session = session.as_ref().unwrap_or(&arguments.session);
+    let Some(timeline) = timeline(arguments, session, &whole)? else {
         complain!("error: no record is of the session `{}`", plain(&arguments.session));
         return Ok(Outcome::Findings);
     };
@@ -50,15 +54,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     Ok(whole.get())
 }
 
-fn timeline(arguments: &Arguments, whole: &Cell<Outcome>) -> Result<Option<Timeline>, String> {
+fn timeline(
+    arguments: &Arguments,
+    session: &str,
+    whole: &Cell<Outcome>,
+) -> Result<Option<Timeline>, String> {
     let mut users: Vec<Option<u32>> = Vec::new();
     let mut timelines = Timelines::default();
-    let session = Some(&arguments.session);
-    arguments.stretch.each(whole, |entry| {
+    arguments.stretch.each_of(session, whole, |entry| {
         let record = &entry.record;
-        if record.session.as_ref() != session
-            || arguments.uid.is_some_and(|uid| record.uid != Some(uid))
-        {
+        if arguments.uid.is_some_and(|uid| record.uid != Some(uid)) {
             return;
         }
         if !users.contains(&record.uid) {

@@ -13,7 +13,7 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     pick: Pick,
     /// Print only so many, those that were heard of last
-    #[arg(short = 'n', value_name = "N")]
+    #[arg(short = 'n', long = "limit", alias = "top", value_name = "N")]
     count: Option<usize>,
     /// Only sessions in which something was refused
     #[arg(long)]
@@ -53,7 +53,7 @@ const SHORT: [&str; 9] =
     ["session", "started (UTC)", "lasted", "calls", "denied", "asked", "findings", "hosts", "cost"];
 
 fn short(row: &SessionRow) -> Vec<String> {
-    let open = if row.ended { "" } else { " …" };
+    let open = if row.ended { "" } else { ", open" };
     vec![
         row.session.clone(),
         to_the_second(&row.started),

@@ -1,8 +1,11 @@
 //! `toolgate audit show`: one decision whole.
 
 mod screen;
+mod texts;
 
 use super::Directory;
+use super::pick::{policies, tell};
+use crate::audit::query::Source;
 use crate::audit::wire::WireRecord;
 use crate::author::explain::{Explainer, Written};
 use crate::cli::Outcome;
@@ -19,18 +22,21 @@ use std::cell::Cell;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// A call id, a tool use id, a sequence number, or STREAM/NUMBER
+    /// A call id, a tool use id, a sequence number, or STREAM/SEQ
     id: String,
     #[command(flatten)]
     directory: Directory,
     /// How it is told
-    #[arg(long, default_value = "human", value_parser = ["human", "json"])]
+    #[arg(long, default_value = "human", value_parser = super::human_or_json())]
     format: String,
     /// Print the line as it stands in the log, and nothing else
     #[arg(long)]
     raw: bool,
-    /// The policy that is asked what it would say now [default: the one that came into force
-    /// last, else the shipped one]
+    /// Show the texts, too, that are kept beside the log in place of long arguments
+    #[arg(long)]
+    texts: bool,
+    /// The policy that is asked what it would say now. Default: the one that came into force last
+    /// in this log, if its text is kept, else the shipped one, which is said
     #[command(flatten)]
     asked: Asked,
 }
@@ -38,12 +44,9 @@ pub(in crate::cli) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let whole = Cell::new(Outcome::Fine);
     let wanted = Wanted::parse(&arguments.id);
-    let entries = |needle: &str| {
-        let needle = needle.to_owned();
-        let entries = arguments.directory.entries(&whole)?;
-        Ok::<_, String>(entries.filter(move |entry| entry.text.contains(&needle)))
-    };
-    let Some(found) = Found::of(&wanted, entries)? else {
+    let log = Source::directory(&arguments.directory.path()?);
+    let found = Found::of(&wanted, &log, |bad| tell(bad, &whole));
+    let Some(found) = found.map_err(|error| error.to_string())? else {
         complain!("error: no record has the id `{}`", plain(&arguments.id));
         return Ok(Outcome::Findings);
     };
@@ -57,7 +60,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
             let json = serde_json::to_string_pretty(&view).map_err(|error| error.to_string())?;
             say!("{}", crate::policy::diagnostic::ascii(&json));
         }
-        _ => out::text(&screen::whole(&view)),
+        _ => {
+            let texts = texts::of(&arguments.directory.path()?, &view, arguments.texts, &whole);
+            out::text(&screen::whole(&view, &texts));
+        }
     }
     Ok(Outcome::Fine)
 }
@@ -68,17 +74,17 @@ fn view(
     whole: &Cell<Outcome>,
 ) -> Result<DecisionView, String> {
     let directory = arguments.directory.path()?;
-    let mut policies = Policies::default();
-    for entry in arguments.directory.entries_holding("\"policy.load\"", whole)? {
-        policies.take(&entry.record);
-    }
+    let policies = policies(&arguments.directory, whole)?;
     let kept = super::kept(&directory);
     let asker = Asking::of(arguments, &policies, &kept)?;
+    let whose = asker.whose.clone();
     let prover = InLog(&directory);
-    Ok(DecisionView::of(
-        found,
-        &Sources { policies: &policies, kept: &kept, asker: &asker, prover: &prover },
-    ))
+    let sources = Sources { policies: &policies, kept: &kept, asker: &asker, prover: &prover };
+    let mut view = DecisionView::of(found, &sources);
+    if view.now.told {
+        view.now.whose = whose;
+    }
+    Ok(view)
 }
 
 /// The policies that are asked, in the world of who asks.
@@ -86,6 +92,8 @@ struct Asking<'a> {
     world: Same,
     redactor: Redactor,
     now: Now<'a>,
+    /// Which policy that is, in words.
+    whose: String,
     kept: &'a dyn Kept,
 }
 
@@ -106,13 +114,29 @@ impl<'a> Asking<'a> {
     where
         KeptPolicies<T>: Kept,
     {
-        let last = policies.loads.last().filter(|load| kept.policy(load).is_ok());
-        let now = match last {
-            Some(load) if !arguments.asked.is_named() => Now::Last(load),
-            Some(_) | None => Now::Named(Box::new(arguments.asked.read()?)),
+        let last = policies.loads.last().map(|load| (load, kept.policy(load).map(drop)));
+        let read = || Ok::<_, String>(Now::Named(Box::new(arguments.asked.read()?)));
+        let (now, whose) = match last {
+            _ if arguments.asked.is_named() => (read()?, "the policy that you named".to_owned()),
+            Some((load, Ok(()))) => {
+                (Now::Last(load), "the policy that came into force last in this log".to_owned())
+            }
+            Some((load, Err(why))) => {
+                let whose = format!(
+                    "the shipped policy, since that which came into force last, {}, cannot be \
+                     asked: {why}; --policy FILE names one",
+                    load.name
+                );
+                (read()?, whose)
+            }
+            None => {
+                let whose = "the shipped policy, since this log tells of none; --policy FILE names \
+                             one";
+                (read()?, whose.to_owned())
+            }
         };
         let redactor = Redactor::shipped().map_err(|error| error.to_string())?;
-        Ok(Asking { world: Same { home: home(), path: None }, redactor, now, kept })
+        Ok(Asking { world: Same { home: home(), path: None }, redactor, now, whose, kept })
     }
 }
 

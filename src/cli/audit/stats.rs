@@ -1,13 +1,14 @@
 //! `toolgate audit stats`: what the log comes to, counted.
 
+mod lists;
 mod screen;
 
 use super::pick::Pick;
 use super::table;
 use crate::cli::Outcome;
 use crate::cli::out::{self, complain};
-use crate::review::policies::Policies;
-use crate::review::stats::{Comparing, Comparison, Counting, Counts, Row, Stats};
+use crate::review::policies::{Kept, Policies};
+use crate::review::stats::{Comparing, Comparison, Counting, Counts, Row, Stats, rule_changes};
 use std::cell::Cell;
 
 #[derive(clap::Args)]
@@ -17,12 +18,12 @@ pub(in crate::cli) struct Arguments {
     /// Only these parts, separated by commas [default: all]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
     by: Vec<Part>,
-    /// Compare what was decided under two policies, by the beginnings of their digests; `--by
-    /// policy` compares the last two
-    #[arg(long, value_name = "OLD,NEW", value_delimiter = ',', num_args = 2)]
+    /// Compare what was decided under two policies, by their names or the beginnings of their
+    /// digests, as `--compare team@1,team@2`; `--by policy` compares the last two
+    #[arg(long, value_name = "OLD,NEW", value_delimiter = ',', num_args = 1..=2)]
     compare: Vec<String>,
     /// Rows of each part
-    #[arg(long, default_value_t = 10, value_name = "N")]
+    #[arg(short = 'n', long, alias = "limit", default_value_t = 10, value_name = "N")]
     top: usize,
     /// How it is told
     #[arg(long, value_enum, default_value_t = Style::Table)]
@@ -34,7 +35,7 @@ pub(in crate::cli) struct Arguments {
 pub(super) enum Part {
     /// Decisions by tool
     Tool,
-    /// Decisions by the rules that made them
+    /// Decisions by the rules that made them; one counts for each of its rules
     Rule,
     /// By rules in shadow, which are told only
     Shadow,
@@ -44,7 +45,7 @@ pub(super) enum Part {
     Principal,
     /// Decisions by policy, and what changed with the last one
     Policy,
-    /// Paths and hosts that were denied
+    /// Paths and hosts that were themselves denied
     Denied,
     /// Rules that never fired
     NeverFired,
@@ -64,6 +65,7 @@ pub(super) enum Part {
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Style {
     /// For people
+    #[value(alias = "human")]
     Table,
     /// One JSON document with everything
     Json,
@@ -85,7 +87,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     })?;
     let kept = super::kept(&directory);
     let stats = counting.finish(&policies, &kept);
-    let compared = comparing.map(Comparing::finish);
+    let mut compared = comparing.map(Comparing::finish);
+    if let Some(compared) = &mut compared {
+        compare_rules(compared, &policies, &kept);
+    }
     if stats.records == 0 {
         complain!("no record in {}", arguments.pick.told());
     }
@@ -102,12 +107,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
 
 /// The two policies that are compared: those that were named, or the last two.
 fn comparing(arguments: &Arguments, policies: &Policies) -> Result<Option<Comparing>, String> {
-    let find = |digest: &String| {
-        let load = policies.find(digest.trim_start_matches("sha256:"));
-        load.ok_or_else(|| format!("no policy of this log has the digest `{digest}`"))
-    };
-    if let [before, after] = arguments.compare.as_slice() {
-        return Ok(Some(Comparing::of(&find(before)?.sha256, &find(after)?.sha256)));
+    match arguments.compare.as_slice() {
+        [] => {}
+        [before, after] => {
+            let (before, after) = (policies.named(before)?, policies.named(after)?);
+            return Ok(Some(Comparing::of(&before.sha256, &after.sha256)));
+        }
+        _ => return Err("--compare takes two policies: --compare OLD,NEW".to_owned()),
     }
     let distinct = policies.distinct();
     Ok(match distinct.as_slice() {
@@ -118,7 +124,27 @@ fn comparing(arguments: &Arguments, policies: &Policies) -> Result<Option<Compar
     })
 }
 
+/// What changed in the rules themselves, if both policies are kept.
+fn compare_rules(compared: &mut Comparison, policies: &Policies, kept: &dyn Kept) {
+    let policy = |digest: &str| {
+        let load = policies.find(digest).ok_or_else(|| "the log does not tell of it".to_owned())?;
+        kept.policy(load)
+    };
+    match (policy(&compared.before), policy(&compared.after)) {
+        (Ok(before), Ok(after)) => compared.rules = Some(rule_changes(&before, &after)),
+        (Err(why), _) | (_, Err(why)) => compared.rules_not_known = why,
+    }
+}
+
 fn csv(stats: &Stats, parts: &[Part]) -> Result<(), String> {
+    if let Some(table) = parts.iter().find_map(|part| lists::of(stats, *part)) {
+        let [_] = parts else {
+            return Err("--format csv: such a part has columns of its own; ask for it alone, \
+                        or for --format json"
+                .to_owned());
+        };
+        return table::csv(&table.head, &table.rows);
+    }
     let tables: [(Part, &str, &[Row]); 8] = [
         (Part::Tool, "tool", &stats.by_tool),
         (Part::Rule, "rule", &stats.by_rule),

@@ -10,6 +10,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Style {
     /// For people
+    #[value(alias = "human")]
     Table,
     /// One JSON document
     Json,
@@ -26,18 +27,68 @@ pub(super) fn width() -> usize {
     stated.or_else(seen).unwrap_or(80).clamp(60, 400)
 }
 
+/// How wide lines may be, if anything bounds them: a terminal, or `COLUMNS`.
+pub(super) fn bound() -> Option<usize> {
+    let stated = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let seen = || console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+    stated.or_else(seen).map(|columns: usize| columns.clamp(60, 400))
+}
+
+/// How many columns of a terminal a text takes.
+pub(super) fn columns(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+/// A line as several that are no wider than that, broken between words; those behind the first
+/// are indented.
+pub(super) fn wrapped(line: &str, bound: Option<usize>, indent: usize) -> String {
+    let Some(width) = bound else { return line.to_owned() };
+    let mut out = String::new();
+    let mut at = 0;
+    for word in line.split_inclusive(' ') {
+        let wide = columns(word.trim_end());
+        if at > indent && at + wide > width {
+            out.truncate(out.trim_end().len());
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            at = indent;
+        }
+        out.push_str(word);
+        at += columns(word);
+    }
+    out
+}
+
+/// How many of what, in words: `1 key`, `2 keys`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    let many = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{many}")
+}
+
 /// The text cut and filled to so many columns of a terminal.
 pub(super) fn fitted(text: &str, columns: usize) -> String {
     let cut = console::truncate_str(text, columns, "…");
     console::pad_str(&cut, columns, console::Alignment::Left, None).into_owned()
 }
 
-/// Rows below a head, for people; numbers stand right.
+/// Rows below a head, for people; numbers stand right. Where a terminal bounds it, the widest
+/// columns are cut.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    within(head, rows, bound())
+}
+
+fn within(head: &[&str], rows: &[Vec<String>], bound: Option<usize>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(head.iter().copied());
-    for row in rows {
-        table.add_row(row.iter().map(|text| plain(text)));
+    let shown: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|text| plain(text)).collect()).collect();
+    let widths = widths(head, &shown, bound);
+    for row in &shown {
+        let cell = |(place, text): (usize, &String)| {
+            let most = widths.get(place).copied().unwrap_or(usize::MAX);
+            console::truncate_str(text, most, "…").into_owned()
+        };
+        table.add_row(row.iter().enumerate().map(cell));
     }
     for (place, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
@@ -49,6 +100,25 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")
+}
+
+/// How wide each column may be, so that a line is within the bound.
+fn widths(head: &[&str], rows: &[Vec<String>], bound: Option<usize>) -> Vec<usize> {
+    /// No column is cut below this.
+    const LEAST: usize = 8;
+    let widest = |(place, name): (usize, &&str)| {
+        let cells = rows.iter().filter_map(|row| row.get(place)).map(|text| columns(text));
+        cells.max().unwrap_or(0).max(columns(name))
+    };
+    let mut widths: Vec<usize> = head.iter().enumerate().map(widest).collect();
+    let Some(bound) = bound else { return widths };
+    while widths.iter().map(|width| width + 2).sum::<usize>() > bound + 2 {
+        match widths.iter_mut().max().filter(|width| **width > LEAST) {
+            Some(width) => *width -= 1,
+            None => break,
+        }
+    }
+    widths
 }
 
 /// Prints rows as CSV, each text harmless.
@@ -83,4 +153,31 @@ pub(super) fn jsonl<T: Serialize>(values: &[T]) -> Result<(), String> {
         say!("{}", crate::policy::diagnostic::ascii(&text));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_table_cuts_its_widest_columns() {
+        let long = "exec.allow:{ls,cat,head,tail,wc,rg,grep,sed,awk,cut,tr,jq,sort,uniq} ...";
+        let rows = vec![vec![long.to_owned(), "7".to_owned(), "short".to_owned()]; 3];
+        let head = ["rule", "calls", "what"];
+        let whole = within(&head, &rows, None);
+        assert!(whole.contains(long));
+        let cut = within(&head, &rows, Some(40));
+        assert!(cut.lines().all(|line| columns(line) <= 40), "{cut}");
+        assert!(
+            cut.contains("exec.allow:{") && cut.contains('…') && cut.contains("short"),
+            "{cut}"
+        );
+    }
+
+    #[test]
+    fn a_line_is_broken_between_words() {
+        let told = wrapped("  signed by a key that nobody here has seen before", Some(24), 4);
+        assert_eq!(told, "  signed by a key that\n    nobody here has seen\n    before");
+        assert_eq!(wrapped("a b", None, 2), "a b");
+    }
 }

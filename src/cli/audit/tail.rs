@@ -1,7 +1,8 @@
 //! `toolgate audit tail`: the newest decisions and findings, and with `-f` those that come.
 
 use super::filter::FilterArguments;
-use super::{Directory, Format, print};
+use super::listing::Listing;
+use super::{Directory, Format, strangers};
 use crate::audit::query::{Filter, Order, Source};
 use crate::audit::wire::WireRecord;
 use crate::audit::{Entry, Unreadable};
@@ -17,7 +18,7 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     directory: Directory,
     /// How many
-    #[arg(short = 'n', default_value_t = 20)]
+    #[arg(short = 'n', long = "limit", alias = "top", value_name = "N", default_value_t = 20)]
     count: usize,
     /// Go on with what is written from now on, until interrupted
     #[arg(short = 'f', long)]
@@ -57,22 +58,29 @@ pub(super) fn run(tail: &Arguments) -> Result<Outcome, String> {
             }
         }
     }
-    print(newest.iter().rev(), &tail.format);
+    let listing = Listing::new();
+    newest.iter().rev().for_each(|entry| tail.format.print(&listing, entry));
+    if newest.is_empty() && !tail.follow {
+        complain!("nothing fits");
+        strangers::tell(&source, &filter)?;
+    }
     while tail.follow && !out::is_closed() {
         out::flush();
         std::thread::sleep(TAIL_POLL);
         for entry in seen.new_of(&source, &all)? {
             if filter.fits(&entry.record) && is_shown(&entry.record, &filter) {
-                print(std::iter::once(&entry), &tail.format);
+                tail.format.print(&listing, &entry);
             }
         }
     }
     Ok(outcome)
 }
 
-/// Decisions and findings, unless something else was asked for by its kind.
+/// Decisions, outputs that a rule changed, and findings, unless something else was asked for by its
+/// kind.
 fn is_shown(record: &WireRecord, filter: &Filter) -> bool {
-    record.decision.is_some()
+    record.decided().is_some()
+        || !record.deciding().is_empty()
         || record.kind == Kind::Finding.as_str()
         || filter.asked(crate::audit::query::Field::Kind).is_some()
         || record.details.contains_key("lost_before")
@@ -104,11 +112,11 @@ impl Seen {
             && let Some(seq) = self.streams.get(&record.stream)
             && record.seq > seq.saturating_add(1)
         {
-            complain!(
-                "warning: records {} to {} are missing",
-                seq.saturating_add(1),
-                record.seq.saturating_sub(1)
-            );
+            let (first, last) = (seq.saturating_add(1), record.seq.saturating_sub(1));
+            match first == last {
+                true => complain!("warning: record {first} is missing"),
+                false => complain!("warning: records {first} to {last} are missing"),
+            }
         }
         self.newest = Some(record.stream.clone());
         self.streams.insert(record.stream.clone(), record.seq);

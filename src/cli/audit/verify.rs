@@ -1,6 +1,7 @@
 //! `toolgate audit verify`: whether the log is what was written.
 
 use super::Directory;
+use super::table::{counted, wrapped};
 use crate::audit::proof::checkpoint::Checkpoint;
 use crate::audit::proof::note::{Note, PublicKey};
 use crate::audit::{
@@ -30,7 +31,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     rebuild_index: bool,
     /// How to print
-    #[arg(long, default_value = "human", value_parser = ["human", "json"])]
+    #[arg(long, default_value = "human", value_parser = super::human_or_json())]
     format: String,
 }
 
@@ -60,10 +61,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let wrong = false_indexes(&directory).unwrap_or_default();
     if arguments.format == "json" {
         say!("{}", as_json(&report, &texts, &wrong));
-    } else {
-        human(&report, &directory);
+    } else if report.records > 0 || state == State::Broken {
+        human(&report, &directory, &elsewhere);
         of_texts(&texts);
-        say!("{}", last_line(&report, &texts, &wrong));
+        told(&last_line(&report, &texts, &wrong, !elsewhere.heads.is_empty()), 2);
     }
     for file in &wrong {
         complain!(
@@ -83,13 +84,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     Ok(if is_fine { Outcome::Fine } else { Outcome::Findings })
 }
 
-fn human(report: &Report, directory: &Path) {
+fn human(report: &Report, directory: &Path, elsewhere: &Elsewhere) {
+    let bound = super::table::bound();
+    let told = |line: &str, indent| say!("{}", wrapped(line, bound, indent));
     say!("{}", directory.display());
     for segment in &report.segments {
         of_segment(segment);
     }
     for gap in &report.gaps {
-        say!("  records {} to {} of stream {} are missing", gap.first, gap.last, gap.stream);
+        match gap.first == gap.last {
+            true => say!("  record {} of stream {} is missing", gap.first, gap.stream),
+            false => {
+                say!(
+                    "  records {} to {} of stream {} are missing",
+                    gap.first,
+                    gap.last,
+                    gap.stream
+                );
+            }
+        }
     }
     for flaw in &report.flaws {
         say!("  {}", plain(&flaw.to_string()));
@@ -103,16 +116,18 @@ fn human(report: &Report, directory: &Path) {
             true => "the key that you gave",
             false => "the key that the log itself holds; --key says whose it is",
         };
-        say!("  by {keys} keys, from `{}` on: {whose}", plain(&first.to_string()));
+        let keys = counted(*keys, "key");
+        told(&format!("  by {keys}, from `{}` on: {whose}", plain(&first.to_string())), 4);
+    }
+    let is_whole = report.state() != State::Broken;
+    for head in elsewhere.heads.iter().filter(|_| is_whole) {
+        told(&format!("  {}", reached(head, report)), 4);
     }
 }
 
 /// What it all comes to. Nobody who reads only this may take it for better than it is.
-fn last_line(report: &Report, texts: &BlobReport, wrong: &[String]) -> String {
+fn last_line(report: &Report, texts: &BlobReport, wrong: &[String], has_heads: bool) -> String {
     let state = report.state();
-    if report.records == 0 && state != State::Broken {
-        return "UNSEALED: nothing is there".to_owned();
-    }
     let mut besides = Vec::new();
     if !texts.is_fine() {
         besides.push("texts beside it are gone or changed");
@@ -121,10 +136,12 @@ fn last_line(report: &Report, texts: &BlobReport, wrong: &[String]) -> String {
         besides.push("indexes are false, so that queries leave records out");
     }
     let meaning = match state {
+        State::Sealed if has_heads => "whole, and signed to its end",
         State::Sealed => {
             "whole, and signed to its end; a head kept elsewhere (--head) shows whether that end \
              was cut off"
         }
+        State::Unsealed if has_heads => "whole, but its end is not signed, or not yet",
         State::Unsealed if report.signed.is_none() => {
             "whole, as far as the log itself tells; keep the head elsewhere to see a cut-off end"
         }
@@ -141,13 +158,35 @@ fn last_line(report: &Report, texts: &BlobReport, wrong: &[String]) -> String {
     }
 }
 
+/// That nothing was cut off before a head that was kept elsewhere.
+fn reached(head: &Outside, report: &Report) -> String {
+    let (stream, size) = match head {
+        Outside::Place(head) => (&head.stream, head.seq),
+        Outside::Signed(head, _) => (&head.stream, head.size),
+    };
+    let behind = match report.head.as_ref().filter(|newest| newest.stream == *stream) {
+        Some(newest) => match newest.seq.saturating_sub(size) {
+            0 => "it is the newest".to_owned(),
+            more => format!("{} came after it", counted(more, "record")),
+        },
+        None => "other streams came after it".to_owned(),
+    };
+    format!(
+        "the head that you kept is in the log: nothing up to record {size} of stream {stream} was \
+         changed or cut off; {behind}"
+    )
+}
+
 fn of_segment(segment: &SegmentReport) {
     say!("  {:<9} {:>8} records  {}", segment.state, segment.records, segment.file);
     if let Some(bad) = &segment.first_bad {
         say!("            line {}: {}", bad.line, plain(&bad.flaw.to_string()));
     }
     if segment.uncovered > 0 {
-        say!("            {} of them are covered by no signed head", segment.uncovered);
+        match segment.uncovered {
+            1 => say!("            1 of them is covered by no signed head"),
+            more => say!("            {more} of them are covered by no signed head"),
+        }
     }
     if segment.on_trust > 0 {
         say!(
@@ -165,7 +204,8 @@ fn of_segment(segment: &SegmentReport) {
 fn of_texts(report: &BlobReport) {
     let BlobReport { named, erased, missing, hearsay, open, changed, undone, unnamed } = report;
     if *named > 0 {
-        say!("  {named} long texts beside the log, {erased} of them erased as the log says");
+        let named = counted(u64::try_from(*named).unwrap_or(u64::MAX), "long text");
+        say!("  {named} beside the log, {erased} of them erased as the log says");
     }
     for (name, seq) in missing {
         say!("  the text {name} of record {seq} is gone, and no record says that it was erased");
@@ -189,7 +229,8 @@ fn of_texts(report: &BlobReport) {
         say!("  the text {name} is still there though it was erased; erase it once more");
     }
     if *unnamed > 0 {
-        say!("  {unnamed} texts that no record names, as a crash leaves them");
+        let unnamed = counted(u64::try_from(*unnamed).unwrap_or(u64::MAX), "text");
+        say!("  {unnamed} that no record names, as a crash leaves it");
     }
 }
 
@@ -329,8 +370,8 @@ fn in_parts(text: &str) -> (Vec<String>, String) {
 fn parse_head(text: &str) -> Result<Head, String> {
     let wrong = || {
         format!(
-            "`{text}` is no head; copy the line that `audit verify` prints, or name a file with a \
-             signed head"
+            "`{text}` is neither a head nor a file with one; `audit head` prints one for a file, \
+             and `audit verify` one as a line"
         )
     };
     let mut parts = text.split('/');

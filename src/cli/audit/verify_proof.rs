@@ -1,10 +1,16 @@
 //! `toolgate audit verify-proof`: what a proof proves, without the log.
 
+use super::listing;
+use super::table::{self, counted};
 use super::verify::public_key;
 use crate::audit::proof::bundle::{Bundle, Proven};
+use crate::audit::proof::checkpoint::Checkpoint;
+use crate::audit::wire::WireRecord;
 use crate::cli::Outcome;
 use crate::cli::out::{complain, say};
 use crate::cli::show::plain;
+use crate::review::moment::to_the_second;
+use serde_json::json;
 use std::path::PathBuf;
 
 /// No proof is longer: a record has 64 KiB, and a key's certificate half a kilobyte.
@@ -17,6 +23,9 @@ pub(in crate::cli) struct Arguments {
     /// The log's first key, as `audit key` printed it then, or a file with it
     #[arg(long, value_name = "PUB")]
     key: Option<String>,
+    /// How to print: json has the whole line of the record
+    #[arg(long, default_value = "human", value_parser = super::human_or_json())]
+    format: String,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
@@ -29,7 +38,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     };
     match proven {
         Ok(proven) => {
-            tell(&proven);
+            match arguments.format.as_str() {
+                "json" => table::json(&as_json(&proven))?,
+                _ => tell(&proven),
+            }
             Ok(Outcome::Fine)
         }
         Err(why) => {
@@ -39,11 +51,48 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     }
 }
 
+fn as_json(proven: &Proven) -> serde_json::Value {
+    let head = |head: &Checkpoint| {
+        json!({ "size": head.size, "root": head.root.to_string(), "time": head.time,
+            "key_number": head.epoch })
+    };
+    json!({
+        "stream": proven.stream.to_string(),
+        "seq": proven.record.as_ref().map(|(seq, _)| seq),
+        "line": proven.record.as_ref().map(|(_, line)| line),
+        "older_head": proven.first.as_ref().map(head),
+        "head": head(&proven.head),
+        "first_key": proven.key.to_string(),
+        "key_is_trusted": proven.is_trusted,
+        "keys": proven.keys,
+    })
+}
+
+/// What a record says, in one sentence; a line that is none is shown as it is.
+fn sentence(line: &str) -> String {
+    let Ok(record) = serde_json::from_str::<WireRecord>(line) else { return plain(line) };
+    let what = listing::what(&record);
+    let tool = record.tool.as_deref().unwrap_or(&record.kind);
+    let about = if what.is_empty() { String::new() } else { format!(" `{what}`") };
+    let decided = match record.decided() {
+        Some(decision) => format!("{} {tool}{about}", decision.effect),
+        None => format!("{} {tool}{about}", record.kind),
+    };
+    let why = match listing::why(&record) {
+        why if why.is_empty() => String::new(),
+        why => format!(": {why}"),
+    };
+    let session = record.session.as_deref().map(|session| format!(", session {session}"));
+    let time = to_the_second(&record.ts);
+    plain(&format!("at {time} UTC{}: {decided}{why}", session.unwrap_or_default()))
+}
+
 fn tell(proven: &Proven) {
     let Proven { stream, head, .. } = proven;
     if let Some((seq, line)) = &proven.record {
-        say!("PROVED: this line is record {seq} of the log's stream {stream}:");
-        say!("  {}", plain(line));
+        say!("PROVED: record {seq} of the log's stream {stream} says:");
+        say!("  {}", sentence(line));
+        say!("  (--format json has its whole line)");
     }
     if let Some(first) = &proven.first {
         let Some(more) = head.size.checked_sub(first.size) else { return };
@@ -62,13 +111,13 @@ fn tell(proven: &Proven) {
         plain(&head.time),
         head.epoch
     );
+    let keys = counted(proven.keys, "key");
     match proven.is_trusted {
-        true => say!("Its keys go back to the one that you gave, over {} keys.", proven.keys),
+        true => say!("Its keys go back to the one that you gave, over {keys}."),
         false => say!(
-            "Its keys go back to `{}`, over {} keys. Whether that is the log's first key only \
+            "Its keys go back to `{}`, over {keys}. Whether that is the log's first key only \
              somebody who kept it can say: give it with --key.",
-            plain(&proven.key.to_string()),
-            proven.keys
+            plain(&proven.key.to_string())
         ),
     }
 }

@@ -51,14 +51,13 @@ pub(super) async fn enter(egress: &Arc<Egress>, socket: Socket, peer: Peer) -> O
         (Ok(true), Some(5)) => socks::serve(egress, client, until).await,
         (Ok(true), Some(4)) => {
             let why = "SOCKS4 is not spoken; use SOCKS5 with the name, or HTTP";
-            unread(egress, &client, Reason::ProtocolNotSupported, why).await;
-            // SOCKS4's own refusal.
-            farewell(&mut client.socket, &[0, 91, 0, 0, 0, 0, 0, 0]).await;
+            unread(egress, &client, "socks4", Reason::ProtocolNotSupported, why).await;
+            farewell(&mut client.socket, &socks::SOCKS4_REFUSED).await;
             None
         }
         (Ok(true), Some(22)) => {
             let why = "the proxy is spoken to without TLS";
-            unread(egress, &client, Reason::ProtocolNotSupported, why).await;
+            unread(egress, &client, "http", Reason::ProtocolNotSupported, why).await;
             let alert = answer::alert(Reason::ProtocolNotSupported);
             farewell(&mut client.socket, alert).await;
             None
@@ -72,18 +71,19 @@ pub(super) async fn enter(egress: &Arc<Egress>, socket: Socket, peer: Peer) -> O
 /// Serves requests, one after the other.
 async fn http(egress: &Arc<Egress>, mut client: Client, until: Instant) -> Option<Tunnel> {
     let mut until = until;
+    let mut kept = None;
     loop {
         let head = match read_one(&mut client, until).await {
             Ok(Some(head)) => head,
             Ok(None) => return None,
             Err(reason) => {
-                let denial = unread(egress, &client, reason, words(reason)).await;
+                let denial = unread(egress, &client, "http", reason, words(reason)).await;
                 farewell(&mut client.socket, &answer::http(&denial, "", true)).await;
                 return None;
             }
         };
         if let Err(reason) = authorized(egress, &head) {
-            let denial = unread(egress, &client, reason, words(reason)).await;
+            let denial = unread(egress, &client, "http", reason, words(reason)).await;
             farewell(&mut client.socket, &answer::http(&denial, "", true)).await;
             return None;
         }
@@ -93,7 +93,7 @@ async fn http(egress: &Arc<Egress>, mut client: Client, until: Instant) -> Optio
                 return tunnel::open(egress, client, authority, Reply::Http).await;
             }
             RequestTarget::Absolute { .. } => {
-                match forward::exchange(egress, &mut client, head).await {
+                match forward::exchange(egress, &mut client, head, &mut kept).await {
                     true => {
                         until = Instant::now() + idle(egress);
                         continue;
@@ -104,7 +104,7 @@ async fn http(egress: &Arc<Egress>, mut client: Client, until: Instant) -> Optio
             RequestTarget::Origin(_) | RequestTarget::Asterisk => Reason::OriginFormNotAllowed,
             RequestTarget::Authority(_) => Reason::BadRequestLine,
         };
-        let denial = unread(egress, &client, refused, words(refused)).await;
+        let denial = unread(egress, &client, "http", refused, words(refused)).await;
         farewell(&mut client.socket, &answer::http(&denial, "", true)).await;
         return None;
     }
@@ -148,11 +148,13 @@ fn authorized(egress: &Egress, head: &RequestHead) -> Result<(), Reason> {
 }
 
 /// Writes down that something was refused of which nobody knows where it was to go.
-pub(super) async fn unread(egress: &Egress, client: &Client, reason: Reason, why: &str) -> Denial {
-    let form = match client.read.first() {
-        Some(5) => "socks5",
-        _ => "http",
-    };
+pub(super) async fn unread(
+    egress: &Egress,
+    client: &Client,
+    form: &'static str,
+    reason: Reason,
+    why: &str,
+) -> Denial {
     let unread = Unread { form, listener: &client.peer.listener, uid: client.peer.uid };
     egress.gate.refuse_unread(unread, reason, why).await
 }

@@ -1,6 +1,7 @@
 //! The listeners of the plane, and who is served: so many connections at once, so many of one
 //! client, told apart by their first byte. A further one is refused, never left hanging.
 
+use super::intercept::Inside;
 use super::reason::Reason;
 use super::resolve::Resolver;
 use super::settings::Settings;
@@ -15,7 +16,7 @@ use crate::limits::{
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
@@ -28,6 +29,8 @@ pub struct Egress {
     pub(super) settings: Settings,
     pub(super) names: Box<dyn Resolver>,
     pub(super) own: Own,
+    /// What it takes to see inside, if anything is to be seen there.
+    pub(super) inside: OnceLock<Inside>,
     /// Told once, when the sidecar stops.
     pub(super) drain: Notify,
     draining: AtomicBool,
@@ -98,6 +101,7 @@ impl Egress {
             settings,
             names,
             own: Own::default(),
+            inside: OnceLock::new(),
             drain: Notify::new(),
             draining: AtomicBool::new(false),
             places,
@@ -112,6 +116,12 @@ impl Egress {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Sets what it takes to see inside, once, before anybody is served.
+    pub fn look_inside(&self, inside: Inside) {
+        // A second one would be a bug of the start; the first one holds.
+        let _ = self.inside.set(inside);
     }
 
     /// No connection ever goes to this address: we listen there.

@@ -1,5 +1,6 @@
 //! The two kinds of socket that a client speaks on, as one.
 
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
@@ -68,6 +69,37 @@ impl Socket {
             Socket::Tcp(stream) => stream.try_io(interest, work),
             Socket::Unix(stream) => stream.try_io(interest, work),
         }
+    }
+
+    /// Reads as soon as something is there; nothing at the end.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn read_some(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            poll_fn(|context| self.poll_read_ready(context)).await?;
+            match self.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn write_whole(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.try_write(bytes) {
+                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll_fn(|context| self.poll_write_ready(context)).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Says that nothing more will be written; what can still be read is.

@@ -9,8 +9,9 @@ use super::relay::{Cause, Relayed, relay};
 use super::server::{Egress, farewell};
 use super::settings::{Ech, HostTerms, Sni, Tunnel as Carries};
 use super::socket::Socket;
+use super::socks5::Reply as Code;
 use super::vet::vet;
-use super::{answer, forward};
+use super::{answer, forward, intercept};
 use crate::gate::network::{Connection, Denial, Ended, Named, Opened, Resolved, Ticket};
 use crate::limits::EGRESS_HELLO_BYTES_MAX;
 use crate::model::host::{Authority, Host};
@@ -60,7 +61,7 @@ impl Reply {
         }
     }
 
-    fn success(self) -> &'static [u8] {
+    pub(super) fn success(self) -> &'static [u8] {
         match self {
             Reply::Http => b"HTTP/1.1 200 Connection established\r\n\r\n",
             Reply::Socks => &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0],
@@ -70,8 +71,7 @@ impl Reply {
     pub(super) async fn denial(self, socket: &mut Socket, denial: &Denial, to: &str) {
         match self {
             Reply::Http => farewell(socket, &answer::http(denial, to, true)).await,
-            // Not allowed by the ruleset (RFC 1928 §6).
-            Reply::Socks => farewell(socket, &[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]).await,
+            Reply::Socks => farewell(socket, &Code::of(denial.reason).to_bytes(None)).await,
         }
     }
 
@@ -80,14 +80,14 @@ impl Reply {
             Reply::Http => farewell(socket, &answer::unreachable(error, to)).await,
             Reply::Socks => {
                 let code = match error {
-                    DialError::Timeout => 4,
+                    DialError::Timeout => Code::HostUnreachable,
                     DialError::Io(error) => match error.kind() {
-                        io::ErrorKind::NetworkUnreachable => 3,
-                        io::ErrorKind::ConnectionRefused => 5,
-                        _ => 4,
+                        io::ErrorKind::NetworkUnreachable => Code::NetworkUnreachable,
+                        io::ErrorKind::ConnectionRefused => Code::Refused,
+                        _ => Code::HostUnreachable,
                     },
                 };
-                farewell(socket, &[5, code, 0, 1, 0, 0, 0, 0, 0, 0]).await;
+                farewell(socket, &code.to_bytes(None)).await;
             }
         }
     }
@@ -105,6 +105,15 @@ pub(super) async fn open(
     let who = egress.gate.who(client.peer.uid, &authority.host);
     let to = Network::from_authority(authority);
     let connection = Connection { form: reply.form(), listener, to, who };
+    if let Some(inside) = egress.inside.get() {
+        let connection = with_scheme(connection.clone(), Some("https".to_owned()));
+        if inside.is_for(egress, &connection.to, terms) {
+            // Only what carries a tunnel is kept small while it is idle.
+            let opened = intercept::serve(egress, inside, client, connection, (terms, reply));
+            Box::pin(opened).await;
+            return None;
+        }
+    }
     match mode(egress, &connection, terms) {
         Mode::Either => either(egress, client, connection, terms, reply).await,
         Mode::Raw => {
@@ -312,6 +321,11 @@ pub(super) async fn way(egress: &Egress, connection: Connection) -> Result<Diall
         Ok(named) => named,
         Err(unnamed) => return Err(Stopped::Denied(egress.gate.deny(*unnamed).await)),
     };
+    onward(egress, named).await
+}
+
+/// The way of a connection whose name was judged: lookup, addresses, record, dial.
+pub(super) async fn onward(egress: &Egress, named: Named) -> Result<Dialled, Stopped> {
     let resolved = resolved(egress, &named).await;
     let through = resolved.upstream.is_some().then(|| named.to().clone());
     let opened = egress.gate.open(named, resolved).await.map_err(Stopped::Denied)?;
@@ -327,7 +341,7 @@ pub(super) async fn way(egress: &Egress, connection: Connection) -> Result<Diall
 }
 
 /// What the name leads to, and what of that may be dialled.
-async fn resolved(egress: &Egress, named: &Named) -> Resolved {
+pub(super) async fn resolved(egress: &Egress, named: &Named) -> Resolved {
     if let Some((proxy, port)) = &egress.settings.upstream {
         let found = match proxy {
             Host::Address(address) => vec![*address],
@@ -346,7 +360,7 @@ async fn resolved(egress: &Egress, named: &Named) -> Resolved {
 }
 
 /// Dials, and asks the other proxy for the host if there is one.
-async fn reach(
+pub(super) async fn reach(
     egress: &Egress,
     opened: &Opened,
     through: Option<&Network>,
@@ -361,7 +375,7 @@ async fn reach(
 }
 
 /// Reads until the whole `ClientHello` is there; all of it stays to be sent on.
-async fn peek(egress: &Egress, client: &mut Client) -> Result<ClientHello, Reason> {
+pub(super) async fn peek(egress: &Egress, client: &mut Client) -> Result<ClientHello, Reason> {
     let until = Instant::now() + egress.settings.bounds.tls;
     loop {
         if let Some(hello) = client_hello::read(&client.read)? {
@@ -383,7 +397,7 @@ async fn peek(egress: &Egress, client: &mut Client) -> Result<ClientHello, Reaso
 }
 
 /// Whether a `ClientHello` is for the tunnel's host.
-fn fits(hello: &ClientHello, host: &Host, terms: HostTerms) -> Result<(), Reason> {
+pub(super) fn fits(hello: &ClientHello, host: &Host, terms: HostTerms) -> Result<(), Reason> {
     match (&hello.sni, host) {
         // A certificate may be for an address; RFC 6066 §3 lets no client name one.
         (None, Host::Address(_)) => {}

@@ -27,6 +27,8 @@ pub struct Again {
     pub policy: String,
     /// Its digest.
     pub sha256: String,
+    /// Which policy that is, in words, where several could be meant.
+    pub whose: String,
     /// What it says; empty if that cannot be told.
     pub effect: String,
     /// Why.
@@ -93,6 +95,7 @@ pub fn ask(record: &WireRecord, explainer: &Explainer<'_>) -> Again {
         why_not: String::new(),
         policy: id.name.clone(),
         sha256: id.sha256.clone(),
+        whose: String::new(),
         effect: told.effect.as_str().to_owned(),
         reason: told.story.decision.reason.clone(),
         same: recorded == Some(told.effect.as_str()),

@@ -1,7 +1,8 @@
 //! Finding a decision by what a person has in hand: an id, or a place.
 
-use crate::audit::Entry;
+use crate::audit::query::{Field, Filter, Order, Source};
 use crate::audit::wire::WireRecord;
+use crate::audit::{AuditError, Entry, Unreadable};
 use crate::model::record::Kind;
 
 /// What is looked for.
@@ -50,57 +51,62 @@ impl Wanted {
             Wanted::Place(stream, seq) => record.seq == *seq && record.stream == *stream,
         }
     }
-
-    /// A text that stands in each line that can be meant: finding it costs less than reading.
-    #[must_use]
-    pub fn needle(&self) -> String {
-        match self {
-            // As it stands in JSON, without its quotes.
-            Wanted::Id(id) => {
-                let json = serde_json::Value::String(id.clone()).to_string();
-                json.trim_matches('"').to_owned()
-            }
-            Wanted::Seq(seq) | Wanted::Place(_, seq) => format!("\"seq\":{seq},"),
-        }
-    }
 }
 
 impl Found {
-    /// Looks through entries for what is wanted, and once more for the rest of its call. `entries`
-    /// gives those whose line holds a text, anew each time.
-    pub fn of<I: Iterator<Item = Entry>>(
+    /// Looks for what is wanted, and for the rest of its call; `told` gets what cannot be read.
+    ///
+    /// # Errors
+    /// If the log cannot be read at all.
+    pub fn of(
         wanted: &Wanted,
-        mut entries: impl FnMut(&str) -> Result<I, String>,
-    ) -> Result<Option<Found>, String> {
-        let named = |entry: &Entry| wanted.is(&entry.record);
-        let hits: Vec<Entry> = entries(&wanted.needle())?.filter(named).collect();
-        let Some(main) = main_of(wanted, &hits) else { return Ok(None) };
-        let call = main.record.call.clone();
-        let others = match (&call, wanted) {
-            (None, _) => Vec::new(),
-            (Some(call), Wanted::Id(id)) if id == call => hits,
-            (Some(call), _) => {
-                let needle = Wanted::Id(call.clone()).needle();
-                entries(&needle)?.filter(|entry| entry.record.call.as_ref() == Some(call)).collect()
+        log: &Source,
+        mut told: impl FnMut(&Unreadable),
+    ) -> Result<Option<Found>, AuditError> {
+        let mut hits = Vec::new();
+        let main = match wanted {
+            Wanted::Seq(seq) => log.numbered(None, *seq)?,
+            Wanted::Place(stream, seq) => log.numbered(Some(stream), *seq)?,
+            Wanted::Id(id) => {
+                hits = of_call(log, id, &mut told)?;
+                hits.retain(|entry| wanted.is(&entry.record));
+                main_of(&hits)
             }
         };
-        let is_other = |entry: &Entry| (&entry.file, entry.line) != (&main.file, main.line);
-        let others = others.into_iter().filter(is_other).collect();
+        let Some(main) = main else { return Ok(None) };
+        let call = main.record.call.clone();
+        let mut others = match (&call, wanted) {
+            (None, _) => Vec::new(),
+            (Some(call), Wanted::Id(id)) if id == call => hits,
+            (Some(call), _) => of_call(log, call, &mut told)?,
+        };
+        others.retain(|entry| {
+            (&entry.file, entry.line) != (&main.file, main.line)
+                && (entry.record.call == call || wanted.is(&entry.record))
+        });
         Ok(Some(Found { main, others }))
     }
 }
 
-/// Of the records of a call, the decision before it ran; of a place, the newest.
-fn main_of(wanted: &Wanted, hits: &[Entry]) -> Option<Entry> {
-    let found = match wanted {
-        Wanted::Seq(_) | Wanted::Place(..) => hits.last(),
-        Wanted::Id(_) => {
-            let pre = hits.iter().find(|entry| entry.record.kind == Kind::ToolPre.as_str());
-            let decided = || hits.iter().find(|entry| entry.record.decision.is_some());
-            pre.or_else(decided).or_else(|| hits.first())
-        }
+/// The records of a call, by either of its ids, oldest first.
+fn of_call(
+    log: &Source,
+    id: &str,
+    told: &mut impl FnMut(&Unreadable),
+) -> Result<Vec<Entry>, AuditError> {
+    let rows = log.rows(&Filter::default().with(Field::Call, id), Order::OldestFirst)?;
+    let named = |entry: &Entry| {
+        [&entry.record.call, &entry.record.tool_use_id].into_iter().flatten().any(|one| one == id)
     };
-    found.cloned()
+    let read = rows.filter_map(|row| row.inspect_err(&mut *told).ok());
+    Ok(read.filter(named).collect())
+}
+
+/// Of the records of a call, the decision before it ran.
+fn main_of(hits: &[Entry]) -> Option<Entry> {
+    let pre = hits.iter().find(|entry| entry.record.kind == Kind::ToolPre.as_str());
+    let decided = || hits.iter().find(|entry| entry.record.decision.is_some());
+    pre.or_else(decided).or_else(|| hits.first()).cloned()
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub struct DecisionView {
     /// Why the texts of the policy are not there, or may not be those of then; nothing if they are
     /// kept and give the very digest that the record names.
     pub policy_doubt: Option<String>,
-    /// The rules that made the decision, with their texts as they stood.
+    /// The rules that spoke, those that made the decision first, with their texts as they stood.
     pub rules: Vec<RuleView>,
     /// What the policy of then says when it is asked again.
     pub then: Again,
@@ -67,6 +67,8 @@ pub struct RuleView {
     pub matched: String,
     /// Whether it is told only.
     pub shadow: bool,
+    /// Whether it made the decision; else it made no difference to it.
+    pub decided: bool,
     /// The file it stood in.
     pub file: String,
     /// Its line there; 0 for a built-in one.
@@ -129,8 +131,10 @@ impl DecisionView {
             Some(load) => sources.kept.policy(load),
             None => Err("the log does not tell how that policy came into force".to_owned()),
         };
+        let deciding = record.deciding();
         let rules = record.decision.iter().flat_map(|decision| &decision.rules);
         let rules = rules.map(|rule| RuleView {
+            decided: deciding.iter().any(|one| std::ptr::eq(*one, rule)),
             id: rule.id.clone(),
             effect: rule.effect.clone(),
             matched: rule.matched.clone(),
@@ -139,7 +143,8 @@ impl DecisionView {
             line: rule.line,
             text: kept.as_ref().ok().and_then(|kept| kept.rule_text(&rule.file, rule.line)),
         });
-        let (rules, began) = (rules.collect(), at(&record));
+        let (mut rules, began): (Vec<RuleView>, i64) = (rules.collect(), at(&record));
+        rules.sort_by_key(|rule| !rule.decided);
         let then = match &kept {
             Ok(policy) => sources.asker.then(&record, policy),
             Err(why) => Again::untold(why.clone()),

@@ -31,7 +31,7 @@ CREATE TABLE accesses (
 CREATE TABLE rules (
   stream TEXT NOT NULL, seq INTEGER NOT NULL, place INTEGER NOT NULL, id TEXT NOT NULL,
   file TEXT NOT NULL, line INTEGER NOT NULL, effect TEXT NOT NULL, matched TEXT NOT NULL,
-  shadow INTEGER NOT NULL, PRIMARY KEY (stream, seq, place)
+  shadow INTEGER NOT NULL, decided INTEGER NOT NULL, PRIMARY KEY (stream, seq, place)
 ) WITHOUT ROWID;
 CREATE TABLE findings (
   stream TEXT NOT NULL, seq INTEGER NOT NULL, code TEXT NOT NULL, what TEXT NOT NULL,
@@ -159,8 +159,9 @@ impl Database {
         }
         let mut rule = self
             .connection
-            .prepare_cached("INSERT INTO rules VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)")?;
+            .prepare_cached("INSERT INTO rules VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")?;
         let rules = record.decision.iter().flat_map(|decision| &decision.rules);
+        let deciding = record.deciding();
         for (place, one) in rules.enumerate() {
             rule.execute(params![
                 stream,
@@ -171,7 +172,8 @@ impl Database {
                 i64::try_from(one.line).unwrap_or(i64::MAX),
                 one.effect,
                 one.matched,
-                one.shadow
+                one.shadow,
+                deciding.iter().any(|rule| std::ptr::eq(*rule, one))
             ])?;
         }
         if let Some(found) = findings::of(record) {

@@ -38,10 +38,8 @@ pub fn row(record: &WireRecord) -> [String; 24] {
     let text = |text: &Option<String>| text.as_deref().map(cell).unwrap_or_default();
     let decision = record.decision.as_ref();
     let agent = record.agent.as_ref();
-    let rules = decision.map(|decision| {
-        let rules = decision.rules.iter().filter(|rule| !rule.shadow);
-        rules.map(|rule| rule.id.as_str()).collect::<Vec<_>>().join(" ")
-    });
+    let rules: Vec<&str> = record.deciding().into_iter().map(|rule| rule.id.as_str()).collect();
+    let rules = decision.map(|_| rules.join(" "));
     let access = |access: &crate::audit::wire::WireAccess| {
         format!("{} {} {}", access.verdict, access.verb, access.target)
     };

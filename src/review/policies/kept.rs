@@ -127,6 +127,18 @@ fn anchors(load: &PolicyLoad) -> Anchors {
     }
 }
 
+impl KeptRule {
+    /// Whether it is a pattern of the grid, named after itself: `exec.deny:mkfs.* ...`.
+    #[must_use]
+    pub fn is_of_grid(&self) -> bool {
+        let verbs = ["read", "write", "exec", "connect", "call"];
+        verbs.iter().any(|verb| {
+            let rest = self.id.strip_prefix(verb).and_then(|rest| rest.strip_prefix('.'));
+            rest.is_some_and(|rest| rest.starts_with(&format!("{}:", self.says)))
+        })
+    }
+}
+
 impl KeptPolicy {
     /// Its rules, layer by layer.
     #[must_use]

@@ -112,6 +112,37 @@ impl Policies {
         self.loads.iter().rev().find(fits)
     }
 
+    /// The policy that somebody names: by `name@version`, or the beginning of its digest.
+    ///
+    /// # Errors
+    /// In words, if there is none, or if several policies have that name.
+    pub fn named(&self, text: &str) -> Result<&PolicyLoad, String> {
+        let digest = text.strip_prefix("sha256:").unwrap_or(text);
+        let distinct = self.distinct();
+        let fits = |load: &&&PolicyLoad| {
+            load.name == text || (!digest.is_empty() && load.sha256.starts_with(digest))
+        };
+        let found: Vec<&PolicyLoad> = distinct.iter().filter(fits).copied().collect();
+        let told = |loads: &[&PolicyLoad]| {
+            let short = |load: &&PolicyLoad| {
+                format!("{} {}", load.name, load.sha256.get(..12).unwrap_or(&load.sha256))
+            };
+            loads.iter().map(short).collect::<Vec<_>>().join(", ")
+        };
+        match found.as_slice() {
+            [one] => Ok(one),
+            [] if distinct.is_empty() => Err("the log tells of no policy".to_owned()),
+            [] => Err(format!(
+                "no policy of this log is `{text}`, by its name or its digest; there are {}",
+                told(&distinct)
+            )),
+            several => Err(format!(
+                "several policies of this log are `{text}`; name one by its digest: {}",
+                told(several)
+            )),
+        }
+    }
+
     /// Each policy once, by its newest load.
     #[must_use]
     pub fn distinct(&self) -> Vec<&PolicyLoad> {

@@ -4,7 +4,7 @@ use super::list::{Sessions, host_of};
 use super::timeline::{
     Answer, FileRow, HostRow, Item, ItemKind, Outcome, ThreadRow, Timeline, Waited,
 };
-use crate::audit::wire::{WireAccess, WireDecision, WireRecord, WireRule};
+use crate::audit::wire::{WireAccess, WireRecord};
 use crate::model::json::Json;
 use crate::model::record::Kind;
 use crate::review::findings::{at, what};
@@ -135,7 +135,7 @@ impl Timelines {
             tool_use_id: record.tool_use_id.clone(),
             effect: decision.map(|decision| decision.effect.clone()).unwrap_or_default(),
             reason: decision.map(|decision| decision.reason.clone()).unwrap_or_default(),
-            rules: decision.map(rules).unwrap_or_default(),
+            rules: record.deciding().iter().map(|rule| rule.id.clone()).collect(),
             waited: None,
             ran_ms: None,
             end_ms: None,
@@ -293,13 +293,6 @@ impl Timelines {
 /// Whether a call begins a subagent.
 fn spawns(record: &WireRecord) -> bool {
     matches!(record.tool.as_deref(), Some("Task" | "Agent"))
-}
-
-/// The rules that say what it came to; of a default, none does.
-fn rules(decision: &WireDecision) -> Vec<String> {
-    let attended = decision.attended.as_deref().unwrap_or(&decision.effect);
-    let made = |rule: &&WireRule| !rule.shadow && rule.effect == attended;
-    decision.rules.iter().filter(made).map(|rule| rule.id.clone()).collect()
 }
 
 pub(super) fn detail<'a>(record: &'a WireRecord, name: &str) -> Option<&'a str> {

@@ -4,6 +4,7 @@ use super::count::{Counts, Row, Table};
 use crate::audit::wire::WireRecord;
 use crate::limits::{STATS_KEYS_MAX, STATS_TOP_MAX};
 use crate::model::record::Kind;
+use crate::review::policies::{KeptPolicy, KeptRule};
 use crate::review::session::about;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -19,12 +20,74 @@ pub struct Comparison {
     pub calls_before: Counts,
     /// What was decided under the later one.
     pub calls_after: Counts,
-    /// Rules that refused under the later one alone, by how often.
+    /// Rules that refused something under the later one alone, by how often. Such a rule may stand
+    /// in both.
     pub new_denials: Vec<Row>,
     /// Rules that refused under the earlier one alone.
     pub gone_denials: Vec<Row>,
     /// The same tool and target, decided otherwise.
     pub changes: Vec<Change>,
+    /// The rules that are other ones; nothing if that is not known.
+    pub rules: Option<Vec<RuleChange>>,
+    /// Why not.
+    pub rules_not_known: String,
+}
+
+/// A rule that one policy has and another has not, or has otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleChange {
+    /// `added`, `removed` or `changed`.
+    pub change: &'static str,
+    /// Its id.
+    pub id: String,
+    /// The file it stands in, or stood in.
+    pub file: String,
+    /// Its line there.
+    pub line: usize,
+    /// Whether it has a text of its own; a pattern of the grid says all in its id.
+    pub has_text: bool,
+    /// Its text before; empty if there was none.
+    pub before: String,
+    /// Its text after.
+    pub after: String,
+}
+
+/// The rules that are other ones in the later of two policies, in its order, then those that went.
+#[must_use]
+pub fn rule_changes(before: &KeptPolicy, after: &KeptPolicy) -> Vec<RuleChange> {
+    let texts = |policy: &KeptPolicy| -> Vec<(KeptRule, String)> {
+        let rules = policy.rules().into_iter();
+        let text = |rule: &KeptRule| policy.rule_text(&rule.file, rule.line).unwrap_or_default();
+        rules.map(|rule| (text(&rule), rule)).map(|(text, rule)| (rule, text)).collect()
+    };
+    let (old, new) = (texts(before), texts(after));
+    let find = |rules: &[(KeptRule, String)], id: &str| -> Option<(String, String)> {
+        let found = rules.iter().find(|(rule, _)| rule.id == id);
+        found.map(|(rule, text)| (rule.says.clone(), text.clone()))
+    };
+    let of = |change, rule: &KeptRule, before: &str, after: &str| RuleChange {
+        change,
+        id: rule.id.clone(),
+        file: rule.file.clone(),
+        line: rule.line,
+        has_text: !rule.is_of_grid(),
+        before: before.to_owned(),
+        after: after.to_owned(),
+    };
+    let mut changes: Vec<RuleChange> = Vec::new();
+    for (rule, text) in &new {
+        match find(&old, &rule.id) {
+            None => changes.push(of("added", rule, "", text)),
+            // A grid's rules have the grid's text: only one that says otherwise changed.
+            Some((says, was)) if says != rule.says || (was != *text && !rule.is_of_grid()) => {
+                changes.push(of("changed", rule, &was, text));
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = old.iter().filter(|(rule, _)| find(&new, &rule.id).is_none());
+    changes.extend(gone.map(|(rule, text)| of("removed", rule, text, "")));
+    changes
 }
 
 /// One tool and target that came to something else.
@@ -90,9 +153,7 @@ impl Comparing {
         if decision.effect == "deny"
             && let Some(denials) = self.denials.get_mut(side)
         {
-            let denies = decision.rules.iter().find(|rule| rule.effect == "deny" && !rule.shadow);
-            let by = denies.map_or_else(|| format!("({})", decision.basis), |rule| rule.id.clone());
-            denials.add(&by, "deny");
+            denials.add(&record.decider().unwrap_or_default(), "deny");
         }
         let key = (record.tool.clone().unwrap_or_default(), about(record));
         if self.targets.len() >= STATS_KEYS_MAX && !self.targets.contains_key(&key) {
@@ -154,6 +215,8 @@ impl Comparing {
             calls_before,
             calls_after,
             changes,
+            rules: None,
+            rules_not_known: String::new(),
         }
     }
 }

@@ -10,13 +10,13 @@ mod people;
 mod rules;
 mod slow;
 
-pub use compare::{Change, Comparing, Comparison};
+pub use compare::{Change, Comparing, Comparison, RuleChange, rule_changes};
 pub use count::{Counts, Row, Table};
 pub use people::{Approvals, Secrets};
 pub use rules::{Approved, Evidence, NeverFired};
 pub use slow::{Latency, SlowCall};
 
-use crate::audit::wire::WireRecord;
+use crate::audit::wire::{WireRecord, WireRule};
 use crate::limits::STATS_TOP_MAX;
 use crate::model::record::Kind;
 use crate::review::findings::{self, at};
@@ -40,7 +40,8 @@ pub struct Stats {
     pub calls: Counts,
     /// The same by tool, most first.
     pub by_tool: Vec<Row>,
-    /// By rule; a call counts for each rule that made its decision. Rules in shadow stand apart.
+    /// By rule; a call counts for each rule that made its decision, or for what did in its place:
+    /// `(default)`. Rules in shadow stand apart.
     pub by_rule: Vec<Row>,
     /// By rule in shadow mode: told, never enforced.
     pub by_shadow_rule: Vec<Row>,
@@ -50,7 +51,7 @@ pub struct Stats {
     pub by_principal: Vec<Row>,
     /// By policy: `name sha256`.
     pub by_policy: Vec<Row>,
-    /// Paths that refused calls would have touched, each where that was what was refused.
+    /// Paths that were themselves refused: a call that was refused for what it runs refuses none.
     pub denied_paths: Vec<Row>,
     /// Hosts, likewise.
     pub denied_hosts: Vec<Row>,
@@ -68,6 +69,8 @@ pub struct Stats {
     pub deciding: Latency,
     /// The decisions that took longest.
     pub slow_decisions: Vec<SlowCall>,
+    /// How long calls ran.
+    pub running: Latency,
     /// The calls that ran longest.
     pub slow_calls: Vec<SlowCall>,
     /// How long people were waited for.
@@ -134,7 +137,8 @@ impl Counting {
         self.slow.take(record);
         self.secrets.take(record);
         // A rule of outputs speaks after the call.
-        for rule in record.decision.iter().flat_map(|decision| &decision.rules) {
+        let tried = record.decision.iter().flat_map(|decision| &decision.rules).filter(tried);
+        for rule in record.deciding().into_iter().chain(tried) {
             self.asked.fired(record, rule);
         }
         let kind = record.kind.as_str();
@@ -159,9 +163,15 @@ impl Counting {
         if let Some(policy) = &record.policy {
             self.policies.add(&format!("{} {}", policy.name, policy.sha256), effect);
         }
-        for rule in &decision.rules {
-            let table = if rule.shadow { &mut self.shadow } else { &mut self.rules };
-            table.add(&rule.id, effect);
+        let deciding = record.deciding();
+        for rule in &deciding {
+            self.rules.add(&rule.id, effect);
+        }
+        if let Some(decider) = record.decider().filter(|_| deciding.is_empty()) {
+            self.rules.add(&decider, effect);
+        }
+        for rule in decision.rules.iter().filter(tried) {
+            self.shadow.add(&rule.id, effect);
         }
         let mut hosts: Vec<String> = Vec::new();
         for access in &record.accesses {
@@ -191,7 +201,7 @@ impl Counting {
     #[must_use]
     pub fn finish(self, policies: &Policies, kept: &dyn Kept) -> Stats {
         let (bucket_s, over_time) = buckets(&self.minutes);
-        let (slow_decisions, slow_calls, deciding) = self.slow.finish();
+        let [(slow_decisions, deciding), (slow_calls, running)] = self.slow.finish();
         let (always_approved, waiting) = self.asked.approved();
         let (never_fired, not_kept) = self.asked.never_fired(policies, kept);
         Stats {
@@ -203,6 +213,7 @@ impl Counting {
             deciding,
             slow_decisions,
             slow_calls,
+            running,
             waiting,
             sessions: self.sessions.distinct(),
             by_tool: self.tools.top(STATS_TOP_MAX),
@@ -224,6 +235,11 @@ impl Counting {
             bucket_s,
         }
     }
+}
+
+/// Whether a rule in shadow surely matched.
+fn tried(rule: &&WireRule) -> bool {
+    rule.shadow && rule.matched == "yes"
 }
 
 const MINUTE_US: i64 = 60_000_000;

@@ -111,11 +111,10 @@ impl Asked {
         }
         let Some(call) = &record.call else { return };
         if record.kind == Kind::ToolPre.as_str() {
-            let Some(decision) = record.decision.as_ref().filter(|one| one.effect == "ask") else {
+            if record.decided().is_none_or(|one| one.effect != "ask") {
                 return;
-            };
-            let rule = decision.rules.iter().find(|rule| !rule.shadow && rule.effect == "ask");
-            let rule = rule.map_or_else(|| format!("({})", decision.basis), |rule| rule.id.clone());
+            }
+            let rule = record.decider().unwrap_or_default();
             let key = (rule, record.tool.clone().unwrap_or_default());
             if self.open.len() >= STATS_PENDING_MAX || self.answers.len() >= STATS_KEYS_MAX {
                 return;
@@ -197,7 +196,8 @@ impl Asked {
     ) -> (Vec<NeverFired>, Vec<String>) {
         let (mut rows, mut unknown) = (Vec::new(), Vec::new());
         let in_force = |load: &&PolicyLoad| self.in_force.contains(&load.sha256);
-        for load in policies.distinct().into_iter().filter(in_force) {
+        // What is in force now is asked for first.
+        for load in policies.distinct().into_iter().rev().filter(in_force) {
             let policy = match kept.policy(load) {
                 Ok(policy) => policy,
                 Err(why) => {

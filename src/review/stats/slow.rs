@@ -60,6 +60,7 @@ struct Open {
 #[derive(Debug, Default)]
 pub(super) struct Slow {
     deciding: Histogram,
+    running: Histogram,
     decisions: Vec<SlowCall>,
     calls: Vec<SlowCall>,
     open: HashMap<String, Open>,
@@ -90,6 +91,7 @@ impl Slow {
                 .map(|open| u64::try_from(at(record).saturating_sub(open.began)).unwrap_or(0));
             let us = told.map(|ms| ms.saturating_mul(1_000)).or(between);
             if let Some(us) = us {
+                self.running.add(us);
                 keep(&mut self.calls, record, us, open.map(|open| open.about));
             }
         } else if record.kind == Kind::ToolUnknown.as_str()
@@ -99,8 +101,9 @@ impl Slow {
         }
     }
 
-    pub(super) fn finish(self) -> (Vec<SlowCall>, Vec<SlowCall>, Latency) {
-        (self.decisions, self.calls, self.deciding.told())
+    /// The slowest decisions and calls, and how long all of them took.
+    pub(super) fn finish(self) -> [(Vec<SlowCall>, Latency); 2] {
+        [(self.decisions, self.deciding.told()), (self.calls, self.running.told())]
     }
 }
 

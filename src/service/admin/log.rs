@@ -8,6 +8,7 @@ use crate::metrics::Log;
 /// For `toolgate status`.
 pub(super) fn status(log: Standing) -> Audit {
     Audit {
+        dir: None,
         head: log.head.map(|head| format!("{}/{}/{}", head.stream, head.seq, head.hash)),
         failure: log.failure.map(|why| why.to_string()),
         on_failure: log.on_failure.as_str().to_owned(),
@@ -48,6 +49,9 @@ pub(super) fn counted<'a>(log: &Standing, failures: &'a [(&'static str, u64)]) -
     }
 }
 
+/// What to look at where there is little room; the sidecar's own message says what to do.
+const LOOK: &str = "; `toolgate audit retention` shows what may be deleted";
+
 /// What an operator should look at in the log, though it may take records.
 pub(super) fn warnings(log: &Standing) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -62,9 +66,9 @@ pub(super) fn warnings(log: &Standing) -> Vec<String> {
     });
     match log.stage {
         Stage::Enough => {}
-        Stage::Warn => warnings.push(format!("the disk of the log is filling up{room}")),
-        Stage::Low => warnings.push(format!("the disk of the log is almost full{room}")),
-        Stage::Full => warnings.push(format!("the disk of the log is full{room}")),
+        Stage::Warn => warnings.push(format!("the disk of the log is filling up{room}{LOOK}")),
+        Stage::Low => warnings.push(format!("the disk of the log is almost full{room}{LOOK}")),
+        Stage::Full => warnings.push(format!("the disk of the log is full{room}{LOOK}")),
     }
     if !log.has_reserve {
         let why = "no room is held back for the last records before a full disk";

@@ -141,6 +141,9 @@ pub enum Reloaded {
 /// The log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {
+    /// Its directory, if texts are kept beside it.
+    #[serde(default)]
+    pub dir: Option<String>,
     /// The newest record, as `audit verify --head` takes it.
     pub head: Option<String>,
     /// Why nothing can be recorded now, if that is so.

@@ -5,7 +5,8 @@
 
 use super::log;
 use super::protocol::{
-    Connections, Erase, Erased, Health, Layer, Policy, Reload, Reloaded, Reply, Request, Status,
+    Audit, Connections, Erase, Erased, Health, Layer, Policy, Reload, Reloaded, Reply, Request,
+    Status,
 };
 use crate::audit::{Beside, Hash, NAMES_ERASED_MAX, Waiting};
 use crate::gate::{Bound, Gate};
@@ -177,7 +178,7 @@ impl Server {
                 unsigned: notices(&bound).collect(),
             },
             reload: standing.last.as_ref().map(reload),
-            audit: log::status(log),
+            audit: Audit { dir: self.gate.log_directory(), ..log::status(log) },
             connections: Connections { hook: self.hook.connections(), admin: self.connections() },
         }
     }

@@ -2,6 +2,7 @@
 //! hosts they may go to is the policy's to say, never this file's.
 
 use super::http::token_in;
+use super::model::Model;
 use super::{ConfigError, mode};
 use crate::limits::{
     EGRESS_CONNECTIONS_CEILING, EGRESS_CONNECTIONS_MAX, EGRESS_DIAL_TIMEOUT, EGRESS_HEADER_TIMEOUT,
@@ -66,6 +67,12 @@ pub struct Egress {
     pub tunnel_bytes_max: u64,
     /// What is otherwise for single hosts.
     pub host: BTreeMap<String, HostTerms>,
+    /// A file of certificates that are believed besides the system's, where we speak TLS ourselves.
+    pub ca_file: Option<PathBuf>,
+    /// Where the certificate is written by which opened tunnels are signed; agents must believe it.
+    pub intercept_ca_file: Option<PathBuf>,
+    /// `[egress.model]`
+    pub model: Option<Model>,
 }
 
 /// Who is asked for addresses.
@@ -122,6 +129,9 @@ impl Default for Egress {
             tunnel_idle_seconds: EGRESS_IDLE.as_secs(),
             tunnel_bytes_max: 0,
             host: BTreeMap::new(),
+            ca_file: None,
+            intercept_ca_file: None,
+            model: None,
         }
     }
 }
@@ -136,37 +146,21 @@ impl Egress {
     /// # Errors
     /// If an address cannot be read, or other machines could come in unasked.
     pub fn places(&self) -> Result<Vec<At>, ConfigError> {
-        if self.listen.is_empty()
-            && (Egress { dns_listen: None, ..self.clone() }) != Egress::default()
-        {
+        if self.listen.is_empty() && self.means_a_proxy() {
             return wrong(
                 "`[egress]` needs `listen`: addresses as \"127.0.0.1:3128\", or \"unix:/path\""
                     .to_owned(),
             );
         }
-        self.listen.iter().map(|text| self.place(text)).collect()
+        self.listen.iter().map(|text| place(text, "egress", self.expose)).collect()
     }
 
-    fn place(&self, text: &str) -> Result<At, ConfigError> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            return match Path::new(path) {
-                path if path.is_absolute() => Ok(At::Unix(path.to_owned())),
-                _ => wrong(format!("`listen` of `[egress]`: `{text}` must name an absolute path")),
-            };
-        }
-        match text.parse::<SocketAddr>() {
-            Ok(address) if address.ip().to_canonical().is_loopback() || self.expose => {
-                Ok(At::Tcp(address))
-            }
-            Ok(_) => wrong(format!(
-                "`listen = \"{text}\"` in `[egress]` can be reached from other machines; use \
-                 127.0.0.1 or `unix:/path`, or add `expose = true` if they may use the proxy"
-            )),
-            Err(_) => wrong(format!(
-                "`listen` of `[egress]`: `{text}` must be an address and a port, as \
-                 127.0.0.1:3128, or `unix:/path`"
-            )),
-        }
+    /// Whether something is said that only a proxy could mean. The model's listener looks up names
+    /// and speaks TLS too.
+    fn means_a_proxy(&self) -> bool {
+        let Egress { resolver, fixed, ca_file, model, expose, .. } = self.clone();
+        let apart = Egress { resolver, fixed, ca_file, model, expose, ..Egress::default() };
+        (Egress { dns_listen: None, ..self.clone() }) != apart
     }
 
     /// The mode of Unix sockets as a number.
@@ -239,6 +233,30 @@ impl Egress {
             }
         };
         Names::new(fixed, &servers).map_err(ConfigError::Value)
+    }
+}
+
+/// One place to listen at, of this table.
+///
+/// # Errors
+/// If it cannot be read, or other machines could come in unasked.
+pub fn place(text: &str, table: &str, expose: bool) -> Result<At, ConfigError> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return match Path::new(path) {
+            path if path.is_absolute() => Ok(At::Unix(path.to_owned())),
+            _ => wrong(format!("`listen` of `[{table}]`: `{text}` must name an absolute path")),
+        };
+    }
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().to_canonical().is_loopback() || expose => Ok(At::Tcp(address)),
+        Ok(_) => wrong(format!(
+            "`listen = \"{text}\"` in `[{table}]` can be reached from other machines; use \
+             127.0.0.1 or `unix:/path`, or add `expose = true` to `[egress]` if they may come"
+        )),
+        Err(_) => wrong(format!(
+            "`listen` of `[{table}]`: `{text}` must be an address and a port, as 127.0.0.1:3128, \
+             or `unix:/path`"
+        )),
     }
 }
 

@@ -213,6 +213,13 @@ impl HeadTo {
                 super::absolute(path)?;
                 Ok(HeadTarget::File { path: path.to_owned(), append: self.append })
             }
+            (to, None) if to.starts_with(['/', '.']) => wrong(
+                to,
+                "is no place for a head; write `file:` before the path: to = \"file:/PATH\"",
+            ),
+            (to, None) if !to.contains("://") => {
+                wrong(to, "is no place for a head; use file:/PATH, https://HOST/PATH or stdout")
+            }
             (to, None) => Ok(HeadTarget::Http(posted(url(to)?, self.headers_file.clone())?)),
         }
     }
@@ -283,6 +290,19 @@ mod tests {
         let path = PathBuf::from("/var/heads/newest");
         assert_eq!(heads[0], HeadTarget::File { path, append: false });
         assert_eq!(heads[1].to_string(), "https://witness.example/heads");
+    }
+
+    #[test]
+    fn a_head_that_has_no_place_is_told_how_to_write_it() {
+        for (to, says) in [
+            ("/var/heads/newest", "write `file:` before the path"),
+            ("./newest", "write `file:` before the path"),
+            ("witness.example", "use file:/PATH, https://HOST/PATH or stdout"),
+            ("ftp://witness.example/heads", "use https://HOST/PATH"),
+        ] {
+            let why = read(&format!("[[audit.head]]\nto = \"{to}\"")).unwrap_err();
+            assert!(why.contains(says), "{to}: {why}");
+        }
     }
 
     #[test]

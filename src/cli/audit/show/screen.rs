@@ -1,15 +1,17 @@
 //! A decision for people: what was decided first, then why, then what belongs to it.
 
 use super::pretty;
+use super::texts::Kept;
 use crate::audit::wire::{WireCapture, WireRecord};
 use crate::cli::audit::paint_of;
 use crate::cli::show::{Paint, colour, paint, plain};
 use crate::review::decision::{Again, DecisionView, NearRule, RuleView};
 use crate::review::moment::{span, to_the_second};
 use crate::review::subject;
+use std::collections::HashMap;
 
 /// The whole of it.
-pub(super) fn whole(view: &DecisionView) -> String {
+pub(super) fn whole(view: &DecisionView, texts: &HashMap<String, Kept>) -> String {
     let mut screen = Screen { out: String::new(), colour: colour() };
     screen.head(view);
     screen.accesses(&view.record);
@@ -17,8 +19,8 @@ pub(super) fn whole(view: &DecisionView) -> String {
     screen.again("the policy of then, asked again", &view.then, true);
     screen.again("the current policy", &view.now, false);
     screen.siblings(view);
-    screen.capture("input", view.record.input.as_ref());
-    screen.capture("output", view.record.output.as_ref());
+    screen.capture("input", view.record.input.as_ref(), texts);
+    screen.capture("output", view.record.output.as_ref(), texts);
     screen.place(view);
     screen.out
 }
@@ -126,9 +128,26 @@ impl Screen {
         if view.rules.is_empty() {
             return;
         }
-        self.title("the rules that made it, as they stood");
-        for rule in &view.rules {
+        let (made, others): (Vec<_>, Vec<_>) = view.rules.iter().partition(|rule| rule.decided);
+        if !made.is_empty() {
+            self.title("the rules that made it, as they stood");
+        }
+        for rule in made {
             self.rule(rule);
+        }
+        if !others.is_empty() {
+            self.title("rules that matched or may have, and made no difference");
+        }
+        for rule in others.iter().take(RULES_SHOWN) {
+            let shadow = if rule.shadow { ", in shadow: told only" } else { "" };
+            self.effect(
+                2,
+                &rule.effect,
+                &format!("{}  (matched: {}{shadow})", rule.id, rule.matched),
+            );
+        }
+        if let Some(more) = others.len().checked_sub(RULES_SHOWN).filter(|more| *more > 0) {
+            self.line(2, &format!("and {more} more (--format json has all)"));
         }
         if let Some(doubt) = &view.policy_doubt {
             self.line(2, &format!("their texts: {doubt}"));
@@ -153,6 +172,9 @@ impl Screen {
         if !again.told {
             self.line(2, &format!("cannot be told: {}", again.why_not));
             return;
+        }
+        if !again.whose.is_empty() {
+            self.line(2, &format!("this is {}", again.whose));
         }
         let same = if again.same { "as it was decided" } else { "NOT as it was decided" };
         self.effect(2, &again.effect, same);
@@ -198,13 +220,21 @@ impl Screen {
             let after = format!("+{}", span(sibling.after_ms));
             let about = match effect {
                 "" => sibling.about.clone(),
+                // What came back is no second decision.
+                _ if record.decided().is_none() => sibling.about.clone(),
+                effect if sibling.about.is_empty() => effect.to_owned(),
                 effect => format!("{effect}: {}", sibling.about),
             };
             self.line(2, &format!("{after:>12}  {:<12}  {:>8}  {about}", record.kind, record.seq));
         }
     }
 
-    fn capture(&mut self, name: &str, capture: Option<&WireCapture>) {
+    fn capture(
+        &mut self,
+        name: &str,
+        capture: Option<&WireCapture>,
+        texts: &HashMap<String, Kept>,
+    ) {
         let Some(capture) = capture else { return };
         self.title(&format!("{name}, {} bytes", capture.bytes));
         match &capture.value {
@@ -216,7 +246,15 @@ impl Screen {
             None => self.line(2, "only its length was kept"),
         }
         for one in &capture.redactions {
-            self.line(2, &format!("taken out: {} ({})", one.pointer, one.detector));
+            let whole = if one.pointer.is_empty() { "all of it" } else { &one.pointer };
+            self.line(2, &format!("taken out: {whole} ({})", one.detector));
+            let Some(name) = &one.blob else { continue };
+            self.line(4, &format!("kept text {name}"));
+            let Some(kept) = texts.get(name) else { continue };
+            self.line(4, &kept.told);
+            for line in kept.text.iter().flat_map(|text| text.lines()) {
+                self.line(6, line);
+            }
         }
     }
 

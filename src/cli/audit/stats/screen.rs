@@ -1,8 +1,9 @@
 //! Statistics for people.
 
 use super::{Compared, Part};
-use crate::cli::audit::table::table;
+use crate::cli::audit::table::{counted, table};
 use crate::cli::show::{Paint, colour, paint, plain};
+use crate::limits::STATS_SLOW_ROWS;
 use crate::review::moment::{span, to_the_second};
 use crate::review::stats::{Comparison, Latency, Row, SlowCall, Stats};
 
@@ -19,13 +20,17 @@ pub(super) fn whole(
     }
     for (part, title, rows) in [
         (Part::Tool, "by tool", &stats.by_tool),
-        (Part::Rule, "by rule that made the decision", &stats.by_rule),
+        (
+            Part::Rule,
+            "by rule that made the decision (one counts for each of its rules)",
+            &stats.by_rule,
+        ),
         (Part::Shadow, "by rule in shadow, which is told only", &stats.by_shadow_rule),
-        (Part::Host, "by host", &stats.by_host),
+        (Part::Host, "by host that calls named", &stats.by_host),
         (Part::Principal, "by who asked", &stats.by_principal),
         (Part::Policy, "by policy", &stats.by_policy),
-        (Part::Denied, "paths most denied", &stats.denied_paths),
-        (Part::Denied, "hosts most denied", &stats.denied_hosts),
+        (Part::Denied, "paths that were themselves denied", &stats.denied_paths),
+        (Part::Denied, "hosts that were themselves denied", &stats.denied_hosts),
     ] {
         if wanted(part) {
             screen.counts(title, rows);
@@ -86,13 +91,18 @@ impl Screen {
     fn sum(&mut self, stats: &Stats) {
         let (from, to) = (to_the_second(&stats.first), to_the_second(&stats.last));
         self.line(&format!(
-            "{} records of {} sessions, {from} to {to} UTC",
-            stats.records, stats.sessions
+            "{} of {}, {from} to {to} UTC",
+            counted(stats.records, "record"),
+            counted(stats.sessions, "session")
         ));
         let calls = &stats.calls;
         self.line(&format!(
-            "{} calls: {} allowed, {} asked, {} denied, {} left to the runtime",
-            calls.total, calls.allow, calls.ask, calls.deny, calls.defer
+            "{}: {} allowed, {} asked, {} denied, {} left to the runtime",
+            counted(calls.total, "call"),
+            calls.allow,
+            calls.ask,
+            calls.deny,
+            calls.defer
         ));
     }
 
@@ -121,8 +131,9 @@ impl Screen {
                 calls.total, calls.allow, calls.ask, calls.deny
             ));
         }
-        self.counts("rules that deny only under the new one", &compared.new_denials);
-        self.counts("rules that denied only under the old one", &compared.gone_denials);
+        self.rule_changes(compared);
+        self.counts("rules that denied something only under the new one", &compared.new_denials);
+        self.counts("rules that denied something only under the old one", &compared.gone_denials);
         self.title("the same tool and target, decided otherwise");
         if compared.changes.is_empty() {
             self.line("none");
@@ -139,6 +150,30 @@ impl Screen {
             })
             .collect();
         self.table(&["", "calls", "record", "tool", "what"], &rows, compared.changes.len());
+    }
+
+    fn rule_changes(&mut self, compared: &Comparison) {
+        self.title("the rules that changed");
+        let Some(rules) = &compared.rules else {
+            self.line(&format!("not known: {}", compared.rules_not_known));
+            return;
+        };
+        if rules.is_empty() {
+            self.line("none");
+        }
+        for one in rules.iter().take(self.top) {
+            self.line(&format!("{:<7}  {}  {}:{}", one.change, one.id, one.file, one.line));
+            // A pattern of the grid says all in its id.
+            let texts = [("-", &one.before), ("+", &one.after)];
+            for (sign, text) in texts.into_iter().filter(|_| one.has_text) {
+                for line in text.lines() {
+                    self.line(&format!("         {sign} {line}"));
+                }
+            }
+        }
+        if rules.len() > self.top {
+            self.line(&format!("and {} more (--top, or --format json)", rules.len() - self.top));
+        }
     }
 
     fn never_fired(&mut self, stats: &Stats) {
@@ -227,9 +262,13 @@ impl Screen {
             self.title("how long deciding took");
             self.line(&latency(&stats.deciding));
         }
-        for (title, calls) in [
-            ("the slowest decisions", &stats.slow_decisions),
-            ("the slowest calls", &stats.slow_calls),
+        if stats.running.count > 0 {
+            self.title("how long calls ran");
+            self.line(&latency(&stats.running));
+        }
+        for (title, calls, all) in [
+            ("the slowest decisions", &stats.slow_decisions, stats.deciding.count),
+            ("the slowest calls", &stats.slow_calls, stats.running.count),
         ] {
             if calls.is_empty() {
                 continue;
@@ -239,7 +278,13 @@ impl Screen {
                 vec![us(one.us), one.seq.to_string(), one.tool.clone(), one.about.clone()]
             };
             let rows: Vec<_> = calls.iter().take(self.top).map(row).collect();
-            self.table(&["took", "record", "tool", "what"], &rows, calls.len());
+            self.out.push_str(&table(&["took", "record", "tool", "what"], &rows));
+            self.out.push('\n');
+            let shown = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+            if all > shown {
+                let more = all - shown;
+                self.line(&format!("and {more} more (--top lists up to {STATS_SLOW_ROWS})"));
+            }
         }
     }
 
@@ -260,5 +305,9 @@ fn latency(latency: &Latency) -> String {
 }
 
 fn us(us: u64) -> String {
-    if us < 10_000 { format!("{us} µs") } else { span(us / 1_000) }
+    match us {
+        0..1_000 => format!("{us} µs"),
+        1_000..10_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
+        _ => span(us / 1_000),
+    }
 }

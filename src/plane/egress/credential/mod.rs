@@ -159,6 +159,13 @@ impl Credential {
         }
     }
 
+    /// A whole request head with the secret in its header, as the last one.
+    #[must_use]
+    pub fn onto(&self, head: &[u8]) -> Zeroizing<Vec<u8>> {
+        let fields = head.strip_suffix(b"\r\n").unwrap_or(head);
+        joined(&[fields, self.terms.header.as_bytes(), b": ", &self.value(), b"\r\n\r\n"])
+    }
+
     /// Whether a client's header of this name says who it is, and so gives way to the secret.
     #[must_use]
     pub fn replaces(&self, header: &str) -> bool {
