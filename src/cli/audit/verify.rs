@@ -64,7 +64,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     } else if report.records > 0 || state == State::Broken {
         human(&report, &directory, &elsewhere);
         of_texts(&texts);
-        told(&last_line(&report, &texts, &wrong, !elsewhere.heads.is_empty()), 2);
+        let last = last_line(&report, &texts, &wrong, !elsewhere.heads.is_empty());
+        say!("{}", wrapped(&last, super::table::bound(), 2));
     }
     for file in &wrong {
         complain!(
