@@ -23,8 +23,8 @@ pub(in crate::cli) struct Arguments {
     /// written anew
     #[arg(long, value_name = "PUB")]
     key: Option<String>,
-    /// A head that was kept elsewhere, as this command prints it, or a file with a signed head:
-    /// finds an end that was cut off
+    /// A head that was kept elsewhere: a file with what `audit head` printed, or the line that this
+    /// command prints; finds an end that was cut off
     #[arg(long, value_name = "STREAM/SEQ/HASH|FILE")]
     head: Vec<String>,
     /// Make the indexes of sealed files anew that are wrong or gone: nothing but speed rests on them
@@ -64,7 +64,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     } else if report.records > 0 || state == State::Broken {
         human(&report, &directory, &elsewhere);
         of_texts(&texts);
-        told(&last_line(&report, &texts, &wrong, !elsewhere.heads.is_empty()), 2);
+        let last = last_line(&report, &texts, &wrong, !elsewhere.heads.is_empty());
+        say!("{}", wrapped(&last, super::table::bound(), 2));
     }
     for file in &wrong {
         complain!(
