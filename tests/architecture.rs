@@ -67,8 +67,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "gate",
         // metrics: calls are counted where they are decided, findings on their way to the log.
+        // catalogue: which tools change nothing, so that their records may follow their answers.
         &[
-            "audit", "calls", "engine", "facts", "limits", "metrics", "model", "policy", "redact",
+            "audit", "calls", "catalogue", "engine", "facts", "limits", "metrics", "model", "policy", "redact",
             "session", "world",
         ],
     ),
