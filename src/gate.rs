@@ -86,7 +86,8 @@ impl Gate {
         let mut beside = record::findings(&draft, &judged.findings);
         beside.extend(ended.asked.then(|| join::approval(&draft, true)));
         let (kind, took, input) = (draft.kind, started.elapsed(), judged.input);
-        let complete = record::complete(draft.clone(), judged, took, (&bound.policy, &self.redactor));
+        let complete =
+            record::complete(draft.clone(), judged, took, (&bound.policy, &self.redactor));
         for one in &mut beside {
             one.secrets.clone_from(&complete.0.secrets);
         }

@@ -11,7 +11,6 @@ use proxy::{ECH, Origin, Proxy, client_hello, code, head, to_the_end};
 use std::io::Write;
 use std::net::Shutdown;
 
-
 const POLICY: &str = r#"
 [connect]
 allow = [
@@ -160,7 +159,8 @@ fn requests_that_are_refused() {
 fn a_limit_of_a_rule_is_a_budget() {
     let (proxy, origin) = start();
     let host = format!("counted.example:{}", origin.port());
-    let request = format!("GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     let first = String::from_utf8(proxy.ask(request.as_bytes())).unwrap();
     assert!(first.starts_with("HTTP/1.1 200 "), "{first}");
     let second = String::from_utf8(proxy.ask(request.as_bytes())).unwrap();
@@ -178,13 +178,33 @@ fn other_protocols_are_refused_in_their_words() {
         bytes
     };
     for (request, answer, reason) in [
-        (vec![4, 1, 0, 80, 127, 0, 0, 1, 0], vec![0, 91, 0, 0, 0, 0, 0, 0], "protocol_not_supported"),
-        (client_hello(Some("tls.example"), &[]), vec![21, 3, 3, 0, 2, 2, 49], "protocol_not_supported"),
+        (
+            vec![4, 1, 0, 80, 127, 0, 0, 1, 0],
+            vec![0, 91, 0, 0, 0, 0, 0, 0],
+            "protocol_not_supported",
+        ),
+        (
+            client_hello(Some("tls.example"), &[]),
+            vec![21, 3, 3, 0, 2, 2, 49],
+            "protocol_not_supported",
+        ),
         (vec![5, 1, 1], vec![5, 255], "auth_failed"),
-        (name(2, "tls.example", 443), vec![5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0], "command_not_supported"),
+        (
+            name(2, "tls.example", 443),
+            vec![5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0],
+            "command_not_supported",
+        ),
         (name(3, "tls.example", 443), vec![5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0], "udp_blocked"),
-        (name(1, "evil.example", 443), vec![5, 0, 5, 2, 0, 1, 0, 0, 0, 0, 0, 0], "host_not_allowed"),
-        (name(1, "evil\0.wide.example", 443), vec![5, 0, 5, 2, 0, 1, 0, 0, 0, 0, 0, 0], "invalid_host"),
+        (
+            name(1, "evil.example", 443),
+            vec![5, 0, 5, 2, 0, 1, 0, 0, 0, 0, 0, 0],
+            "host_not_allowed",
+        ),
+        (
+            name(1, "evil\0.wide.example", 443),
+            vec![5, 0, 5, 2, 0, 1, 0, 0, 0, 0, 0, 0],
+            "invalid_host",
+        ),
         (name(1, "0x7f.1", 80), vec![5, 0, 5, 2, 0, 1, 0, 0, 0, 0, 0, 0], "invalid_host"),
         (
             vec![5, 1, 0, 5, 1, 0, 1, 10, 0, 0, 1, 0, 80],
@@ -265,7 +285,8 @@ fn a_token_is_asked_for() {
     let egress = format!("resolver = \"none\"\ntoken_file = \"{}\"", file.display());
     let proxy = Proxy::start("[connect]\nallow = [\"https://a.example\"]", &egress);
     let connect = |field: &str| {
-        let request = format!("CONNECT b.example:443 HTTP/1.1\r\nHost: b.example:443\r\n{field}\r\n");
+        let request =
+            format!("CONNECT b.example:443 HTTP/1.1\r\nHost: b.example:443\r\n{field}\r\n");
         String::from_utf8(proxy.ask(request.as_bytes())).unwrap()
     };
     let bearer = format!("Proxy-Authorization: Bearer {token}\r\n");

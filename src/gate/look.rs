@@ -53,8 +53,7 @@ impl Gate {
             let redactor = self.redactor.knowing(&draft.secrets);
             decision.reason = redactor.safely_clean(&decision.reason);
         }
-        let record =
-            Record { input, decision: Some(Box::new(decision.clone())), ..draft.clone() };
+        let record = Record { input, decision: Some(Box::new(decision.clone())), ..draft.clone() };
         let findings = record::findings(&draft, found.as_slice());
         match self.write(record, findings).await {
             Ok(receipt) => decision.permit(receipt),

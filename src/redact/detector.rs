@@ -168,7 +168,8 @@ impl Detector {
             let secret = captures.name("secret").or_else(|| captures.get(0))?;
             let enough = self.entropy_min.is_none_or(|least| entropy(secret.as_str()) >= least);
             let honest = |except: &Regex| except.is_match(secret.as_str());
-            let is_secret = enough && !secret.is_empty() && !self.except.as_ref().is_some_and(honest);
+            let is_secret =
+                enough && !secret.is_empty() && !self.except.as_ref().is_some_and(honest);
             is_secret.then(|| secret.range())
         })
     }

@@ -205,13 +205,49 @@ impl Last {
 
 /// What stands beside a secret and describes it: a schema's words, who it is of, where it lies.
 const DESCRIBES: Last = Last(&[
-    "type", "name", "names", "description", "title", "format", "kind", "id", "ref", "path", "file",
-    "url", "uri", "host", "user", "username", "login", "email", "provider", "scope", "scopes",
-    "namespace", "version", "algorithm", "expires", "expiry", "at", "label", "help", "required",
-    "pattern", "comment", "source", "domain", "status", "mode", "policy", "region", "account",
+    "type",
+    "name",
+    "names",
+    "description",
+    "title",
+    "format",
+    "kind",
+    "id",
+    "ref",
+    "path",
+    "file",
+    "url",
+    "uri",
+    "host",
+    "user",
+    "username",
+    "login",
+    "email",
+    "provider",
+    "scope",
+    "scopes",
+    "namespace",
+    "version",
+    "algorithm",
+    "expires",
+    "expiry",
+    "at",
+    "label",
+    "help",
+    "required",
+    "pattern",
+    "comment",
+    "source",
+    "domain",
+    "status",
+    "mode",
+    "policy",
+    "region",
+    "account",
 ]);
 /// What holds the name of what stands beside it.
-const HOLDS_NAME: Last = Last(&["name", "key", "header", "variable", "var", "env", "field", "id", "k"]);
+const HOLDS_NAME: Last =
+    Last(&["name", "key", "header", "variable", "var", "env", "field", "id", "k"]);
 /// What holds the value of what is named beside it.
 const HOLDS_VALUE: Last = Last(&["value", "values", "val", "content", "data", "text", "v"]);
 

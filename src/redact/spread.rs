@@ -89,7 +89,9 @@ impl Redactor {
     #[must_use]
     pub fn found(&self) -> Secrets {
         let watch = self.watch.as_ref();
-        watch.map(|all| all.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
+        watch
+            .map(|all| all.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .unwrap_or_default()
     }
 
     /// The same that also takes out these, wherever they stand.

@@ -5,7 +5,8 @@
 
 use super::log;
 use super::protocol::{
-    Audit, Connections, Erase, Erased, Health, Layer, Policy, Reload, Reloaded, Reply, Request, Status,
+    Audit, Connections, Erase, Erased, Health, Layer, Policy, Reload, Reloaded, Reply, Request,
+    Status,
 };
 use crate::audit::{Beside, Hash, NAMES_ERASED_MAX, Waiting};
 use crate::gate::{Bound, Gate};
