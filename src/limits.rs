@@ -92,6 +92,12 @@ pub const EGRESS_DNS_TTL_MAX: Duration = Duration::from_secs(300);
 pub const EGRESS_DNS_CACHE_NAMES: u64 = 1_024;
 /// Addresses of one answer that are looked at and recorded; the others are not dialled.
 pub const EGRESS_ADDRESSES_MAX: usize = 32;
+/// Questions that the DNS stub answers at once.
+pub const EGRESS_DNS_CLIENTS_MAX: usize = 128;
+/// How long a client of the stub may wait between questions over TCP.
+pub const EGRESS_DNS_TCP_IDLE: Duration = Duration::from_secs(10);
+/// How long a client may keep the stub's answer: the proxy looks names up by itself.
+pub const EGRESS_DNS_STUB_TTL_SECONDS: u32 = 30;
 /// What a relay reads at once, for all tunnels of a thread.
 pub const EGRESS_RELAY_BYTES: usize = 64 * 1024;
 /// After so many bytes a direction of a tunnel is worth a pipe of its own.
@@ -100,8 +106,6 @@ pub const EGRESS_SPLICE_AFTER_BYTES: u64 = 256 * 1024;
 pub const EGRESS_PIPES_MAX: usize = 256;
 /// What the first read of a connection takes: nearly every head fits.
 pub const EGRESS_FIRST_READ_BYTES: usize = 4 * 1024;
-/// A whole `ClientHello`, in bytes: with post-quantum keys and a session ticket some 4 KiB.
-pub const EGRESS_HELLO_BYTES_MAX: usize = 64 * 1024;
 /// What is read at once of a body that is forwarded.
 pub const EGRESS_BODY_READ_BYTES: usize = 32 * 1024;
 /// What is read and thrown away of a refused client, in bytes, so that it reads its answer.
@@ -551,6 +555,8 @@ pub const MODEL_LINE_BYTES_MAX: usize = 1024 * 1024;
 pub const MODEL_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A word of an answer that is written down, in bytes: a model's name, an id.
 pub const MODEL_WORD_BYTES_MAX: usize = 128;
+/// A ClientHello, in bytes: one with a key of post-quantum size and a ticket has 2 to 4 kB.
+pub const EGRESS_HELLO_BYTES_MAX: usize = 32 * 1024;
 /// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
 pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
 /// One question to the DNS stub, in bytes: a name of 255 and what EDNS says beside it.

@@ -96,14 +96,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["engine", "facts", "gate", "limits", "model", "policy", "redact", "session", "world"],
     ),
     // author: a policy is in force only if its own examples and tests hold.
+    // engine: a proxy that cannot see what a rule speaks of does not start.
     // metrics: what only the service sees is counted and told there too.
     // review: the pages on which the log is reviewed are one of its listeners.
     // session: what is remembered is built again before anything is answered.
     (
         "service",
         &[
-            "audit", "author", "calls", "gate", "limits", "metrics", "model", "plane", "policy",
-            "redact", "review", "session", "world",
+            "audit", "author", "calls", "engine", "gate", "limits", "metrics", "model", "plane",
+            "policy", "redact", "review", "session", "world",
         ],
     ),
     // What a record says is hostile until `visible` has it.

@@ -308,3 +308,76 @@ fn a_secret_that_one_text_of_a_record_tells_is_in_none_of_its_texts_nor_in_the_a
     assert_eq!(read.unwrap()["target"], place.to_str().unwrap(), "{newest}");
     sidecar.stop();
 }
+}
+
+#[test]
+fn what_became_of_a_text_is_shown_and_the_sidecar_says_where_its_log_is() {
+    let sidecar = start("blobs = true");
+    let record = write(&sidecar, "s-1", "usual", &long(20_000));
+    let (name, seq) = (kept(&record).unwrap(), record["seq"].to_string());
+    let show = |more: &[&str]| {
+        let shown = audit(&sidecar, &[&["show", seq.as_str()], more].concat(), "");
+        assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+        out(&shown)
+    };
+    let path = file(&sidecar, &name);
+    let told = show(&[]);
+    assert!(told.contains(&name) && told.contains(path.to_str().unwrap()), "{told}");
+    assert!(told.lines().count() + 5 < show(&["--texts"]).lines().count());
+    assert!(show(&["--texts"]).contains("token = [redacted:github-token]"));
+
+    // Without --audit, the log of the sidecar at the socket is meant.
+    let socket = sidecar.socket().with_file_name("admin.sock");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    command.args(["audit", "erase", "--session", "s-1", "--socket"]).arg(&socket);
+    let erased = command.output().unwrap();
+    assert!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
+    assert!(!path.exists());
+    assert!(show(&[]).contains("erased at "), "{}", show(&[]));
+    // With it, beside a running sidecar, the socket must be named.
+    write(&sidecar, "s-2", "usual", &long(20_000));
+    let elsewhere = sidecar.path("no.sock");
+    let failed = audit(
+        &sidecar,
+        &["erase", "--session", "s-2", "--socket", elsewhere.to_str().unwrap()],
+        "",
+    );
+    let why = String::from_utf8(failed.stderr).unwrap();
+    assert!(failed.status.code() == Some(2) && why.contains("--socket PATH"), "{why}");
+    sidecar.stop();
+}
+
+#[test]
+fn a_kept_head_is_said_to_be_reached_and_a_proof_is_a_sentence() {
+    let sidecar = start("blobs = false");
+    let record = write(&sidecar, "s-1", "usual", "short");
+    sidecar.stop();
+    let head = audit(&sidecar, &["head"], "");
+    assert!(head.status.success(), "{}", String::from_utf8_lossy(&head.stderr));
+    let note = sidecar.path("head.note");
+    std::fs::write(&note, &head.stdout).unwrap();
+    let note = note.to_str().unwrap();
+    let alone = out(&audit(&sidecar, &["verify"], ""));
+    let held = out(&audit(&sidecar, &["verify", "--head", note], ""));
+    assert!(alone.contains("a head kept elsewhere (--head) shows"), "{alone}");
+    assert!(held.contains("the head that you kept is in the log"), "{held}");
+    assert!(held.contains("SEALED: whole") && !held.contains("(--head)"), "{held}");
+    let missing = audit(&sidecar, &["verify", "--head", "no-such.note"], "");
+    let why = String::from_utf8(missing.stderr).unwrap();
+    assert!(why.contains("neither a head nor a file with one"), "{why}");
+
+    let proof = audit(&sidecar, &["prove", &record["seq"].to_string()], "");
+    let file = sidecar.path("proof.json");
+    std::fs::write(&file, &proof.stdout).unwrap();
+    let verify = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+        out(&command.args(["audit", "verify-proof"]).arg(&file).args(more).output().unwrap())
+    };
+    let told = verify(&[]);
+    let effect = record["decision"]["effect"].as_str().unwrap();
+    assert!(told.contains(&format!("session s-1: {effect} Write `")), "{told}");
+    assert!(!told.contains("{\"v\":1"), "{told}");
+    let json: Value = serde_json::from_str(&verify(&["--format", "json"])).unwrap();
+    assert_eq!(json["seq"], record["seq"]);
+    assert!(json["line"].as_str().unwrap().contains("\"v\":1"), "{json}");
+}

@@ -38,10 +38,24 @@ mod tables;
 #[path = "../fuzz/targets_shared/visible.rs"]
 mod visible;
 
+#[path = "../fuzz/targets_shared/chunked.rs"]
+mod chunked;
+#[path = "../fuzz/targets_shared/dns.rs"]
+mod dns;
+#[path = "../fuzz/targets_shared/head.rs"]
+mod head;
+#[path = "../fuzz/targets_shared/hello.rs"]
+mod hello;
 #[path = "../fuzz/targets_shared/index.rs"]
 mod index;
+#[path = "../fuzz/targets_shared/one_host.rs"]
+mod one_host;
+#[path = "../fuzz/targets_shared/request_path.rs"]
+mod request_path;
 #[path = "../fuzz/targets_shared/scan.rs"]
 mod scan;
+#[path = "../fuzz/targets_shared/socks5.rs"]
+mod socks5;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -168,6 +182,41 @@ fn every_known_line_is_read_alike_both_ways() {
 #[test]
 fn every_known_index_is_refused_or_whole() {
     replay("index", index::hold);
+}
+
+#[test]
+fn every_known_chunked_body_ends_where_it_ends() {
+    replay("chunked", chunked::hold);
+}
+
+#[test]
+fn every_known_question_is_read_as_others_read_it() {
+    replay("dns", dns::hold);
+}
+
+#[test]
+fn every_known_head_is_read_as_others_read_it() {
+    replay("head", head::hold);
+}
+
+#[test]
+fn every_known_client_hello_is_read_as_others_read_it() {
+    replay("hello", hello::hold);
+}
+
+#[test]
+fn every_known_text_is_one_host_or_none() {
+    replay("one_host", one_host::hold);
+}
+
+#[test]
+fn every_known_request_path_holds() {
+    replay("request_path", request_path::hold);
+}
+
+#[test]
+fn every_known_socks_message_holds() {
+    replay("socks5", socks5::hold);
 }
 
 /// For a machine without the nightly compiler: inputs like the known ones, for as long as one wants.

@@ -26,7 +26,12 @@ pub(super) struct Env {
     #[arg(long, value_name = "URL")]
     model: Option<String>,
     /// Whose API the model is reached by
-    #[arg(long, value_name = "NAME", default_value = "anthropic", value_parser = ["anthropic", "openai"])]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "anthropic",
+        value_parser = ["anthropic", "openai"]
+    )]
     provider: String,
     /// Hosts that are reached without the proxy, separated by commas [default: none]
     #[arg(long, value_name = "HOSTS", default_value = "")]

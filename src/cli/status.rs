@@ -62,7 +62,9 @@ fn table(status: &Status) {
         row("", &format!("{} records are LOST", status.audit.lost));
     }
     let connections = &status.connections;
-    row("connections", &format!("{} hook, {} admin", connections.hook, connections.admin));
+    let egress = connections.egress.map(|open| format!(", {open} egress")).unwrap_or_default();
+    let (hook, admin) = (connections.hook, connections.admin);
+    row("connections", &format!("{hook} hook, {admin} admin{egress}"));
 }
 
 fn policy(policy: &Policy, row: impl Fn(&str, &str)) {

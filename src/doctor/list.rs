@@ -244,7 +244,7 @@ pub const CHECKS: &[Check] = &[
         id: "egress.only",
         title: "nothing but the proxy leads out",
         plane: Plane::Egress,
-        matters: "a proxy is asked by programs that care to; only the lack of a route holds the rest",
+        matters: "a proxy is asked by programs that care to; only the lack of a route holds others",
         fix: "give the agent no network but the proxy's socket (`--network none`), and lead to it \
               with `toolgate bridge`",
         look: egress::only,

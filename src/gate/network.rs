@@ -27,6 +27,7 @@ use crate::model::reason::Reason;
 use crate::model::record::Record;
 use crate::model::session::Session;
 use crate::model::url::{Destination, Network};
+use crate::policy::pattern::connect::Fit;
 use crate::session::{Connects, Key};
 pub use record::Ended;
 use std::net::{IpAddr, SocketAddr};
@@ -183,6 +184,23 @@ impl Gate {
         self.denied(&connection, refused, &[], since).await
     }
 
+    /// Whether the address of a name may be asked for: the policy names it on some port.
+    ///
+    /// # Errors
+    /// Why not; [`Gate::deny`] writes that down.
+    pub fn may_ask(&self, connection: Connection) -> Result<(), Box<Unnamed>> {
+        let (bound, since) = (self.in_force(), Instant::now());
+        let (mut decision, _) = self.decided(&connection, &bound, &[], false);
+        let reason = match reason::of_name(&decision, &bound.policy, &connection.to) {
+            denied @ (Reason::HostDenied | Reason::BudgetExceeded) => denied,
+            _ if reach::fit(&bound.policy, &connection.to) > Fit::Nothing => return Ok(()),
+            _ => Reason::HostNotAllowed,
+        };
+        decision.verdict = Verdict::Deny;
+        let refused = Refused { reason, decision };
+        Err(Box::new(Unnamed { connection, refused, since }))
+    }
+
     /// Whether some rule speaks of the inside of a request to there.
     #[must_use]
     pub fn looks_inside(&self, to: &Network) -> bool {
@@ -206,9 +224,13 @@ impl Gate {
     /// Whether the policy opens an address of a blocked class to this connection.
     #[must_use]
     pub fn opens(&self, named: &Named, address: IpAddr, is_metadata: bool) -> bool {
-        let facts = facts(&named.connection, &[], Session { now: now(), ..Session::default() });
-        let opens = || reach::opens(&named.bound.policy, &facts, (address, is_metadata));
-        catch_unwind(AssertUnwindSafe(opens)).unwrap_or(false)
+        opens(&named.bound, &named.connection, (address, is_metadata))
+    }
+
+    /// The same of a name whose addresses are only told.
+    #[must_use]
+    pub fn opens_to(&self, connection: &Connection, address: IpAddr, is_metadata: bool) -> bool {
+        opens(&self.in_force(), connection, (address, is_metadata))
     }
 
     /// Judges the addresses, writes the record, and only then permits the dial.
@@ -403,6 +425,12 @@ impl Denial {
             unrecorded: true,
         }
     }
+}
+
+fn opens(bound: &Bound, connection: &Connection, address: (IpAddr, bool)) -> bool {
+    let facts = facts(connection, &[], Session { now: now(), ..Session::default() });
+    let opens = || reach::opens(&bound.policy, &facts, address);
+    catch_unwind(AssertUnwindSafe(opens)).unwrap_or(false)
 }
 
 /// Whoever it is, with this user id.

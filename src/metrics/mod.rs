@@ -6,6 +6,7 @@
 //! for a rule that matches for the first time. The gate counts calls and what goes to the log, the
 //! service the rest; the operator's guide has the table of all of it.
 
+mod egress;
 mod now;
 mod rules;
 
@@ -78,6 +79,7 @@ pub struct Metrics {
     codes: Mutex<BTreeSet<String>>,
     bad_inputs: Counters<1>,
     reloads: Counters<1>,
+    egress: egress::Egress,
 }
 
 impl Metrics {
@@ -97,12 +99,14 @@ impl Metrics {
             codes: Mutex::default(),
             bad_inputs: Counters::default(),
             reloads: Counters::default(),
+            egress: egress::Egress::default(),
         };
         metrics.begin();
         metrics.registered()
     }
 
     fn begin(&self) {
+        self.egress.begin();
         for verdict in VERDICTS {
             let effect = ("effect", verdict.as_str());
             for phase in ["pre", "post"] {
@@ -150,6 +154,7 @@ impl Metrics {
         all.register("findings", "Findings in the log by code", self.findings.clone());
         all.register("bad_inputs", "Inputs that were refused unread", self.bad_inputs.clone());
         all.register("reloads", "Reloads by what they came to", self.reloads.clone());
+        self.egress.register(all);
         self
     }
 
@@ -212,7 +217,7 @@ impl Metrics {
                 };
                 self.bad_inputs.get_or_create(&[("listener", listener)]).inc();
             }
-            _ => {}
+            _ => self.egress.recorded(record),
         }
     }
 

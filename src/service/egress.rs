@@ -7,11 +7,12 @@ use crate::engine::reach::first_of_requests;
 use crate::gate::Gate;
 use crate::plane::egress::intercept::Inside;
 use crate::plane::egress::server::{Egress, Listener};
+use crate::plane::egress::stub::Stub;
 use crate::policy::Policy;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 
 /// The plane, listening.
@@ -56,6 +57,7 @@ pub(super) fn listen(
             "connections are handed to another proxy: no address is vetted"
         );
     }
+    let stub = settled.dns_listen.map(stub).transpose()?;
     let mut listening = Listening { plane, places: Vec::new(), sockets: Vec::new() };
     let mut tasks = Vec::new();
     for place in places {
@@ -64,7 +66,29 @@ pub(super) fn listen(
         listening.places.push(name.clone());
         tasks.push(tokio::spawn(Arc::clone(&listening.plane).serve(listener, name)));
     }
+    if let Some((stub, at)) = stub {
+        listening.plane.owns(at);
+        tracing::info!("the DNS stub listens at {at}");
+        tasks.push(tokio::spawn(stub.serve(Arc::clone(&listening.plane), format!("dns:{at}"))));
+    }
     Ok(Some((listening, tasks)))
+}
+
+/// Opens both sockets of the DNS stub, at one port.
+fn stub(address: SocketAddr) -> Result<(Stub, SocketAddr), ConfigError> {
+    let opened = || {
+        let udp = std::net::UdpSocket::bind(address)?;
+        let at = udp.local_addr()?;
+        let tcp = std::net::TcpListener::bind(at)?;
+        udp.set_nonblocking(true)?;
+        tcp.set_nonblocking(true)?;
+        let (udp, tcp) = (UdpSocket::from_std(udp)?, TcpListener::from_std(tcp)?);
+        std::io::Result::Ok((Stub { udp, tcp }, at))
+    };
+    opened().map_err(|error| {
+        let what = "the DNS stub cannot listen at";
+        ConfigError::Value(format!("{what} `{address}`, `dns_listen` in `[egress]`: {error}"))
+    })
 }
 
 /// Whether the plane can see all that the policy's rules speak of.

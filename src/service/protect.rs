@@ -5,6 +5,7 @@
 //! what the next reload reads.
 
 use super::config::credential::Credential;
+use super::config::egress::At;
 use super::config::http::Address;
 use super::config::{Config, ConfigError, absolute};
 use super::layers::Places;
@@ -39,17 +40,33 @@ impl Own {
         let files = files.iter().map(PathBuf::as_path);
         let wiring = config.hook.wiring.iter().map(PathBuf::as_path);
         let paths = files.chain(config_file).chain([audit]).chain(program.as_deref()).chain(wiring);
+        // Whoever has another socket put in its place leads the agents elsewhere; to connect to it
+        // is what it is for.
+        let mut paths_of_proxy = Vec::new();
         let mut sockets = vec![config.hook.socket.clone(), config.admin_socket()?];
         if let Some(Address::Unix(socket)) = config.http.address()? {
             sockets.push(socket);
+        }
+        for place in config.egress.places()? {
+            if let At::Unix(socket) = place {
+                paths_of_proxy.push(socket);
+            }
         }
         // Who has the key can sign the log anew.
         let key = config.audit.key.clone().unwrap_or_else(|| audit.join(KEY_FILE));
         // ... and who has the other, can guess at what was redacted.
         let commitment = config.audit.commitment_key(audit);
-        let paths = paths.chain([key.as_path(), &commitment]).map(Path::to_owned).collect();
+        let proxy = paths_of_proxy.iter().map(PathBuf::as_path);
+        let paths = paths.chain(proxy).chain([key.as_path(), &commitment]).map(Path::to_owned);
+        let paths = paths.collect();
         let bound = config.credential.iter().filter_map(Credential::file);
-        let secrets = config.http.token_file.iter().chain([&key, &commitment]).chain(bound);
+        let secrets = config
+            .http
+            .token_file
+            .iter()
+            .chain(&config.egress.token_file)
+            .chain([&key, &commitment])
+            .chain(bound);
         let secrets = secrets.cloned().collect();
         Ok(Own { paths, sockets, secrets })
     }

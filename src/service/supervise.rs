@@ -280,6 +280,7 @@ fn listen(
         listening
     });
     let egress = egress.map(|(listening, serving)| {
+        admin.tell_of(&listening.plane);
         tasks.extend(serving);
         listening
     });

@@ -7,6 +7,7 @@ use super::build::Builder;
 use super::read::same;
 use crate::audit::error::AuditError;
 use crate::audit::journal::{Appending, Directory, Shelf};
+use crate::audit::regular;
 use crate::audit::segment::{Form, Frames, SegmentName, list};
 use std::io::Write;
 use std::path::Path;
@@ -18,7 +19,7 @@ use std::path::Path;
 pub fn false_indexes(dir: &Path) -> Result<Vec<String>, AuditError> {
     let mut wrong = Vec::new();
     for segment in sealed(dir)? {
-        let Ok(there) = std::fs::read(segment.index_path(dir)) else { continue };
+        let Ok(there) = regular::read(&segment.index_path(dir)) else { continue };
         if !same(&there, &index_of(dir, &segment)?) {
             wrong.push(segment.to_string());
         }
@@ -37,7 +38,7 @@ pub fn rebuild_indexes(dir: &Path) -> Result<Vec<String>, AuditError> {
     for segment in sealed(dir)? {
         let index = index_of(dir, &segment)?;
         let path = segment.index_path(dir);
-        if std::fs::read(&path).is_ok_and(|there| same(&there, &index)) {
+        if regular::read(&path).is_ok_and(|there| same(&there, &index)) {
             continue;
         }
         let (name, failed) = (segment.index_name(), AuditError::file("write the index", &path));

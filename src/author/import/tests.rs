@@ -23,9 +23,14 @@ fn claude_settings() {
     let made = imported(
         r#"{
         "model": "x",
-        "permissions": {"allow": ["WebFetch(domain:docs.example)", "Bash(ls)"], "deny": ["WebFetch(domain:bad.example)"]},
+        "permissions": {
+            "allow": ["WebFetch(domain:docs.example)", "Bash(ls)"],
+            "deny": ["WebFetch(domain:bad.example)"]
+        },
         "sandbox": {"enabled": true, "excludedCommands": ["docker"], "network": {
-            "allowedDomains": ["api.example", "*.cdn.example", "db.example:5432", "bücher.example", "127.1", "a b"],
+            "allowedDomains": [
+                "api.example", "*.cdn.example", "db.example:5432", "bücher.example", "127.1", "a b"
+            ],
             "allowedHosts": ["api.example"],
             "deniedDomains": ["evil.example"],
             "allowUnixSockets": ["/run/x.sock", "~/agent", "x/*"],
@@ -60,7 +65,10 @@ fn claude_settings() {
 #[test]
 fn sandbox_runtime_settings() {
     let made = imported(
-        r#"{"network": {"allowedDomains": [], "deniedDomains": ["*"]}, "filesystem": {"denyRead": ["~/.ssh"]}}"#,
+        r#"{
+            "network": {"allowedDomains": [], "deniedDomains": ["*"]},
+            "filesystem": {"denyRead": ["~/.ssh"]}
+        }"#,
     );
     assert_eq!(made.format, Format::SandboxRuntime);
     // An empty list allows nothing (CVE-2025-66479 was the other reading).
@@ -71,8 +79,10 @@ fn sandbox_runtime_settings() {
 #[test]
 fn codex_configuration() {
     let made = imported(
-        "[network_proxy]\nmode = \"limited\"\n[network_proxy.policy]\nallowed_domains = [\"**.x.example\"]\n\
-         allow_unix_sockets = [\"/run/y\"]\n[permissions.dev.network.domains]\n\"z.example\" = \"deny\"\n",
+        "[network_proxy]\nmode = \"limited\"\n\
+         [network_proxy.policy]\nallowed_domains = [\"**.x.example\"]\n\
+         allow_unix_sockets = [\"/run/y\"]\n\
+         [permissions.dev.network.domains]\n\"z.example\" = \"deny\"\n",
     );
     assert_eq!(made.format, Format::Codex);
     assert_eq!(
@@ -92,9 +102,15 @@ fn what_is_none_of_these_is_said() {
 proptest::proptest! {
     /// Whatever stands in the lists, the policy that is made of them loads.
     #[test]
-    fn what_is_made_loads(entries in proptest::collection::vec("[a-z*.:0-9\\[\\]\"\\\\\n $]{0,12}", 0..6)) {
+    fn what_is_made_loads(
+        entries in proptest::collection::vec("[a-z*.:0-9\\[\\]\"\\\\\n $]{0,12}", 0..6)
+    ) {
         let settings = serde_json::json!({
-            "network": {"allowedDomains": entries, "allowUnixSockets": entries, "deniedDomains": entries}
+            "network": {
+                "allowedDomains": entries,
+                "allowUnixSockets": entries,
+                "deniedDomains": entries
+            }
         });
         imported(&settings.to_string());
     }

@@ -10,8 +10,8 @@ use std::fmt::Write;
 pub(super) fn policy(format: Format, lists: &Lists) -> String {
     let mut text = format!(
         "# Made from {} by `toolgate policy import`. It speaks of hosts and sockets only:\n\
-         # everything else is left to the policies beside it, and at the proxy what is not allowed\n\
-         # here is denied.\n\
+         # everything else is left to the policies beside it, and at the proxy what is not\n\
+         # allowed here is denied.\n\
          schema = 1\n\n\
          [policy]\n\
          name = \"imported-from-{}\"\n\
@@ -21,7 +21,7 @@ pub(super) fn policy(format: Format, lists: &Lists) -> String {
     );
     for note in lists.notes.iter().chain(&lists.left_out) {
         // A string takes every line.
-        let _ = write!(text, "# {}\n", one_line(note));
+        let _ = writeln!(text, "# {}", one_line(note));
     }
     let all = [("allow", &lists.allow), ("ask", &lists.ask), ("deny", &lists.deny)];
     if all.iter().any(|(_, list)| !list.is_empty()) {

@@ -171,7 +171,7 @@ fn here(directory: &Path, journal: &Journal, names: &[Hash], why: &str) -> Resul
     let by = nix::unistd::getuid().as_raw();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    let write = |record| std::future::ready(journal.append_blocking(record).map(drop));
+    let write = |record| std::future::ready(journal.append_signed_blocking(record).map(drop));
     runtime.block_on(erase(&blobs, names, (by, why), write)).map_err(|error| error.to_string())
 }
 

@@ -2,7 +2,7 @@
 //! another, as one JSON object that anyone can check offline.
 
 use super::Directory;
-use super::verify::signed_head;
+use super::verify::signed_heads;
 use crate::audit::proof::bundle::Bundle;
 use crate::audit::proof::prove::{prove, prove_consistency};
 use crate::audit::{Entry, StreamId};
@@ -54,7 +54,9 @@ fn consistency(
     directory: &Path,
     from: &Path,
 ) -> Result<Result<Bundle, crate::audit::proof::prove::NoProof>, String> {
-    let (head, note) = signed_head(from)?;
+    // Of those that were kept behind each other the newest vouches for the others.
+    let newest = signed_heads(from)?.pop();
+    let (head, note) = newest.ok_or_else(|| format!("`{}` holds no head", from.display()))?;
     Ok(prove_consistency(directory, &head, &note).map(Bundle::Consistency))
 }
 

@@ -295,7 +295,7 @@ mod tests {
         short[3] -= 1;
         let mut uncompressed = bare.clone();
         *uncompressed.last_mut().unwrap() = 1;
-        let long = [&[1, 0, 0x80, 1][..], &[0; 40]].concat();
+        let long = [&[1, 1, 0, 1][..], &[0; 40]].concat();
         for (bytes, expected) in [
             (records(&bare, 99), Ok(true)),
             (records(&[&whole[..], &[0]].concat(), 999), Err("tls_malformed")),

@@ -27,6 +27,7 @@ pub mod settings;
 pub mod socket;
 mod socks;
 pub mod socks5;
+pub mod stub;
 pub mod token;
 pub mod trust;
 mod tunnel;

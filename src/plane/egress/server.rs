@@ -135,6 +135,20 @@ impl Egress {
         self.settings.bounds.connections.saturating_sub(self.places.available_permits())
     }
 
+    /// What an operator should know of it.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let most = self.settings.bounds.connections;
+        let full = self.places.available_permits() == 0;
+        let full = full.then(|| {
+            format!("the proxy serves as many connections as it may ({most}): `connections_max`")
+        });
+        let through = self.settings.upstream.as_ref().map(|(proxy, port)| {
+            format!("connections are handed to {proxy}:{port}: no address is vetted")
+        });
+        full.into_iter().chain(through).collect()
+    }
+
     /// How many bytes tunnels carried.
     #[must_use]
     pub fn carried(&self) -> u64 {

@@ -113,6 +113,14 @@ const TABLE: &[(&str, &[&str], Meant)] = &[
         &["allow", "ask", "deny"],
         Other("write it below a verb: `[read]`, `[write]`, `[exec]`, `[connect]` or `[call]`"),
     ),
+    (
+        "a policy file",
+        &["egress", "credential", "proxy"],
+        Other(
+            "this is the operator's: it stands in toolgate.toml; a policy says which hosts, \
+             below `[connect]`",
+        ),
+    ),
     ("a policy file", &["default"], Other("write it into `[policy]`")),
 ];
 

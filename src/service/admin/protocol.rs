@@ -176,6 +176,9 @@ pub struct Audit {
 pub struct Connections {
     /// Of hooks.
     pub hook: usize,
+    /// Of the network plane, if it listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<usize>,
     /// Of operators, the one that asks included.
     pub admin: usize,
 }

@@ -16,6 +16,7 @@ use crate::limits::{
 };
 use crate::metrics::Now;
 use crate::model::record::{Kind, Record};
+use crate::plane::egress::server::Egress;
 use crate::plane::hook::http::Server as HttpServer;
 use crate::plane::hook::server::Server as HookServer;
 use crate::service::beside::{counted, told};
@@ -24,8 +25,8 @@ use crate::service::reload::{Attempt, Cause, Outcome, Reloads};
 use crate::service::socket::identity;
 use jiff::Timestamp;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -38,6 +39,7 @@ pub(in crate::service) struct Server {
     reloads: Reloads,
     hook: Arc<HookServer>,
     http: Option<Arc<HttpServer>>,
+    egress: OnceLock<Arc<Egress>>,
     /// The hook socket, and which one it was when it was made.
     hook_socket: (PathBuf, Option<(u64, u64)>),
     allow_uid: Vec<u32>,
@@ -68,12 +70,19 @@ impl Server {
             reloads,
             hook,
             http,
+            egress: OnceLock::new(),
             hook_socket: (hook_socket, made),
             allow_uid,
             started: (Instant::now(), Timestamp::now()),
             stopping: AtomicBool::new(false),
             places: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
         })
+    }
+
+    /// Tells of the network plane too.
+    pub(in crate::service) fn tell_of(&self, egress: &Arc<Egress>) {
+        // A second one would be a bug of the start; the first one holds.
+        let _ = self.egress.set(Arc::clone(egress));
     }
 
     /// From now on the sidecar is not ready: it ends what is in flight and takes nothing new.
@@ -179,7 +188,11 @@ impl Server {
             },
             reload: standing.last.as_ref().map(reload),
             audit: Audit { dir: self.gate.log_directory(), ..log::status(log) },
-            connections: Connections { hook: self.hook.connections(), admin: self.connections() },
+            connections: Connections {
+                hook: self.hook.connections(),
+                egress: self.egress.get().map(|egress| egress.connections()),
+                admin: self.connections(),
+            },
         }
     }
 
@@ -205,6 +218,7 @@ impl Server {
             connections: &[
                 ("hook", self.hook.connections()),
                 ("http", self.http.as_ref().map_or(0, |http| http.connections())),
+                ("egress", self.egress.get().map_or(0, |egress| egress.connections())),
                 ("admin", self.connections()),
             ],
             sinks: &sinks,
@@ -230,6 +244,7 @@ impl Server {
         let mut warnings: Vec<String> = notices(&self.gate.in_force()).collect();
         warnings.extend(self.reloads.standing().last.and_then(refused));
         warnings.extend(log::warnings(&self.gate.log_standing()));
+        warnings.extend(self.egress.get().into_iter().flat_map(|egress| egress.warnings()));
         let mut health = Health { ready: problems.is_empty(), problems, warnings };
         if let Some(beside) = self.gate.stands_beside() {
             told(beside, &mut health);

@@ -152,6 +152,15 @@ impl Egress {
                     .to_owned(),
             );
         }
+        if let Some(address) = self.dns_listen
+            && !address.ip().to_canonical().is_loopback()
+            && !self.expose
+        {
+            return wrong(format!(
+                "`dns_listen = \"{address}\"` in `[egress]` can be reached from other machines; \
+                 use 127.0.0.1, or add `expose = true` if they may ask"
+            ));
+        }
         self.listen.iter().map(|text| place(text, "egress", self.expose)).collect()
     }
 
@@ -160,7 +169,7 @@ impl Egress {
     fn means_a_proxy(&self) -> bool {
         let Egress { resolver, fixed, ca_file, model, expose, .. } = self.clone();
         let apart = Egress { resolver, fixed, ca_file, model, expose, ..Egress::default() };
-        (Egress { dns_listen: None, ..self.clone() }) != apart
+        *self != apart
     }
 
     /// The mode of Unix sockets as a number.
@@ -350,8 +359,8 @@ mod tests {
     fn what_is_said_is_meant() {
         let text = "[egress]\nlisten = [\"127.0.0.1:0\", \"unix:/r/e\"]\ndns_mixed = \"filter\"\n\
                     private = [{ host = \"*.db.example\", cidr = \"10.1.0.0/16\" }]\n\
-                    [egress.host.\"a.example\"]\nech = \"allow-if-sni-matches\"\nsni = \"optional\"\n\
-                    tunnel = \"raw\"\nwebsocket = true\n";
+                    [egress.host.\"a.example\"]\nech = \"allow-if-sni-matches\"\n\
+                    sni = \"optional\"\ntunnel = \"raw\"\nwebsocket = true\n";
         let egress = egress(text).unwrap();
         assert_eq!(egress.places().unwrap().len(), 2);
         let settings = egress.settings().unwrap();
