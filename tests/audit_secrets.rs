@@ -308,7 +308,6 @@ fn a_secret_that_one_text_of_a_record_tells_is_in_none_of_its_texts_nor_in_the_a
     assert_eq!(read.unwrap()["target"], place.to_str().unwrap(), "{newest}");
     sidecar.stop();
 }
-}
 
 #[test]
 fn what_became_of_a_text_is_shown_and_the_sidecar_says_where_its_log_is() {

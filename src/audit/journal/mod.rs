@@ -142,13 +142,8 @@ impl Journal {
     /// # Errors
     /// As [`Journal::append`], if it is not waived.
     pub async fn append_or_waive(&self, record: Record) -> Result<Proof, AuditError> {
-<<<<<<< HEAD
         let waivable = self.waives(&record);
-        self.append_as(record, Terms { waivable, last: false }).await
-=======
-        let waivable = self.waives(record.durability);
         self.append_as(record, Terms { waivable, ..Terms::default() }).await
->>>>>>> main
     }
 
     /// Whether the operator chose that such a call goes on while its record cannot be written.
