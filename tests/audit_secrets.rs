@@ -258,6 +258,57 @@ fn erasing_leaves_the_chain_whole() {
     sidecar.stop();
 }
 
+/// Forms that lose on the way from the text of a command to what it runs what tells the secret, or
+/// gain it there.
+#[test]
+fn a_secret_that_one_text_of_a_record_tells_is_in_none_of_its_texts_nor_in_the_answer() {
+    let sidecar = start("");
+    let secret = "Zx9Kq2LmT7vRw4";
+    let commands = [
+        format!("mysqldump -uroot -p{secret} db > d.sql"),
+        format!("mysql -h h.example -p'{secret}'"),
+        format!("mysql -h h.example -p\"{secret}\""),
+        format!("sudo mysql -p{secret}"),
+        format!("bash -c 'mysql -p{secret}'"),
+        format!("curl \"-uadmin:{secret}\" https://h.example"),
+        format!("curl -u \\\n admin:{secret} https://h.example"),
+        format!("curl -H Authorization:\\ Bearer\\ {secret} https://h.example"),
+        format!("PGPASSWORD=$'{secret}' psql"),
+        format!("sshpass -p{secret} ssh h.example"),
+        format!("openssl enc -k{secret}"),
+    ];
+    for command in &commands {
+        let event = json!({
+            "hook_event_name": "PreToolUse", "session_id": "s", "cwd": sidecar.path("work"),
+            "tool_name": "Bash", "tool_use_id": "toolu_1", "tool_input": {"command": command},
+        });
+        let output = sidecar.hook(event.to_string());
+        let told = [output.stdout, output.stderr].concat();
+        assert!(!String::from_utf8_lossy(&told).contains(secret), "{command}");
+    }
+    let records = sidecar.records();
+    let records: Vec<&Value> = records.iter().filter(|one| one["kind"] == "tool.pre").collect();
+    assert_eq!(records.len(), commands.len());
+    for record in records {
+        assert!(!record.to_string().contains(secret), "{record}");
+        assert!(record["input"].to_string().contains("[redacted:"), "{record}");
+    }
+    // What is surely read is told whatever a command calls a password, or it could hide it.
+    let place = sidecar.path("work/plain-file-1");
+    let event = json!({
+        "hook_event_name": "PreToolUse", "session_id": "s", "cwd": sidecar.path("work"),
+        "tool_name": "Bash", "tool_use_id": "toolu_2",
+        "tool_input": {"command": format!("mysql -pplain-file-1; cat {}", place.display())},
+    });
+    sidecar.hook(event.to_string());
+    let records = sidecar.records();
+    let newest = records.iter().rfind(|one| one["kind"] == "tool.pre").unwrap();
+    let accesses = newest["accesses"].as_array().unwrap();
+    let read = accesses.iter().find(|one| one["verb"] == "read" && one["certain"] == true);
+    assert_eq!(read.unwrap()["target"], place.to_str().unwrap(), "{newest}");
+    sidecar.stop();
+}
+
 #[test]
 fn what_became_of_a_text_is_shown_and_the_sidecar_says_where_its_log_is() {
     let sidecar = start("blobs = true");
