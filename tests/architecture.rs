@@ -334,6 +334,7 @@ fn tracked() -> Vec<std::path::PathBuf> {
         ".git",
         "target",
         "benches/peers/target",
+        "benches/egress/target",
         "fuzz/target",
         "fuzz/artifacts",
         "fuzz/coverage",
