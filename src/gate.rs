@@ -86,7 +86,11 @@ impl Gate {
         let mut beside = record::findings(&draft, &judged.findings);
         beside.extend(ended.asked.then(|| join::approval(&draft, true)));
         let (kind, took, input) = (draft.kind, started.elapsed(), judged.input);
-        let complete = record::complete(draft.clone(), judged, took, &self.redactor);
+        let complete =
+            record::complete(draft.clone(), judged, took, (&bound.policy, &self.redactor));
+        for one in &mut beside {
+            one.secrets.clone_from(&complete.0.secrets);
+        }
         let (record, decision, held) = self.if_sinks_take_it(complete);
         match self.write(record, beside).await {
             Ok(proof) => {
@@ -120,6 +124,12 @@ impl Gate {
     /// If the journal could not take it.
     pub async fn note(&self, record: Record) -> Result<(), AuditError> {
         self.append(record).await.map(|_| ())
+    }
+
+    /// As [`Gate::note`], under a signed head and never waived: something is to be deleted.
+    async fn note_signed(&self, record: Record) -> Result<(), AuditError> {
+        self.metrics.recorded(&record);
+        self.journal.append_signed(record).await.map(|_| ())
     }
 
     /// The one way from here into the log: what is in it is counted, whether it gets there or not.

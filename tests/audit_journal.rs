@@ -243,7 +243,11 @@ fn a_start_after_sealing_and_retention_remembers_and_proves_what_it_did_before()
         let is_gone = with_end(&sidecar, ".jsonl.zst").is_empty() && !texts().contains(&old[0]);
         (is_gone && with_end(&sidecar, ".kept").len() == 1).then_some(())
     });
-    let named = || toolgate::audit::blob_report(&sidecar.path("audit")).unwrap();
+    let named = || {
+        let dir = sidecar.path("audit");
+        let report = toolgate::audit::verify(&dir, None).unwrap();
+        toolgate::audit::blob_report(&dir, &report).unwrap()
+    };
     sidecar::until("so are those of others", || (named().unnamed == 0).then_some(()));
     assert!(named().is_fine() && named().named > 0, "{:?}", named());
     let told = sidecar.records();

@@ -105,7 +105,7 @@ fn groups_of_both_forms_are_those_of_a_plain_reading() {
         let mut tools: BTreeMap<Vec<String>, u64> = BTreeMap::new();
         for record in logs.records.iter().filter(|record| filter.fits(record)) {
             let none = || "-".to_owned();
-            let effect = record.decision.as_ref().map_or_else(none, |one| one.effect.clone());
+            let effect = record.decided().map_or_else(none, |one| one.effect.clone());
             *tools.entry(vec![record.tool.clone().unwrap_or_else(none), effect]).or_default() += 1;
         }
         let counted = plain.value[0].groups.iter();

@@ -228,20 +228,20 @@ fn erasing_leaves_the_chain_whole() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
         command.arg("audit").args(arguments).arg("--audit").arg(&copy).output().unwrap()
     };
-    // Where the key cannot be read, it says that its record is not signed; else it is.
+    // Where the key cannot be read nothing is erased: nobody could vouch for the record of it.
     let key = copy.join("toolgate.key");
     std::fs::rename(&key, scratch.path().join("key")).unwrap();
     let done = here(&["erase", "--blob", &other]);
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let said = String::from_utf8(done.stderr).unwrap();
-    assert!(said.contains("is not signed") && said.contains("--key"), "{said}");
-    assert!(out(&here(&["verify"])).contains("UNSEALED: "));
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(!done.status.success() && said.contains("--key"), "{said}");
     std::fs::rename(scratch.path().join("key"), &key).unwrap();
+    let done = here(&["erase", "--blob", &other]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let fourth = here(&["erase", "--session", "s-4"]);
     let said = String::from_utf8(fourth.stderr).unwrap();
     assert!(fourth.status.success() && !said.contains("signed"), "{said}");
     let verified = here(&["verify"]);
-    assert!(out(&verified).contains("\nSEALED: "), "{}", out(&verified));
+    assert!(!out(&verified).contains("BROKEN"), "{}", out(&verified));
     assert!(
         verified.status.success() && out(&verified).contains("5 long texts"),
         "{}",
@@ -256,4 +256,127 @@ fn erasing_leaves_the_chain_whole() {
     assert_ne!(report["state"], "BROKEN");
     assert_eq!(report["texts"]["missing"][0]["sha256"], third.as_str());
     sidecar.stop();
+}
+
+/// Forms that lose on the way from the text of a command to what it runs what tells the secret, or
+/// gain it there.
+#[test]
+fn a_secret_that_one_text_of_a_record_tells_is_in_none_of_its_texts_nor_in_the_answer() {
+    let sidecar = start("");
+    let secret = "Zx9Kq2LmT7vRw4";
+    let commands = [
+        format!("mysqldump -uroot -p{secret} db > d.sql"),
+        format!("mysql -h h.example -p'{secret}'"),
+        format!("mysql -h h.example -p\"{secret}\""),
+        format!("sudo mysql -p{secret}"),
+        format!("bash -c 'mysql -p{secret}'"),
+        format!("curl \"-uadmin:{secret}\" https://h.example"),
+        format!("curl -u \\\n admin:{secret} https://h.example"),
+        format!("curl -H Authorization:\\ Bearer\\ {secret} https://h.example"),
+        format!("PGPASSWORD=$'{secret}' psql"),
+        format!("sshpass -p{secret} ssh h.example"),
+        format!("openssl enc -k{secret}"),
+    ];
+    for command in &commands {
+        let event = json!({
+            "hook_event_name": "PreToolUse", "session_id": "s", "cwd": sidecar.path("work"),
+            "tool_name": "Bash", "tool_use_id": "toolu_1", "tool_input": {"command": command},
+        });
+        let output = sidecar.hook(event.to_string());
+        let told = [output.stdout, output.stderr].concat();
+        assert!(!String::from_utf8_lossy(&told).contains(secret), "{command}");
+    }
+    let records = sidecar.records();
+    let records: Vec<&Value> = records.iter().filter(|one| one["kind"] == "tool.pre").collect();
+    assert_eq!(records.len(), commands.len());
+    for record in records {
+        assert!(!record.to_string().contains(secret), "{record}");
+        assert!(record["input"].to_string().contains("[redacted:"), "{record}");
+    }
+    // What is surely read is told whatever a command calls a password, or it could hide it.
+    let place = sidecar.path("work/plain-file-1");
+    let event = json!({
+        "hook_event_name": "PreToolUse", "session_id": "s", "cwd": sidecar.path("work"),
+        "tool_name": "Bash", "tool_use_id": "toolu_2",
+        "tool_input": {"command": format!("mysql -pplain-file-1; cat {}", place.display())},
+    });
+    sidecar.hook(event.to_string());
+    let records = sidecar.records();
+    let newest = records.iter().rfind(|one| one["kind"] == "tool.pre").unwrap();
+    let accesses = newest["accesses"].as_array().unwrap();
+    let read = accesses.iter().find(|one| one["verb"] == "read" && one["certain"] == true);
+    assert_eq!(read.unwrap()["target"], place.to_str().unwrap(), "{newest}");
+    sidecar.stop();
+}
+
+#[test]
+fn what_became_of_a_text_is_shown_and_the_sidecar_says_where_its_log_is() {
+    let sidecar = start("blobs = true");
+    let record = write(&sidecar, "s-1", "usual", &long(20_000));
+    let (name, seq) = (kept(&record).unwrap(), record["seq"].to_string());
+    let show = |more: &[&str]| {
+        let shown = audit(&sidecar, &[&["show", seq.as_str()], more].concat(), "");
+        assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+        out(&shown)
+    };
+    let path = file(&sidecar, &name);
+    let told = show(&[]);
+    assert!(told.contains(&name) && told.contains(path.to_str().unwrap()), "{told}");
+    assert!(told.lines().count() + 5 < show(&["--texts"]).lines().count());
+    assert!(show(&["--texts"]).contains("token = [redacted:github-token]"));
+
+    // Without --audit, the log of the sidecar at the socket is meant.
+    let socket = sidecar.socket().with_file_name("admin.sock");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    command.args(["audit", "erase", "--session", "s-1", "--socket"]).arg(&socket);
+    let erased = command.output().unwrap();
+    assert!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
+    assert!(!path.exists());
+    assert!(show(&[]).contains("erased at "), "{}", show(&[]));
+    // With it, beside a running sidecar, the socket must be named.
+    write(&sidecar, "s-2", "usual", &long(20_000));
+    let elsewhere = sidecar.path("no.sock");
+    let failed = audit(
+        &sidecar,
+        &["erase", "--session", "s-2", "--socket", elsewhere.to_str().unwrap()],
+        "",
+    );
+    let why = String::from_utf8(failed.stderr).unwrap();
+    assert!(failed.status.code() == Some(2) && why.contains("--socket PATH"), "{why}");
+    sidecar.stop();
+}
+
+#[test]
+fn a_kept_head_is_said_to_be_reached_and_a_proof_is_a_sentence() {
+    let sidecar = start("blobs = false");
+    let record = write(&sidecar, "s-1", "usual", "short");
+    sidecar.stop();
+    let head = audit(&sidecar, &["head"], "");
+    assert!(head.status.success(), "{}", String::from_utf8_lossy(&head.stderr));
+    let note = sidecar.path("head.note");
+    std::fs::write(&note, &head.stdout).unwrap();
+    let note = note.to_str().unwrap();
+    let alone = out(&audit(&sidecar, &["verify"], ""));
+    let held = out(&audit(&sidecar, &["verify", "--head", note], ""));
+    assert!(alone.contains("a head kept elsewhere (--head) shows"), "{alone}");
+    assert!(held.contains("the head that you kept is in the log"), "{held}");
+    assert!(held.contains("SEALED: whole") && !held.contains("(--head)"), "{held}");
+    let missing = audit(&sidecar, &["verify", "--head", "no-such.note"], "");
+    let why = String::from_utf8(missing.stderr).unwrap();
+    assert!(why.contains("neither a head nor a file with one"), "{why}");
+
+    let proof = audit(&sidecar, &["prove", &record["seq"].to_string()], "");
+    let file = sidecar.path("proof.json");
+    std::fs::write(&file, &proof.stdout).unwrap();
+    let verify = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+        out(&command.args(["audit", "verify-proof"]).arg(&file).args(more).output().unwrap())
+    };
+    let told = verify(&[]);
+    let effect = record["decision"]["effect"].as_str().unwrap();
+    assert!(told.contains(&format!("session s-1: {effect} Write `")), "{told}");
+    assert!(!told.contains("{\"v\":1"), "{told}");
+    let json: Value = serde_json::from_str(&verify(&["--format", "json"])).unwrap();
+    assert_eq!(json["seq"], record["seq"]);
+    assert!(json["line"].as_str().unwrap().contains("\"v\":1"), "{json}");
 }

@@ -21,8 +21,8 @@ use toolgate::audit::proof::checkpoint::Checkpoint;
 use toolgate::audit::proof::note::{Note, PublicKey, SecretKey};
 use toolgate::audit::proof::prove::{prove, prove_consistency};
 use toolgate::audit::{
-    AuditError, Elsewhere, Flaw, Journal, Options, Outside, Report, Signing, State, records,
-    verify_with,
+    AuditError, Elsewhere, Flaw, Journal, Options, Outside, Report, Retention, Signing, State,
+    delete, due, records, verify_with,
 };
 use toolgate::model::record::{Durability, Kind, Record};
 use toolgate::redact::Redactor;
@@ -198,6 +198,7 @@ impl Python {
                 assert!(theirs <= bad.line && bad.line <= theirs + 1, "{told}");
             } else {
                 assert_eq!(theirs["uncovered"], ours.uncovered, "{told}");
+                assert_eq!(theirs["on_trust"], ours.on_trust, "{told}");
             }
         }
         ours
@@ -584,8 +585,157 @@ fn nothing_honest_is_called_tampering() {
     let report = python.agrees(&clock, false, "killed");
     assert_eq!(report.state(), State::Unsealed, "{report:#?}");
     assert!(report.uncovered() > 0);
+    // The next start takes it on trust, and counts it.
     write(clock.dir.path(), 1, 3, u64::MAX);
-    assert_eq!(clock.state(), State::Sealed);
+    let uncovered = report.uncovered();
+    let report = python.agrees(&clock, false, "killed and started");
+    assert_eq!((report.state(), report.on_trust()), (State::Unsealed, uncovered));
+    assert_eq!(report.uncovered(), 0);
+}
+
+/// What retention would have left of a file.
+fn as_kept(name: &str, lines: &[&[u8]]) -> Vec<u8> {
+    let hash = |line: &[u8]| toolgate::audit::Hash::of(&line[..line.len() - 1]).to_string();
+    let records: Vec<Value> =
+        lines.iter().map(|line| serde_json::from_slice(line).unwrap()).collect();
+    let (first, last) = (&records[0], records.last().unwrap());
+    let is_own = |record: &Value| record["kind"].as_str().unwrap().starts_with("audit.");
+    let own: Vec<&[u8]> = (lines.iter().zip(&records))
+        .filter_map(|(line, record)| is_own(record).then_some(*line))
+        .collect();
+    let own = own.concat();
+    let header = json!({
+        "v": 1, "file": name, "first": first["seq"], "last": last["seq"], "prev": first["prev"],
+        "head": hash(lines.last().unwrap()), "kept_bytes": own.len(),
+    });
+    let mut kept = format!("{header}\n").into_bytes();
+    kept.extend(own);
+    for line in lines {
+        let leaf = toolgate::audit::proof::merkle::leaf(&line[..line.len() - 1]);
+        kept.extend(leaf.as_bytes());
+    }
+    kept
+}
+
+/// Adds a record at the end as anybody can who may write there.
+fn add_unsigned(file: &Path, kind: &str, details: &Value) {
+    let bytes = std::fs::read(file).unwrap();
+    let last = bytes.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()).unwrap();
+    let before: Value = serde_json::from_slice(last).unwrap();
+    let (seq, ts) = (before["seq"].as_u64().unwrap() + 1, &before["ts"]);
+    let (stream, prev) = (&before["stream"], toolgate::audit::Hash::of(last));
+    let line = format!(
+        "{{\"v\":1,\"seq\":{seq},\"ts\":{ts},\"stream\":{stream},\"kind\":\"{kind}\",\
+         \"details\":{details},\"prev\":\"{prev}\"}}\n"
+    );
+    std::fs::write(file, [&bytes[..], line.as_bytes()].concat()).unwrap();
+}
+
+#[test]
+fn a_deletion_of_which_only_an_unsigned_record_tells_is_found() {
+    let (log, mut python) = (Log::in_files(), Python::start());
+    let (victim, last) = (&log.files[1].0, &log.files.last().unwrap().0);
+    let name = victim.with_extension("kept");
+    let name = name.file_name().unwrap().to_str().unwrap();
+    let kept = as_kept(name, &log.lines(1));
+    let digest = toolgate::audit::Hash::of(&kept).to_string();
+    std::fs::write(log.dir.path().join(name), kept).unwrap();
+    std::fs::remove_file(victim).unwrap();
+    let untold = python.agrees(&log, true, "deleted");
+    assert_eq!(untold.segments[1].first_bad.clone().unwrap().flaw, Flaw::Untold);
+    let files = json!([{ "file": name.trim_end_matches(".kept"), "kept": digest }]);
+    add_unsigned(last, "audit.retention", &json!({ "bytes": 1, "files": files }));
+    for told in ["told by nobody", "and signed over by the next start"] {
+        let report = python.agrees(&log, true, told);
+        assert_eq!(report.segments[1].first_bad.clone().unwrap().flaw, Flaw::Hearsay, "{told}");
+        assert_eq!((report.state(), report.segments[1].state), (State::Broken, State::Broken));
+        write(log.dir.path(), 1, 3, u64::MAX);
+    }
+}
+
+#[test]
+fn what_retention_deletes_is_vouched_for_before_it_is_gone() {
+    let (log, mut python) = (Log::in_files(), Python::start());
+    toolgate::audit::seal_all(log.dir.path()).unwrap();
+    let journal = open(log.dir.path(), &options(Signing::default(), u64::MAX));
+    let days = Retention { days: Some(1), ..Retention::default() };
+    let later = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(48);
+    let all = due(log.dir.path(), &days, later, None).unwrap();
+    assert!(delete(&journal, log.dir.path(), &all[..2]).unwrap() > 0);
+    // As if it were killed now: whoever looks at the log as it lies there finds nothing wrong.
+    let report = python.agrees(&log, true, "right after");
+    assert_eq!(report.state(), State::Sealed, "{report:#?}");
+    journal.close().unwrap();
+    assert_eq!(python.agrees(&log, true, "closed").state(), State::Sealed);
+}
+
+#[test]
+fn an_end_that_was_written_anew_without_the_key_is_never_vouched_for() {
+    let (log, mut python) = (Log::short(), Python::start());
+    let lines: Vec<String> = log
+        .lines(0)
+        .iter()
+        .map(|line| String::from_utf8_lossy(line).trim_end().to_owned())
+        .collect();
+    // Cut off at the newest key's first head, and gone on with by somebody else.
+    let head = lines.iter().rposition(|line| line.contains("\"kind\":\"audit.key\"")).unwrap();
+    let event = lines.iter().find(|line| line.contains("runtime.event")).unwrap();
+    let forged = [&lines[..=head], &vec![event.replace("ünï", "other"); 12][..]].concat();
+    log.put(0, &relink(&forged));
+    let key = log.dir.path().join("toolgate.key");
+    let key_then = std::fs::read(&key).unwrap();
+    let report = python.agrees(&log, false, "written anew");
+    assert_eq!((report.state(), report.uncovered()), (State::Unsealed, 12), "{report:#?}");
+    for start in 0..2 {
+        write(log.dir.path(), 1, 3, u64::MAX);
+        let report = python.agrees(&log, false, &format!("start {start}"));
+        let counts = (report.state(), report.uncovered(), report.on_trust());
+        assert_eq!(counts, (State::Unsealed, 0, 12), "{report:#?}");
+    }
+    // Who writes a start there too is not the start that signs.
+    let opening = lines.iter().find(|line| line.contains("audit.open")).unwrap();
+    let fake = [&forged[..], std::slice::from_ref(opening), &forged[head + 1..]].concat();
+    log.put(0, &relink(&fake));
+    std::fs::write(&key, key_then).unwrap();
+    write(log.dir.path(), 1, 3, u64::MAX);
+    let report = python.agrees(&log, false, "with a start of their own");
+    assert_eq!((report.state(), report.on_trust()), (State::Unsealed, 25), "{report:#?}");
+}
+
+#[test]
+fn what_is_no_file_takes_neither_the_verdict_nor_the_start() {
+    use nix::sys::stat::Mode;
+    use std::os::unix::fs::symlink;
+    let mut python = Python::start();
+    let odd: [(&str, fn(&Path)); 5] = [
+        ("pipe", |path| nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap()),
+        ("device", |path| symlink("/dev/zero", path).unwrap()),
+        ("link", |path| symlink("/nowhere", path).unwrap()),
+        ("directory", |path| std::fs::create_dir(path).unwrap()),
+        ("huge number", |_| {}),
+    ];
+    for (told, make) in odd {
+        for end in ["jsonl", "jsonl.zst", "kept"] {
+            let log = Log::short();
+            let file = log.files[0].0.to_str().unwrap().to_owned();
+            let number = if told == "huge number" { "18446744073709551615" } else { "000002" };
+            let path = PathBuf::from(file.replace("000001.jsonl", &format!("{number}.{end}")));
+            make(&path);
+            if told == "huge number" {
+                std::fs::write(&path, "").unwrap();
+            }
+            let told = format!("{told} as .{end}");
+            let report = python.agrees(&log, false, &told);
+            assert_eq!(report.state(), State::Broken, "{told}: {report:#?}");
+            assert_eq!(report.segments[0].state, State::Sealed, "{told}");
+            // The start goes on, and its records are there.
+            let before = records(log.dir.path()).unwrap().filter(Result::is_ok).count();
+            write(log.dir.path(), 1, 3, u64::MAX);
+            let after = records(log.dir.path()).unwrap().filter(Result::is_ok).count();
+            assert!(after > before + 3, "{told}: {before} {after}");
+            assert_eq!(python.agrees(&log, false, &told).state(), State::Broken, "{told}");
+        }
+    }
 }
 
 /// A log whose later records have earlier times, signed so by its own key.
@@ -694,6 +844,7 @@ fn both_verifiers_agree_on_every_proof_and_on_every_changed_one() {
             });
         }
         change(&|value| value["toolgate_proof"] = json!("inclusion 2"));
+        change(&|value| value["more"] = json!("nobody checks it"));
         for value in changed.iter().filter(|changed| **changed != value) {
             agree(value, "changed");
         }

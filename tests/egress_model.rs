@@ -4,6 +4,7 @@
 
 #[path = "harness/origin.rs"]
 mod origin;
+#[expect(dead_code, reason = "not every test asks all of the harness")]
 #[path = "harness/sidecar.rs"]
 mod sidecar;
 
@@ -233,6 +234,48 @@ fn a_connection_bears_one_request_after_the_other() {
         }
     }
     assert_eq!(bench.details("net.close", 3).len(), 3);
+    bench.sidecar.stop();
+}
+
+/// Reads up to this text.
+fn until_it_says(stream: &mut TcpStream, text: &str) -> String {
+    let mut heard = String::new();
+    while !heard.ends_with(text) {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        heard.push(char::from(byte[0]));
+    }
+    heard
+}
+
+#[test]
+fn a_stream_is_not_held_back_and_ends_when_its_client_does() {
+    let bench = Bench::start("anthropic", true, false);
+    let ask = || {
+        let mut stream = bench.connect();
+        let text = format!(
+            "POST /v1/messages HTTP/1.1\r\nHost: {}\r\nx-stream: yes\r\ncontent-length: 2\r\n\
+             \r\n{{}}",
+            bench.at
+        );
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let mut stream = ask();
+    for event in ["one", "two", "three"] {
+        let heard = until_it_says(&mut stream, &format!("data: {event}\n\n\r\n"));
+        assert!(!heard.contains("0\r\n\r\n"), "{heard}");
+        // Only now does the model send the next one.
+        bench.origin.go_on.send(()).unwrap();
+    }
+    until_it_says(&mut stream, "0\r\n\r\n");
+    let closed = bench.details("net.close", 1).remove(0);
+    assert!(has(&closed, "\"streaming\":true") && has(&closed, "\"cause\":\"done\""), "{closed}");
+    let mut stream = ask();
+    until_it_says(&mut stream, "data: one\n\n\r\n");
+    drop(stream);
+    let closed = bench.details("net.close", 2).remove(1);
+    assert!(has(&closed, "\"cause\":\"client_closed\"") && has(&closed, "\"complete\":false"));
     bench.sidecar.stop();
 }
 

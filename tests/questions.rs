@@ -183,3 +183,170 @@ fn what_the_policy_of_today_would_have_said() {
         assert!(told.contains(part), "{part}\n{told}");
     }
 }
+
+/// What a command says of the week: exit code, standard output, standard error.
+fn said(arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    let output = command.args(arguments).arg("--audit").arg(log()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn count(arguments: &[&str]) -> u64 {
+    let (_, out, err) = said(&[&["audit", "query", "--count"], arguments].concat());
+    out.trim().parse().unwrap_or_else(|_| panic!("{arguments:?}: {out}{err}"))
+}
+
+#[test]
+fn a_decision_is_counted_once_wherever_it_is_counted() {
+    let (_, csv, _) = said(&["audit", "stats", "--by", "rule", "--format", "csv"]);
+    let mut decided: BTreeMap<&str, u64> = BTreeMap::new();
+    let records: Vec<WireRecord> = all().filter(|one| one.kind == "tool.pre").collect();
+    for record in &records {
+        *decided.entry(effect(record)).or_default() += 1;
+    }
+    for (effect, expected) in decided {
+        assert_eq!(count(&["--decision", effect]), expected, "{effect}");
+    }
+    // The same by rule and decision, from questions and from statistics.
+    let by = ["audit", "query", "--kind", "tool.pre", "--by", "rule,decision", "--format", "jsonl"];
+    let mut asked: BTreeMap<String, [u64; 4]> = BTreeMap::new();
+    for line in said(&by).1.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let place =
+            ["allow", "ask", "deny", "defer"].iter().position(|one| row["decision"] == *one);
+        let rule = row["rule"].as_str().unwrap().to_owned();
+        asked.entry(rule).or_default()[place.unwrap()] += row["count"].as_u64().unwrap();
+    }
+    // Without a rule, the statistics say what decided in its place.
+    asked.remove("-");
+    let row = |line: &str| -> (String, [u64; 4]) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let count = |place: usize| cells[place].parse().unwrap();
+        (cells[0].to_owned(), [count(2), count(3), count(4), count(5)])
+    };
+    let rules = csv.lines().filter_map(|line| line.strip_prefix("rule,")).map(row);
+    let told: BTreeMap<_, _> = rules.filter(|(rule, _)| !rule.starts_with('(')).collect();
+    assert!(told.len() > 5, "{csv}");
+    assert_eq!(told, asked);
+    // It allowed a part of what another rule refused: heard, and not what decided.
+    let by = |field: &str| count(&[field, "docs", "--tool", "Bash", "--decision", "deny"]);
+    assert!(by("--matched") > 0 && by("--rule") == 0);
+}
+
+#[test]
+fn a_denial_says_what_and_why() {
+    let (_, out, _) = said(&["audit", "query", "--decision", "deny", "--rule", "no-wipe"]);
+    assert!(out.starts_with("record  time (UTC)"), "{out}");
+    for line in out.lines().skip(1) {
+        let says = ["rm -rf /", "mkfs.ext4"].iter().any(|command| line.contains(command));
+        assert!(says && line.contains("no-wipe: That cannot be undone."), "{line}");
+    }
+    let fields = "seq,rule,target,why";
+    let (_, out, _) =
+        said(&["audit", "query", "--rule", "no-wipe", "--fields", fields, "--limit", "2"]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines.len() == 3 && lines[0].starts_with("seq"), "{out}");
+    assert!(lines[1].contains("no-wipe") && lines[1].contains("That cannot be undone."), "{out}");
+}
+
+#[test]
+fn the_beginning_of_a_session_will_do() {
+    let whole = said(&["audit", "session", "triage-story"]).1;
+    for cut in ["triage-sto", "triage-sto…"] {
+        let (code, out, err) = said(&["audit", "session", cut]);
+        assert_eq!((code, &out), (0, &whole), "{err}");
+        assert!(err.contains("note: the session is `triage-story`"), "{err}");
+        assert_eq!(count(&["--session", cut]), count(&["--session", "triage-story"]));
+    }
+    let (code, _, err) = said(&["audit", "session", "nobody-at-all"]);
+    assert!(code == 1 && err.contains("no record is of the session"), "{err}");
+}
+
+#[test]
+fn what_stands_in_no_record_is_told() {
+    for (arguments, says) in [
+        (["--tool", "bash"], "has the tool `bash`; did you mean `Bash`?"),
+        (["--rule", "no-dotenw"], "has the rule `no-dotenw`; did you mean `no-dotenv`?"),
+        (["--runtime", "cladue"], "has the runtime `cladue`; did you mean `claude`?"),
+        (["--host", "registry.pkg.exmple"], "did you mean `registry.pkg.example`?"),
+    ] {
+        let (code, _, err) = said(&[&["audit", "query", "--count"], &arguments[..]].concat());
+        assert!(code == 0 && err.contains(says), "{arguments:?}: {err}");
+    }
+    let (_, _, err) = said(&["audit", "stats", "--tool", "bash"]);
+    assert!(err.contains("did you mean `Bash`?"), "{err}");
+    let (_, out, err) = said(&["audit", "query", "--tool", "bash"]);
+    assert!(out.is_empty() && err.starts_with("nothing fits"), "{err}");
+    let (code, _, err) =
+        said(&["audit", "query", "--since", "2026-11-20", "--until", "2026-11-18"]);
+    assert!(code == 2 && err.contains("no later than --since"), "{err}");
+}
+
+#[test]
+fn every_part_of_the_statistics_has_rows_as_csv() {
+    for part in ["slow", "never-fired", "secrets", "rule"] {
+        let (code, out, err) = said(&["audit", "stats", "--by", part, "--format", "csv"]);
+        assert!(code == 0 && out.lines().count() > 1, "{part}: {out}{err}");
+        let columns = |line: &str| {
+            csv::ReaderBuilder::new()
+                .has_headers(false)
+                .from_reader(line.as_bytes())
+                .records()
+                .next()
+                .unwrap()
+                .unwrap()
+                .len()
+        };
+        let head = columns(out.lines().next().unwrap());
+        assert!(out.lines().all(|line| columns(line) == head), "{part}: {out}");
+    }
+    let (code, _, err) = said(&["audit", "stats", "--by", "slow,tool", "--format", "csv"]);
+    assert!(code == 2 && err.contains("columns of its own"), "{err}");
+    let (_, out, _) = said(&["audit", "stats", "--by", "slow", "--top", "3"]);
+    let measured = |title: &str| -> u64 {
+        let rest = out.split(title).nth(1).unwrap().lines().nth(1).unwrap();
+        rest.split(' ').next().unwrap().parse().unwrap()
+    };
+    for title in ["how long deciding took", "how long calls ran"] {
+        assert!(out.contains(&format!("and {} more", measured(title) - 3)), "{title}: {out}");
+    }
+}
+
+#[test]
+fn policies_are_compared_by_their_names_down_to_the_rules() {
+    let whole = said(&["audit", "stats", "--compare", "team@3,team@4", "--by", "policy"]);
+    assert_eq!(whole.0, 0, "{}", whole.2);
+    let told = whole.1;
+    assert!(told.contains("the rules that changed\nadded    no-curl"), "{told}");
+    assert!(told.contains("+ id    = \"no-curl\""), "{told}");
+    let (before, after) = (policy::digest(policy::BEFORE), policy::digest(policy::AFTER));
+    let apart = said(&["audit", "stats", "--by", "policy", "--compare", &before[..6], &after[..6]]);
+    assert_eq!(apart.1, told, "{}", apart.2);
+    let (code, _, err) = said(&["audit", "stats", "--compare", "team@3,team@9"]);
+    assert!(code == 2 && err.contains("`team@9`") && err.contains("team@4 "), "{err}");
+    assert_eq!(said(&["audit", "stats", "--compare", "team@3"]).0, 2);
+}
+
+#[test]
+fn an_export_overwrites_nothing_unless_it_is_told_to() {
+    let scratch = tempfile::tempdir().unwrap();
+    for format in ["csv", "jsonl", "ocsf", "sqlite"] {
+        let file = scratch.path().join(format);
+        let file = file.to_str().unwrap();
+        let export = ["audit", "export", "--rule", "no-wipe", "--format", format, "-o", file];
+        assert_eq!(said(&export).0, 0);
+        let (code, _, err) = said(&export);
+        assert!(code == 2 && err.contains("add --force"), "{err}");
+        assert_eq!(said(&[&export[..], &["--force"]].concat()).0, 0);
+    }
+}
+
+#[test]
+fn an_empty_directory_is_not_called_whole() {
+    let empty = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    let output = command.args(["audit", "verify", "--audit"]).arg(empty.path()).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("there is no record in"));
+}

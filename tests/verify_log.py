@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import struct
 import subprocess
 import sys
@@ -23,6 +24,9 @@ RECORD_BYTES_MAX = 64 * 1024
 NAME = re.compile(r"toolgate-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(\d{6,})\.(jsonl|jsonl\.zst|kept)")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 ZERO = "0" * 64
+HASH = re.compile("[0-9a-f]{64}")
+# No log leaves out so many numbers of files.
+JUMP_MAX = 1_000_000
 
 
 class Bad(Exception):
@@ -353,13 +357,48 @@ def head_of(record, line):
 class Stream:
     def __init__(self):
         # The last record: None before the first, False where it is not known.
-        self.last, self.last_hash, self.tree, self.pending = None, ZERO, Tree(), []
+        self.last, self.last_hash, self.tree = None, ZERO, Tree()
+        # What no head covers: the file of each record, and what they tell is gone. A start found
+        # the first of them so, and has written the others.
+        self.found, self.pending, self.found_gone, self.gone = [], [], set(), set()
+        # How many records the last head covers, and the one before it.
+        self.covered = (0, 0)
+
+    def start(self):
+        self.found += self.pending
+        self.found_gone |= self.gone
+        self.pending, self.gone = [], set()
+
+
+def gone_in(record):
+    """What a record tells was deleted: files with the digest of what is kept, and texts."""
+    details = record.get("details")
+    if not isinstance(details, dict):
+        return set()
+    if record.get("kind") == "audit.retention":
+        files = details.get("files")
+        files = [one for one in files if isinstance(one, dict)] if isinstance(files, list) else []
+        return {(str(one.get("file")), str(one.get("kept"))) for one in files}
+    names = details.get("blobs") if record.get("kind") == "audit.erased" else None
+    return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
+
+
+def texts_in(record):
+    """The texts beside the log that a record names."""
+    for capture in (record.get("input"), record.get("output")):
+        redactions = capture.get("redactions") if isinstance(capture, dict) else None
+        for one in redactions if isinstance(redactions, list) else []:
+            name = one.get("blob") if isinstance(one, dict) else None
+            if isinstance(name, str) and HASH.fullmatch(name):
+                yield name
 
 
 class Log:
     def __init__(self, directory, key, heads):
         self.directory, self.keys, self.heads = directory, Keys(key), heads
         self.seen, self.streams, self.files, self.flaws, self.gaps = set(), {}, [], [], []
+        # What is gone as heads vouch, as only somebody says, what retention left, what is named.
+        self.gone, self.hearsay, self.holes, self.named, self.newest = set(), set(), [], {}, None
 
     def verify(self):
         found = {}
@@ -369,17 +408,35 @@ class Log:
                 place = (int(match[2]), match[1])
                 form = ["jsonl", "jsonl.zst", "kept"].index(match[3])
                 found[place] = min(found.get(place, (9, "")), (form, name))
-        for number, (place, (form, name)) in enumerate(sorted(found.items())):
-            self.files.append({"file": name, "records": 0, "uncovered": 0, "bad": None, "torn": 0})
+        ours, last = [], 0
+        for place, file in sorted(found.items()):
+            if place[0] - last > JUMP_MAX:
+                break
+            ours.append((place, file))
+            last = place[0]
+        for number, (place, (form, name)) in enumerate(ours):
+            self.add(name)
+            self.newest = place[1]
             path = os.path.join(self.directory, name)
             try:
+                if not stat.S_ISREG(os.lstat(path).st_mode):
+                    raise OSError("this is no file")
                 if form == 2:
                     self.kept(place[1], path)
                 else:
-                    self.lines(place[1], self.read(form, path), number + 1 == len(found))
+                    self.lines(place[1], self.read(form, path), number + 1 == len(ours))
             except OSError as why:
                 self.bad(place[1], str(why))
+                # What a start names as the end of what it cannot read.
+                self.streams[place[1]].last_hash = hashlib.sha256(b"").hexdigest()
+        for place, (form, name) in sorted(found.items())[len(ours):]:
+            self.add(name)
+            self.files[-1]["bad"] = (0, "its number is none that a log comes to")
         return self.report()
+
+    def add(self, name):
+        file = {"file": name, "records": 0, "uncovered": 0, "on_trust": 0, "bad": None, "torn": 0}
+        self.files.append(file)
 
     @staticmethod
     def read(form, path):
@@ -414,9 +471,10 @@ class Log:
             self.files[-1]["bad"] = (self.files[-1]["records"], why)
 
     def uncovered(self, stream):
-        for file in stream.pending:
+        for file in stream.found + stream.pending:
             self.files[file]["uncovered"] += 1
-        stream.pending = []
+        self.hearsay |= stream.found_gone | stream.gone
+        stream.found, stream.pending, stream.found_gone, stream.gone = [], [], set(), set()
 
     def line(self, name, line):
         is_first = name not in self.streams
@@ -435,11 +493,22 @@ class Log:
             self.follows(name, before, record)
             if own:
                 self.head(stream, *head_of(record, line))
+            self.starts(stream, record)
             if is_first:
                 self.begins(name, record)
         except Bad as why:
             return self.flaw(stream, str(why))
-        return self.leaf(name, leaf(line), own)
+        for text in texts_in(record):
+            self.named[text] = (name, record["seq"])
+        return self.leaf(name, leaf(line), own, gone_in(record))
+
+    @staticmethod
+    def starts(stream, record):
+        if record.get("kind") != "audit.open":
+            return
+        stream.start()
+        if isinstance(record.get("details"), dict) and "rolled_back" in record["details"]:
+            raise Bad("this start found less than the log's key had signed")
 
     def follows(self, name, before, record):
         if record["v"] != 1 or record["stream"] != name:
@@ -469,14 +538,20 @@ class Log:
             stream.tree = listed
         elif (stream.tree.size, stream.tree.root()) != (head.size, head.root):
             raise Bad("the records before this head are not those that were signed")
-        stream.pending = []
+        stream.covered = (head.size, stream.covered[0])
+        for file in stream.found:
+            self.files[file]["on_trust"] += 1
+        self.gone |= stream.gone
+        self.hearsay |= stream.found_gone
+        stream.found, stream.pending, stream.found_gone, stream.gone = [], [], set(), set()
 
-    def leaf(self, name, value, own):
+    def leaf(self, name, value, own, gone):
         stream = self.streams[name]
         if stream.tree is not None:
             stream.tree.push(value)
         if not own:
             stream.pending.append(len(self.files) - 1)
+        stream.gone |= gone
         for number, head in enumerate(self.heads):
             tree = stream.tree
             if tree is not None and (head.stream, head.size) == (name, tree.size):
@@ -487,7 +562,11 @@ class Log:
     def kept(self, name, path):
         """What retention left: a header, the log's own lines, and the leaf of each record."""
         with open(path, "rb") as file:
-            header, data = json.loads(file.readline()), file.read()
+            first_line, data = file.readline(), file.read()
+        header = json.loads(first_line)
+        stem = os.path.basename(path).partition(".")[0]
+        digest = hashlib.sha256(first_line + data).hexdigest()
+        self.holes.append((len(self.files) - 1, (stem, digest)))
         first, last, bytes_ = header["first"], header["last"], header["kept_bytes"]
         leaves = data[bytes_:]
         if header["v"] != 1 or len(leaves) != 32 * (last - first + 1):
@@ -509,17 +588,27 @@ class Log:
                     raise Bad("a kept line is not its leaf")
                 if is_head:
                     self.head(stream, *head_of(record, line))
-                self.leaf(name, value, is_head)
+                if record is not None:
+                    self.starts(stream, record)
+                self.leaf(name, value, is_head, gone_in(record) if record else set())
             except Bad as why:
                 self.flaw(stream, str(why))
         stream.last, stream.last_hash = (last, header["head"]), header["head"]
 
     def report(self):
+        end = self.streams.get(self.newest) or Stream()
+        is_open = (self.files and self.files[-1]["torn"]) or end.found or end.pending
+        open_from = end.covered[1] if is_open else None
         for stream in self.streams.values():
             self.uncovered(stream)
         signed = bool(self.keys.keys)
+        gone = self.gone if signed else self.gone | self.hearsay
+        for number, hole in self.holes:
+            if hole not in gone and self.files[number]["bad"] is None:
+                self.files[number]["bad"] = (0, "no record that is vouched for tells of the deletion")
         for file in self.files:
-            whole = signed and not file["uncovered"] and not file["torn"]
+            whole = signed and file["records"] and not file["uncovered"] and not file["torn"]
+            whole = whole and not file["on_trust"]
             file["state"] = "BROKEN" if file["bad"] else "SEALED" if whole else "UNSEALED"
         if self.keys.trusted and not signed:
             self.flaws.append("nothing is signed, though a key is trusted")
@@ -528,17 +617,45 @@ class Log:
                 self.flaws.append("the outside head is signed by no key of this log")
             elif number not in self.seen:
                 self.flaws.append("the log was cut off: the outside head is of more records")
-        states = [file["state"] for file in self.files]
+        counted = [f for f in self.files if f["records"] or f["torn"] or f["bad"]]
+        states = [file["state"] for file in counted]
         order = ["SEALED", "UNSEALED", "BROKEN"]
         state = "BROKEN" if self.flaws else max(states, key=order.index, default="UNSEALED")
         records = sum(file["records"] for file in self.files)
         return {"state": state, "records": records, "flaws": self.flaws, "gaps": self.gaps,
-                "files": self.files}
+                "files": self.files, "texts": self.texts(gone, open_from)}
+
+    def texts(self, gone, open_from):
+        """How the texts beside the log stand against the records that name them."""
+        texts = {"named": len(self.named), "erased": 0, "open": 0}
+        texts.update(missing=[], hearsay=[], changed=[])
+        for name, (stream, seq) in sorted(self.named.items()):
+            path = os.path.join(self.directory, "blobs", name[:2], name)
+            if os.path.lexists(path):
+                whole = stat.S_ISREG(os.lstat(path).st_mode)
+                if whole:
+                    with open(path, "rb") as file:
+                        whole = hashlib.sha256(file.read()).hexdigest() == name
+                if not whole:
+                    texts["changed"].append(name)
+            elif name in gone:
+                texts["erased"] += 1
+            elif name in self.hearsay:
+                texts["hearsay"].append(name)
+            elif open_from is not None and stream == self.newest and seq > open_from:
+                texts["open"] += 1
+            else:
+                texts["missing"].append(name)
+        return texts
 
 
 def check_proof(bundle, key):
     """What a proof proves, in one word; raises if it proves nothing."""
     try:
+        inclusion = ["head", "index", "keys", "line", "path", "size", "toolgate_proof"]
+        consistency = ["first", "keys", "path", "second", "toolgate_proof"]
+        if sorted(bundle) not in (inclusion, consistency):
+            raise Bad("the proof holds more or less than a proof")
         keys = Keys(key)
         for note in bundle["keys"]:
             head = Head(note)
@@ -581,9 +698,12 @@ def key_of(text):
     return Key(text)
 
 
-def head_in(path):
+def heads_in(path):
+    """One head, or several behind each other, the last of which may be cut off."""
     with open(path, encoding="utf-8") as file:
-        return Head(file.read())
+        text = file.read()
+    notes = re.findall(r"toolgate/(?:[^\n]+\n)+\n(?:\u2014 [^\n]+\n)+", text)
+    return [Head(note) for note in notes] or [Head(text)]
 
 
 def answer(request):
@@ -609,7 +729,7 @@ def main(arguments):
         if word == "--key":
             key = key_of(next(words))
         elif word == "--head":
-            heads.append(head_in(next(words)))
+            heads.extend(heads_in(next(words)))
         elif word == "--proof":
             proof = next(words)
         else:
@@ -623,7 +743,9 @@ def main(arguments):
         return 2
     report = Log(rest[0], key, heads).verify()
     print(json.dumps(report, indent=2))
-    return 1 if report["state"] == "BROKEN" or not report["records"] else 0
+    texts = report["texts"]
+    is_wrong = texts["missing"] or texts["hearsay"] or texts["changed"]
+    return 1 if report["state"] == "BROKEN" or is_wrong or not report["records"] else 0
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ pub fn commitment_key_or_new(path: &Path) -> Result<CommitmentKey, AuditError> {
 }
 
 fn read(path: &Path) -> io::Result<CommitmentKey> {
-    let mut file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path)?;
+    let mut file = crate::audit::regular::open(path)?;
     if file.metadata()?.mode() & 0o077 != 0 {
         return Err(io::Error::other("others may read it; use `chmod 600`, and make a new one"));
     }

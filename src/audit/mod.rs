@@ -23,6 +23,7 @@ mod place;
 pub mod proof;
 pub mod query;
 mod read;
+mod regular;
 mod segment;
 pub mod sink;
 pub mod wire;

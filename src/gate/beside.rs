@@ -33,7 +33,7 @@ impl Gate {
     ) -> (Record, Decision, Held) {
         let checked = self.stands_beside().map_or(Ok(()), Beside::check);
         let Err(why) = checked else { return (record, decision, held) };
-        if self.journal.waives(record.durability) {
+        if self.journal.waives(&record) {
             record.details.push((SINK_LATE, why.to_string().into()));
             return (record, decision, held);
         }
@@ -66,7 +66,7 @@ impl Gate {
     pub async fn erase(&self, names: &[Hash], (by, why): (u32, &str)) -> Result<Erased, String> {
         let blobs = self.stands_beside().and_then(|beside| beside.blobs.as_deref());
         let blobs: &Blobs = blobs.ok_or("no texts are kept beside this log")?;
-        let write = |record| self.note(record);
+        let write = |record| self.note_signed(record);
         erase(blobs, names, (by, why), write).await.map_err(|error| error.to_string())
     }
 }

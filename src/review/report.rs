@@ -157,6 +157,12 @@ impl Reporting {
     }
 }
 
+/// What a start found unsigned.
+fn on_trust(segment: &audit::SegmentReport) -> Option<String> {
+    let count = segment.on_trust;
+    (count > 0).then(|| format!("{count} records were found unsigned by a start: taken on trust"))
+}
+
 impl Integrity {
     /// What was found by `verify`.
     #[must_use]
@@ -172,6 +178,7 @@ impl Integrity {
                 .first_bad
                 .as_ref()
                 .map(|bad| format!("line {}: {}", bad.line, bad.flaw))
+                .or_else(|| on_trust(segment))
                 .unwrap_or_default(),
         };
         Integrity {
@@ -192,7 +199,7 @@ impl Integrity {
             }
             state if state == State::Unsealed.to_string() => {
                 "Every record stands as it was written, as far as the log itself tells. No \
-                 signature covers the end of it yet; a head that was kept elsewhere shows whether \
+                 signature covers the end of it yet, or a start took some of it on trust; a head that was kept elsewhere shows whether \
                  the end was cut off."
             }
             state if state == State::Broken.to_string() => {

@@ -214,8 +214,8 @@ def addresses(place, check):
         holds = (out == WORKS) if reason == "allowed" else (reason in out)
         check(reason, holds, (code, out, error))
     for literal, reason in (
-        ("169.254.169.254", "ip_literal_blocked"),
-        ("127.0.0.1", "ip_literal_blocked"),
+        ("169.254.169.254", "ip_literal_not_allowed"),
+        ("127.0.0.1", "ip_literal_not_allowed"),
         ("45.9.1.10", "ip_literal_not_allowed"),
         ("0x7f.1", "invalid_host"),
         ("2130706433", "invalid_host"),

@@ -60,6 +60,8 @@ class Place:
             self.world.address(address)
         self.agent = self.namespace("agent")
         self.audit = directory / "audit"
+        # Nobody else listens in a namespace of our own.
+        self.model_port = 8999
         self.sockets = directory / "run"
         self.sockets.mkdir(mode=0o700)
         self.authority = Authority(directory / "tls")
@@ -95,10 +97,11 @@ class Place:
     def socket(self, name):
         return self.sockets / f"{name}.sock"
 
-    def environment(self, **more):
+    def environment(self, model=None, **more):
         """What an agent's environment holds: what `egress env` says, and what programs need."""
         argv = [self.toolgate, "egress", "env", "--proxy", BRIDGE, "--format", "json"]
         argv += ["--ca-bundle", self.authority.certificate]
+        argv += ["--model", model] if model else []
         code, out, error = rig.run(argv)
         if code != 0:
             raise rig.RigError(f"`toolgate egress env` says no: {error}")

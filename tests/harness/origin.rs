@@ -96,11 +96,12 @@ fn serve(
     };
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream) {
+        let streams = request.contains("x-stream: yes");
         let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
         seen.lock().unwrap().push(request);
         let out = stream.get_mut();
         let said = match path.as_str() {
-            path if path.ends_with("/events") => events(out, hears),
+            path if streams || path.ends_with("/events") => events(out, hears),
             path if path.ends_with("/socket") => {
                 out.write_all(
                     b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\

@@ -21,6 +21,7 @@ pub(in crate::audit) use settle::settle;
 
 use crate::audit::error::AuditError;
 use crate::audit::place::Hash;
+use crate::audit::regular;
 use crate::limits::{BLOB_BYTES_MAX, BLOBS_BYTES_MAX, POLICY_BYTES_MAX};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -313,9 +314,9 @@ pub struct Kept {
 
 /// Reads a file whose name says what is in it.
 fn read(path: &Path, name: Hash, most: u64) -> Result<String, BlobError> {
-    let open = OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path);
-    let file = match open {
+    let file = match regular::open(path) {
         Ok(file) => file,
+        Err(why) if why.kind() == ErrorKind::InvalidData => return Err(BlobError::Changed(name)),
         Err(why) if why.kind() == ErrorKind::NotFound => return Err(BlobError::Missing(name)),
         Err(why) => return Err(failed("open", path)(why)),
     };

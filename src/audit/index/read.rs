@@ -88,7 +88,7 @@ impl Index {
     /// # Errors
     /// If it is not that file's, or does not hold all of it.
     pub fn open(path: &Path, stream: &str, sealed_bytes: u64) -> Result<Index, Unusable> {
-        let index = Index::of(Bytes::File(File::open(path)?))?;
+        let index = Index::of(Bytes::File(crate::audit::regular::open(path)?))?;
         let header = &index.header;
         let frames = super::column::wide(index.frames()?.len());
         let tail = TAIL_BYTES + TAIL_BYTES_PER_FRAME * frames;

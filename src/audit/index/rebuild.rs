@@ -7,8 +7,9 @@ use super::build::Builder;
 use super::read::same;
 use crate::audit::error::AuditError;
 use crate::audit::journal::{Appending, Directory, Shelf};
+use crate::audit::regular;
 use crate::audit::segment::{Form, Frames, SegmentName, list};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 /// The sealed files of a directory whose index says something else than their lines.
@@ -18,7 +19,11 @@ use std::path::Path;
 pub fn false_indexes(dir: &Path) -> Result<Vec<String>, AuditError> {
     let mut wrong = Vec::new();
     for segment in sealed(dir)? {
-        let Ok(there) = std::fs::read(segment.index_path(dir)) else { continue };
+        let there = match regular::read(&segment.index_path(dir)) {
+            Err(why) if why.kind() == ErrorKind::NotFound => continue,
+            // What cannot be read is no index, whatever it is.
+            there => there.unwrap_or_default(),
+        };
         if !same(&there, &index_of(dir, &segment)?) {
             wrong.push(segment.to_string());
         }
@@ -37,7 +42,7 @@ pub fn rebuild_indexes(dir: &Path) -> Result<Vec<String>, AuditError> {
     for segment in sealed(dir)? {
         let index = index_of(dir, &segment)?;
         let path = segment.index_path(dir);
-        if std::fs::read(&path).is_ok_and(|there| same(&there, &index)) {
+        if regular::read(&path).is_ok_and(|there| same(&there, &index)) {
             continue;
         }
         let (name, failed) = (segment.index_name(), AuditError::file("write the index", &path));

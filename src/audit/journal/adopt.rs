@@ -9,6 +9,7 @@ use crate::audit::journal::recover::{chain_before, free_name};
 use crate::audit::journal::resume::{PREPARED, write_all};
 use crate::audit::journal::storage::{SegmentFile, Storage};
 use crate::audit::place::Hash;
+use crate::audit::regular;
 use crate::audit::segment::{Form, SegmentName, list};
 use std::io;
 use std::path::Path;
@@ -78,7 +79,7 @@ fn previous(line: &[u8]) -> Option<Hash> {
 
 /// The whole lines of a file, which is as long as what one failure found unsynced.
 fn whole_lines(path: &Path) -> io::Result<Vec<Vec<u8>>> {
-    let bytes = std::fs::read(path)?;
+    let bytes = regular::read(path)?;
     let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else { return Ok(Vec::new()) };
     let lines = bytes.get(..end).unwrap_or_default();
     Ok(lines.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect())

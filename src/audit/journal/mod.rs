@@ -44,10 +44,11 @@ use crate::audit::journal::storage::Storage;
 use crate::audit::options::{OnFailure, Options};
 use crate::audit::place::{Head, Proof, Receipt, StreamId};
 use crate::audit::proof::sign::Signer;
+use crate::audit::proof::{Flaw, ROLLED_BACK};
 use crate::audit::segment::{Form, Sealer};
 use crate::audit::wire;
 use crate::limits::JOURNAL_QUEUE_MAX;
-use crate::model::record::{Durability, Record};
+use crate::model::record::{Durability, Kind, Record};
 use crate::redact::Redactor;
 use recover::Found;
 use std::path::{Path, PathBuf};
@@ -141,16 +142,19 @@ impl Journal {
     /// # Errors
     /// As [`Journal::append`], if it is not waived.
     pub async fn append_or_waive(&self, record: Record) -> Result<Proof, AuditError> {
-        let waivable = self.waives(record.durability);
-        self.append_as(record, Terms { waivable, last: false }).await
+        let waivable = self.waives(&record);
+        self.append_as(record, Terms { waivable, ..Terms::default() }).await
     }
 
     /// Whether the operator chose that such a call goes on while its record cannot be written.
     #[must_use]
-    pub fn waives(&self, durability: Durability) -> bool {
+    pub fn waives(&self, record: &Record) -> bool {
         match self.on_failure {
             OnFailure::Deny => false,
-            OnFailure::AllowReadonly => durability == Durability::Written,
+            // A connection that is opened need not be on the disk first, but is no reading.
+            OnFailure::AllowReadonly => {
+                record.durability == Durability::Written && record.kind != Kind::NetOpen
+            }
             OnFailure::Allow => true,
         }
     }
@@ -166,12 +170,32 @@ impl Journal {
         receipt(submitted.unwrap_or_else(|| self.late(false, &sent)))
     }
 
+    /// As [`Journal::append_signed`], on a thread that may block.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_signed_blocking(&self, record: Record) -> Result<Receipt, AuditError> {
+        let deadline = Instant::now() + self.timeout;
+        let sent = AtomicBool::new(false);
+        let submitted = block_until(deadline, self.submit(record, Terms::SIGNED, &sent));
+        receipt(submitted.unwrap_or_else(|| self.late(false, &sent)))
+    }
+
+    /// As [`Journal::append`], and a signed head covers it, and both are on the disk, when it
+    /// returns: for what tells that something is to be deleted.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub async fn append_signed(&self, record: Record) -> Result<Receipt, AuditError> {
+        receipt(self.append_as(record, Terms::SIGNED).await)
+    }
+
     /// As [`Journal::append`], and nothing is written after it: what comes later is refused.
     ///
     /// # Errors
     /// As [`Journal::append`].
     pub async fn append_last(&self, record: Record) -> Result<Receipt, AuditError> {
-        receipt(self.append_as(record, Terms { waivable: false, last: true }).await)
+        receipt(self.append_as(record, Terms { last: true, ..Terms::default() }).await)
     }
 
     async fn append_as(&self, record: Record, terms: Terms) -> Result<Proof, AuditError> {
@@ -184,10 +208,10 @@ impl Journal {
     async fn submit(
         &self,
         record: Record,
-        Terms { waivable, last }: Terms,
+        Terms { waivable, last, signed }: Terms,
         sent: &AtomicBool,
     ) -> Result<Proof, AuditError> {
-        let durability = if self.strict { Durability::Synced } else { record.durability };
+        let durability = if self.strict || signed { Durability::Synced } else { record.durability };
         let mut body = wire::body(record, &self.redactor);
         // At once: nobody waits for a disk that is known to take nothing.
         if self.shared.is_refusing() {
@@ -202,7 +226,7 @@ impl Journal {
         let accepted = Instant::now();
         self.shared.waiting.accept();
         sent.store(true, Ordering::Relaxed);
-        room.send(Job { body, durability, answer, accepted, last, waivable });
+        room.send(Job { body, durability, answer, accepted, last, waivable, signed });
         receipt.await.map_err(|_| AuditError::Closed)?
     }
 
@@ -276,6 +300,12 @@ struct Terms {
     waivable: bool,
     /// Nothing is written after it.
     last: bool,
+    /// A head is signed right behind it.
+    signed: bool,
+}
+
+impl Terms {
+    const SIGNED: Terms = Terms { waivable: false, last: false, signed: true };
 }
 
 /// What was not waivable has a receipt.
@@ -329,9 +359,21 @@ fn signed(
     let Some(signing) = &options.signing else { return Ok(start) };
     let last = start.last.map_or(0, |(seq, _)| seq);
     let (signer, flaw) = Signer::open(signing, (shelf, &start.dir), (&start.stream, last))?;
+    if signer.found() > 0 {
+        // A crash leaves at most what was written in the last moments. Anything could stand there.
+        tracing::warn!(
+            records = signer.found(),
+            "no head of the log covers its end, which is taken on trust; `audit verify` counts it"
+        );
+        opening.details.push(("on_trust", signer.found().into()));
+    }
     let start = match flaw {
         None => start,
         Some(flaw) => {
+            tracing::error!(why = %flaw, "the log is not what its key signed; a new stream begins");
+            if let Flaw::RolledBack(size) = flaw {
+                opening.details.push((ROLLED_BACK, serde_json::json!({ "size": size })));
+            }
             let broken = serde_json::json!({ "why": flaw.to_string() });
             opening.details.push(("broken", broken));
             anew(start.dir, start.next_number)

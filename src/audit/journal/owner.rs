@@ -41,6 +41,8 @@ pub(in crate::audit) struct Job {
     pub(in crate::audit) last: bool,
     /// Whether it may be answered without standing in the log, if that fails.
     pub(in crate::audit) waivable: bool,
+    /// A head is signed right behind it.
+    pub(in crate::audit) signed: bool,
 }
 
 /// A record that was given its line and has no answer yet.
@@ -213,8 +215,11 @@ impl<S: Storage> Owner<S> {
             self.rotate()?;
         }
         let before = self.pen.tail.len();
-        for Job { body, durability, answer, waivable, .. } in jobs.by_ref() {
+        for Job { body, durability, answer, waivable, signed, .. } in jobs.by_ref() {
             let receipt = self.pen.add(&body, None);
+            if signed {
+                self.pen.sign_the_rest();
+            }
             self.shared.waiting.write(1);
             batch.push(Unanswered { answer, receipt, durability, waivable });
             if self.pen.tail.len().saturating_sub(before) >= BATCH_BYTES_MAX {

@@ -60,7 +60,8 @@ impl Newest {
 pub(in crate::audit) fn survey(dir: &Path) -> Result<Found, AuditError> {
     let segments = list(dir)?;
     let highest = segments.iter().map(|segment| segment.number).max().unwrap_or(0);
-    let mut found = Found { newest: None, torn: Vec::new(), next_number: highest + 1 };
+    let mut found =
+        Found { newest: None, torn: Vec::new(), next_number: highest.saturating_add(1) };
     for (index, segment) in segments.iter().enumerate().rev() {
         let older = segments.get(..index).unwrap_or_default();
         let chain = chain_before(dir, segment, older)?;

@@ -194,7 +194,8 @@ impl Directory {
 
 fn append_only() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).append(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    options.read(true).append(true).mode(0o600).custom_flags(flags);
     options
 }
 

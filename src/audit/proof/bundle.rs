@@ -27,6 +27,7 @@ pub enum Bundle {
 
 /// That a record stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Inclusion {
     /// The record's line, without its newline.
     pub line: String,
@@ -44,6 +45,7 @@ pub struct Inclusion {
 
 /// That one head's records are the beginning of another's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Consistency {
     /// The signed note of the older head.
     pub first: String,

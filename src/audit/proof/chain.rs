@@ -18,6 +18,18 @@ pub enum Flaw {
     /// Retention left what it keeps, and no record tells of it.
     #[error("the records were deleted, and no record of the log tells of that")]
     Untold,
+    /// Of what retention left, only a record tells that nobody vouches for.
+    #[error(
+        "the records were deleted, and only a record tells of that which no head covered while it \
+         was written: anybody could have put it there"
+    )]
+    Hearsay,
+    /// The key remembers more than the log has.
+    #[error(
+        "this start found less than the log's key had signed ({0} records): the log was cut off or \
+         written anew, or an old copy was put back"
+    )]
+    RolledBack(u64),
     /// It is longer than any record is written.
     #[error("the line is longer than a record can be")]
     TooLong,

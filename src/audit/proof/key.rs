@@ -62,7 +62,10 @@ impl Keys {
         shelf: &Arc<dyn Shelf>,
     ) -> Result<Option<Keys>, AuditError> {
         let mut options = OpenOptions::new();
-        let file = options.read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path);
+        let file = options
+            .read(true)
+            .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+            .open(path);
         let file = match file {
             Ok(file) => file,
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -21,11 +21,18 @@ pub(in crate::audit) struct Link<'a> {
     pub(in crate::audit) own: Own,
 }
 
-/// Whether the record is one of the log about itself that is signed.
+/// What the record is to the log itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::audit) enum Own {
+    /// A signed head.
     Head,
+    /// One in which a key hands over.
     Key,
+    /// A start.
+    Open,
+    /// It tells of something that was deleted.
+    Gone,
+    /// A record like any other.
     Other,
 }
 
@@ -42,11 +49,23 @@ struct Whole<'a> {
 }
 
 impl Own {
+    /// Whether a signed head stands in it.
+    pub(in crate::audit) fn is_head(self) -> bool {
+        matches!(self, Own::Head | Own::Key)
+    }
+
     fn of(kind: &str) -> Own {
+        if !kind.starts_with("audit.") {
+            return Own::Other;
+        }
         if kind == Kind::AuditCheckpoint.as_str() {
             Own::Head
         } else if kind == Kind::AuditKey.as_str() {
             Own::Key
+        } else if kind == Kind::AuditOpen.as_str() {
+            Own::Open
+        } else if kind == Kind::AuditRetention.as_str() || kind == Kind::AuditErased.as_str() {
+            Own::Gone
         } else {
             Own::Other
         }
@@ -112,7 +131,14 @@ mod tests {
         let link = at_its_ends(LINE.as_bytes()).unwrap();
         assert_eq!(link, strictly(LINE.as_bytes()).unwrap());
         assert_eq!((link.seq, link.own), (7, Own::Other));
-        for (kind, own) in [("audit.key", Own::Key), ("audit.checkpoint", Own::Head)] {
+        for (kind, own) in [
+            ("audit.key", Own::Key),
+            ("audit.checkpoint", Own::Head),
+            ("audit.open", Own::Open),
+            ("audit.retention", Own::Gone),
+            ("audit.erased", Own::Gone),
+            ("audit.space", Own::Other),
+        ] {
             let line = LINE.replace("tool.pre", kind);
             assert_eq!(at_its_ends(line.as_bytes()).unwrap().own, own);
             assert_eq!(parse(line.as_bytes()), strictly(line.as_bytes()));

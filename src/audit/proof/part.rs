@@ -26,6 +26,7 @@ impl Part {
             state: State::Unsealed,
             records: 0,
             uncovered: 0,
+            on_trust: 0,
             first_bad: None,
             torn_bytes: 0,
         };
@@ -47,7 +48,11 @@ impl Part {
     /// What it comes to, once all is known.
     pub(super) fn judge(&mut self, is_signed: bool) {
         let report = &mut self.report;
-        let is_whole = is_signed && report.uncovered == 0 && report.torn_bytes == 0;
+        let is_whole = is_signed
+            && report.records > 0
+            && report.uncovered == 0
+            && report.on_trust == 0
+            && report.torn_bytes == 0;
         report.state = match &report.first_bad {
             Some(_) => State::Broken,
             None if is_whole => State::Sealed,

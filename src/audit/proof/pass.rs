@@ -6,7 +6,6 @@ use crate::audit::place::{Hash, StreamId};
 use crate::audit::proof::chain::{Flaw, VERSION};
 use crate::audit::proof::link::{self, Own};
 use crate::audit::proof::merkle::leaf;
-use crate::audit::segment::Deletions;
 use crate::limits::RECORD_BYTES_MAX;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -37,8 +36,6 @@ pub(super) struct Line {
     pub(super) claim: Result<Claim, Flaw>,
     pub(super) hash: Hash,
     pub(super) leaf: Hash,
-    /// It may tell of files that retention deleted.
-    pub(super) tells: bool,
 }
 
 /// The place that a line claims.
@@ -88,7 +85,7 @@ fn look_at(line: &[u8], at: Range<usize>, stream: &StreamId) -> Line {
             },
         })
     };
-    Line { at, claim, hash: Hash::of(line), leaf: leaf(line), tells: Deletions::could_tell(line) }
+    Line { at, claim, hash: Hash::of(line), leaf: leaf(line) }
 }
 
 /// A block on its way.

@@ -59,7 +59,7 @@ impl Passing<'_> {
     }
 
     fn head(&self) -> Option<Result<Signed, Flaw>> {
-        let line = self.line.filter(|_| self.own != Own::Other)?;
+        let line = self.line.filter(|_| self.own.is_head())?;
         Some(head_of(line, self.prev).map(|(tree, (head, note))| Signed {
             known: Known::after(tree),
             head,
@@ -176,7 +176,7 @@ pub fn certificates(dir: &Path, head: &Checkpoint) -> Result<Vec<String>, NoProo
     let mut notes = Vec::new();
     for file in list(dir)? {
         let done = each(dir, &file, &mut |passing| {
-            if passing.own == Own::Other {
+            if !passing.own.is_head() {
                 return Ok(ControlFlow::Continue(()));
             }
             if file.stream == head.stream && passing.seq == head.size.saturating_add(1) {
@@ -227,7 +227,7 @@ fn beginning(dir: &Path, files: &[SegmentName], seq: u64) -> Result<usize, NoPro
             if passing.seq > seq {
                 return Ok(ControlFlow::Break(()));
             }
-            begins = passing.own != Own::Other;
+            begins = passing.own.is_head();
             Ok(if begins { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         if begins {

@@ -3,13 +3,14 @@
 use crate::audit::place::{Head, StreamId};
 use crate::audit::proof::chain::Flaw;
 use crate::audit::proof::note::PublicKey;
+use std::collections::BTreeSet;
 
 /// What a file's chain came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// Whole, and covered by a signed head.
+    /// Whole, and covered by heads that were signed as it was written.
     Sealed,
-    /// Whole as far as it tells, but no signed head covers its end.
+    /// Whole as far as it tells, but no head covers its end, or a start took some of it on trust.
     Unsealed,
     /// Not what was written.
     Broken,
@@ -30,6 +31,11 @@ pub struct Report {
     pub head: Option<Head>,
     /// Who signed it; nothing if nobody did.
     pub signed: Option<SignedBy>,
+    /// Texts kept beside the log that were erased, as the log tells and vouches for.
+    pub erased: BTreeSet<[u8; 32]>,
+    /// If its end is not signed: the stream, and how many of its records the last head but one
+    /// covers. Behind that a copy of a log that was being written may lack what lies beside it.
+    pub open_end: Option<(StreamId, u64)>,
 }
 
 /// Who signed a log.
@@ -58,6 +64,9 @@ pub struct SegmentReport {
     pub records: u64,
     /// How many of them no signed head covers.
     pub uncovered: u64,
+    /// How many of them a start found unsigned and signed over: a crash leaves some, and so does
+    /// who wrote them there without the key.
+    pub on_trust: u64,
     /// The first record that is wrong.
     pub first_bad: Option<BadRecord>,
     /// Bytes behind the last whole line of the newest file: a record that is being written, or
@@ -103,7 +112,16 @@ impl Report {
         if !self.flaws.is_empty() {
             return State::Broken;
         }
-        self.segments.iter().map(|segment| segment.state).max().unwrap_or(State::Unsealed)
+        // A file without records, as a crash leaves it, says nothing.
+        let is_empty = |one: &SegmentReport| one.records == 0 && one.state != State::Broken;
+        let segments = self.segments.iter().filter(|one| !is_empty(one) || one.torn_bytes > 0);
+        segments.map(|segment| segment.state).max().unwrap_or(State::Unsealed)
+    }
+
+    /// Records that a start took on trust.
+    #[must_use]
+    pub fn on_trust(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.on_trust).sum()
     }
 
     /// Records that no signed head covers.

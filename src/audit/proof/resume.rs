@@ -8,7 +8,7 @@ use crate::audit::error::AuditError;
 use crate::audit::place::{Hash, StreamId};
 use crate::audit::proof::chain::Flaw;
 use crate::audit::proof::checkpoint::{Checkpoint, Details};
-use crate::audit::proof::link::{self, Own};
+use crate::audit::proof::link;
 use crate::audit::proof::merkle::{Tree, leaf};
 use crate::audit::proof::note::Note;
 use crate::audit::segment::{Ending, Lines, SegmentName, list};
@@ -57,6 +57,20 @@ pub(in crate::audit) fn resume(
     Ok(Ok(Resumed { tree, head }))
 }
 
+/// The newest head of a stream, if there is one that can be read.
+pub(super) fn newest_head(
+    dir: &Path,
+    stream: &StreamId,
+) -> Result<Option<(Checkpoint, Note)>, AuditError> {
+    let files = list(dir)?;
+    for file in files.iter().rev().filter(|file| file.stream == *stream) {
+        if let Some((line, prev)) = read(dir, file)?.newest {
+            return Ok(head_of(&line, prev).ok().map(|(_, head)| head));
+        }
+    }
+    Ok(None)
+}
+
 /// What stands at the end of a file.
 #[derive(Debug, Default)]
 struct End {
@@ -80,7 +94,7 @@ fn read(dir: &Path, file: &SegmentName) -> Result<End, AuditError> {
             Err(why) => return Err(failed()(why)),
         }
         if let Ok(link) = link::parse(&line)
-            && link.own != Own::Other
+            && link.own.is_head()
         {
             end.newest = Some((line.clone(), link.prev.unwrap_or(Hash::ZERO)));
             end.leaves.clear();

@@ -12,6 +12,7 @@ use crate::audit::proof::chain::Flaw;
 use crate::audit::proof::checkpoint::{Checkpoint, Details};
 use crate::audit::proof::head::{SignedHead, Signing};
 use crate::audit::proof::key::{KEY_FILE, Keys, Signed, wrong};
+use crate::audit::proof::memory::Memory;
 use crate::audit::proof::merkle::{Tree, leaf};
 use crate::audit::proof::resume::resume;
 use crate::audit::wire::Body;
@@ -40,6 +41,13 @@ pub(in crate::audit) struct Signer {
     certified: bool,
     /// The key's file does not say yet that the old key is gone.
     unsettled: bool,
+    /// What the key remembers, if it lies elsewhere than the log.
+    memory: Option<Memory>,
+    /// How many records no head covered when the log was opened.
+    found: u64,
+    /// Something was written since. Before that nothing is signed: whoever reads the log must see
+    /// where this start began.
+    began: bool,
 }
 
 /// What is to be signed.
@@ -75,6 +83,7 @@ impl Signer {
                        another directory (`--audit`)";
             return Err(wrong(&path, why));
         }
+        let memory = Memory::beside(&path, dir);
         let mut keys = match found {
             Some(keys) => keys,
             None => Keys::make(&path, shelf, stream)?,
@@ -85,8 +94,15 @@ impl Signer {
                 flaw = Some(Flaw::KeyUnknown);
             }
         }
+        // A key that is new signed nothing yet.
+        let remembers = memory.as_ref().filter(|_| !is_new);
+        if let Some(missed) = remembers.map(|one| one.missed(dir)).transpose()?.flatten() {
+            flaw = Some(Flaw::RolledBack(missed.size));
+        }
+        let covered = resumed.head.as_ref().map_or(0, |(head, _)| head.size.saturating_add(1));
         let rotates = !signing.rotate.is_zero() || keys.is_handing_over();
         let now = Instant::now();
+        let found = resumed.tree.size().saturating_sub(covered);
         let tree = if flaw.is_some() { Tree::default() } else { resumed.tree };
         let signer = Signer {
             signing: signing.clone(),
@@ -98,6 +114,9 @@ impl Signer {
             unsent: None,
             certified: false,
             unsettled: false,
+            memory,
+            found: if flaw.is_some() { 0 } else { found },
+            began: false,
         };
         Ok((signer, flaw))
     }
@@ -105,6 +124,7 @@ impl Signer {
     /// A record's line was written.
     pub(in crate::audit) fn took(&mut self, line: &[u8]) {
         self.tree.push(leaf(line));
+        self.began = true;
         self.unsigned.get_or_insert_with(Instant::now);
     }
 
@@ -114,6 +134,11 @@ impl Signer {
         self.unsigned = None;
     }
 
+    /// How many records no head covered when the log was opened: they are taken on trust.
+    pub(in crate::audit) fn found(&self) -> u64 {
+        self.found
+    }
+
     /// Whether a record stands unsigned.
     pub(in crate::audit) fn is_behind(&self) -> bool {
         self.unsigned.is_some()
@@ -121,7 +146,7 @@ impl Signer {
 
     /// When something is due next.
     pub(in crate::audit) fn deadline(&self) -> Instant {
-        if self.tree.size() == 0 {
+        if !self.began {
             return Instant::now() + self.signing.heartbeat;
         }
         let head = self.unsigned.map(|since| since + self.signing.every);
@@ -132,7 +157,7 @@ impl Signer {
     /// What is due now.
     pub(in crate::audit) fn due(&self) -> Option<Due> {
         let now = Instant::now();
-        if self.tree.size() == 0 || now < self.deadline() {
+        if !self.began || now < self.deadline() {
             return None;
         }
         let rotates = self.rotate.is_some_and(|rotate| rotate <= now) && !self.certified;
@@ -179,7 +204,11 @@ impl Signer {
         } else if self.unsettled {
             self.unsettled = self.told(|keys| keys.settle()).is_err();
         }
-        let (Some(head), Some(heads)) = (self.unsent.take(), &self.signing.heads) else { return };
+        let Some(head) = self.unsent.take() else { return };
+        if let Some(memory) = &mut self.memory {
+            memory.remember(&head.note);
+        }
+        let Some(heads) = &self.signing.heads else { return };
         if let Err(why) = heads.try_send(head) {
             tracing::warn!(%why, "a head of the log was not handed to its publisher");
         }

@@ -177,7 +177,12 @@ fn a_log_that_nobody_signed_is_signed_from_then_on() {
         assert_eq!(state(dir.path()), State::Unsealed);
     }
     drop(open(dir.path()));
-    assert_eq!(state(dir.path()), State::Sealed);
+    // Who signed it then had not written it, and says so.
+    let report = verify(dir.path(), None).unwrap();
+    assert_eq!((report.state(), report.uncovered(), report.on_trust()), (State::Unsealed, 0, 4));
+    let opening = records(dir.path()).unwrap().map(|entry| entry.unwrap().record);
+    let opening = opening.filter(|record| record.kind == "audit.open").last().unwrap();
+    assert_eq!(opening.details["on_trust"], 4);
 }
 
 #[test]
@@ -204,6 +209,58 @@ fn a_log_is_not_gone_on_with_by_another_key_or_behind_a_head_that_does_not_fit()
     let opening = records(dir.path()).unwrap().map(Result::unwrap);
     let opening = opening.filter(|entry| entry.record.kind == "audit.open").last().unwrap();
     assert!(opening.record.details.contains_key("broken"));
+}
+
+#[test]
+fn a_key_that_lies_elsewhere_remembers_what_it_signed() {
+    let (dir, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let key = keys.path().join("log.key");
+    let signing = Signing {
+        key: Some(key.clone()),
+        every: Duration::from_millis(3),
+        rotate: Duration::ZERO,
+        ..Signing::default()
+    };
+    let write = |text: &str| {
+        let journal = Journal::open(dir.path(), options(signing.clone())).unwrap();
+        journal.append_blocking(event(text)).unwrap();
+        journal.close().unwrap();
+    };
+    (0..3).for_each(|n| write(&n.to_string()));
+    assert_eq!(state(dir.path()), State::Sealed);
+    let memory = keys.path().join("log.key.signed");
+    let (file, now) = (files(dir.path()).remove(0), std::fs::read_to_string(&memory).unwrap());
+    let whole = std::fs::read_to_string(&file).unwrap();
+    // A restored key remembers less, or nothing, or what a power failure left: that is no harm.
+    let older = whole.lines().find(|line| line.contains("audit.checkpoint")).unwrap();
+    let older: serde_json::Value = serde_json::from_str(older).unwrap();
+    for left in [older["details"]["note"].as_str().unwrap(), "", "toolgate/"] {
+        std::fs::write(&memory, left).unwrap();
+        write("more");
+        assert_eq!(state(dir.path()), State::Sealed);
+    }
+    std::fs::remove_file(&memory).unwrap();
+    write("more");
+    assert_eq!(state(dir.path()), State::Sealed);
+    // Cut off at a head that the key of now signed, the log shows nothing; the key does.
+    std::fs::write(&memory, now).unwrap();
+    let end = whole.find("\"kind\":\"audit.checkpoint\"").unwrap();
+    let end = end + whole[end..].find('\n').unwrap() + 1;
+    std::fs::write(&file, &whole[..end]).unwrap();
+    assert_eq!(state(dir.path()), State::Sealed);
+    write("after");
+    write("and later");
+    let report = verify(dir.path(), None).unwrap();
+    let flaws: Vec<_> = report.segments.iter().map(|one| one.first_bad.clone()).collect();
+    assert!(matches!(&flaws[..], [None, Some(BadRecord { line: 1, flaw: Flaw::RolledBack(_) })]));
+    assert_eq!(report.state(), State::Broken);
+    let opening = records(dir.path()).unwrap().map(Result::unwrap);
+    let told = opening.filter(|entry| entry.record.details.contains_key("rolled_back")).count();
+    assert_eq!(told, 1);
+    // In the log's own directory it would be worth nothing.
+    let inside = tempfile::tempdir().unwrap();
+    drop(open(inside.path()));
+    assert!(!inside.path().join("toolgate.key.signed").exists());
 }
 
 #[test]

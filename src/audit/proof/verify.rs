@@ -14,14 +14,17 @@ use crate::audit::place::{Hash, Head, StreamId};
 use crate::audit::proof::chain::{Chain, Flaw};
 use crate::audit::proof::epochs::Epochs;
 use crate::audit::proof::link::{self, Own};
+use crate::audit::proof::memory::ROLLED_BACK;
 use crate::audit::proof::merkle::{self, Tree};
 use crate::audit::proof::outside::{Elsewhere, Outside, Outsides};
 use crate::audit::proof::part::Part;
 use crate::audit::proof::pass::{Claim, Line, Looked, Lookers};
 use crate::audit::proof::report::{BadRecord, Gap, Progress, Report, SignedBy};
 use crate::audit::proof::resume::head_of;
-use crate::audit::segment::{Blocks, Deletions, Form, Kept, SegmentName, list};
+use crate::audit::proof::told::{Run, Told, Waiting};
+use crate::audit::segment::{Blocks, Form, Kept, SegmentName, list, strangers};
 use crate::audit::wire::WireRecord;
+use crate::model::json::Json;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
@@ -66,6 +69,9 @@ pub fn verify_with(
     } else {
         std::thread::scope(|scope| go(&mut Lookers::start(scope), &mut verifier))?;
     }
+    for stranger in strangers(dir)? {
+        verifier.stranger(&stranger);
+    }
     verifier.finish()
 }
 
@@ -96,8 +102,10 @@ struct Verifier<'a> {
     streams: BTreeMap<StreamId, Stream>,
     segments: Vec<Part>,
     gaps: Vec<Gap>,
-    /// What the log tells was deleted, and the parts that are.
-    deletions: Deletions,
+    /// What the log tells is gone, what it tells without anybody vouching for it, and the parts
+    /// that are gone.
+    told: Told,
+    hearsay: Told,
     holes: Vec<(usize, Hash)>,
     head: Option<Head>,
     bytes: u64,
@@ -116,8 +124,10 @@ struct Stream {
     last_hash: Hash,
     /// Nothing behind a flaw, up to the next signed head, which has it.
     tree: Option<Tree>,
-    /// Records that no head covers yet: in which file, from which line on, how many.
-    pending: Vec<(usize, u64, u64)>,
+    /// What no head covers yet.
+    waiting: Waiting,
+    /// How many records its newest head covers, and the one before that.
+    covered: [u64; 2],
 }
 
 impl Stream {
@@ -128,7 +138,8 @@ impl Stream {
             is_new: true,
             last_hash: Hash::ZERO,
             tree: Some(Tree::default()),
-            pending: Vec::new(),
+            waiting: Waiting::default(),
+            covered: [0; 2],
         }
     }
 
@@ -149,7 +160,8 @@ impl<'a> Verifier<'a> {
             streams: BTreeMap::new(),
             segments: Vec::new(),
             gaps: Vec::new(),
-            deletions: Deletions::default(),
+            told: Told::default(),
+            hearsay: Told::default(),
             holes: Vec::new(),
             head: None,
             bytes: 0,
@@ -180,6 +192,13 @@ impl<'a> Verifier<'a> {
             }
             read => read,
         }
+    }
+
+    /// A file with the name of one of the log's, which this log never came to.
+    fn stranger(&mut self, segment: &SegmentName) {
+        let mut part = Part::of(segment);
+        part.flaw(Flaw::Damaged("its number is none that a log comes to".to_owned()));
+        self.segments.push(part);
     }
 
     fn lines(
@@ -277,16 +296,16 @@ impl<'a> Verifier<'a> {
             self.gaps.push(Gap { stream, first: *expected, last: found - 1 });
         }
         self.stream.tree = None;
-        let pending = std::mem::take(&mut self.stream.pending);
-        self.uncovered(pending);
+        let lost = self.stream.waiting.lost(&mut self.hearsay);
+        self.uncovered(lost);
         if let Some(part) = self.segments.last_mut() {
             part.flaw(flaw);
         }
     }
 
-    fn uncovered(&mut self, pending: Vec<(usize, u64, u64)>) {
-        for (index, from, count) in pending {
-            if let Some(part) = self.segments.get_mut(index) {
+    fn uncovered(&mut self, runs: Vec<Run>) {
+        for Run { file, from, count } in runs {
+            if let Some(part) = self.segments.get_mut(file) {
                 part.uncovered(from, count);
             }
         }
@@ -298,10 +317,8 @@ impl<'a> Verifier<'a> {
         self.stream.last_hash = line.hash;
         let place = (claim.seq, line.hash);
         let result = self.stream.chain.follow(place, claim.prev, claim.foreign.clone());
-        let result = result.and_then(|()| match claim.own {
-            Own::Other => Ok(()),
-            Own::Head | Own::Key => self.head(text, claim.prev.unwrap_or(Hash::ZERO)),
-        });
+        let prev = claim.prev.unwrap_or(Hash::ZERO);
+        let result = result.and_then(|()| self.own(claim.own, text, prev));
         let result = match result {
             Ok(()) if is_first => self.stream_before(text),
             result => result,
@@ -309,28 +326,37 @@ impl<'a> Verifier<'a> {
         if let Err(flaw) = result {
             self.flaw(flaw);
         } else {
-            self.leaf(line.leaf, claim.own == Own::Other);
-            if line.tells {
-                self.deletions.line(text);
-            }
+            self.leaf(line.leaf, claim.own, text);
         }
         self.at(claim.seq, line.hash);
     }
 
+    /// What a record says of the log itself.
+    fn own(&mut self, own: Own, text: &[u8], prev: Hash) -> Result<(), Flaw> {
+        match own {
+            Own::Head | Own::Key => self.head(text, prev),
+            Own::Open => {
+                self.stream.waiting.start();
+                rolled_back(text)
+            }
+            Own::Gone | Own::Other => Ok(()),
+        }
+    }
+
     /// A record that fits goes into the tree, where that is known.
-    fn leaf(&mut self, leaf: Hash, is_open: bool) {
-        let index = self.segments.len().saturating_sub(1);
+    fn leaf(&mut self, leaf: Hash, own: Own, text: &[u8]) {
+        let file = self.segments.len().saturating_sub(1);
         let at = self.segments.last().map_or(0, |part| part.report.records);
         let stream = &mut self.stream;
         if let Some(tree) = &mut stream.tree {
             tree.push(leaf);
             self.outside.root(&stream.id, tree);
         }
-        if is_open {
-            match stream.pending.last_mut() {
-                Some((file, _, count)) if *file == index => *count += 1,
-                Some(_) | None => stream.pending.push((index, at, 1)),
-            }
+        if !own.is_head() {
+            stream.waiting.record(file, at);
+        }
+        if own == Own::Gone {
+            stream.waiting.tells(text);
         }
     }
 
@@ -350,14 +376,20 @@ impl<'a> Verifier<'a> {
         let stream = &mut self.stream;
         match &stream.tree {
             Some(tree) if tree.size() != head.size || tree.root() != head.root => {
-                let covered = tree.size() - stream.pending.iter().map(|(.., n)| n).sum::<u64>();
+                let covered = tree.size().saturating_sub(stream.waiting.count());
                 stream.tree = None;
                 return Err(Flaw::Root(covered.saturating_add(1)));
             }
             Some(_) => {}
             None => stream.tree = Some(listed),
         }
-        stream.pending.clear();
+        stream.covered = [head.size, stream.covered[0]];
+        let on_trust = stream.waiting.covered((&mut self.told, &mut self.hearsay));
+        for Run { file, count, .. } in on_trust {
+            if let Some(part) = self.segments.get_mut(file) {
+                part.report.on_trust += count;
+            }
+        }
         Ok(())
     }
 
@@ -397,7 +429,7 @@ impl<'a> Verifier<'a> {
             let leaf = leaf.map_err(failed())?;
             self.count();
             let Some(line) = &next else {
-                self.leaf(leaf, true);
+                self.leaf(leaf, Own::Other, &[]);
                 continue;
             };
             let Ok(link) = link::strictly(line) else {
@@ -405,20 +437,16 @@ impl<'a> Verifier<'a> {
                 break;
             };
             if link.seq != seq {
-                self.leaf(leaf, true);
+                self.leaf(leaf, Own::Other, &[]);
                 continue;
             }
             let prev = link.prev.unwrap_or(Hash::ZERO);
-            let result = match link.own {
-                _ if merkle::leaf(line) != leaf => Err(Flaw::Link),
-                Own::Other => {
-                    self.deletions.line(line);
-                    Ok(())
-                }
-                Own::Head | Own::Key => self.head(line, prev),
+            let result = match merkle::leaf(line) == leaf {
+                true => self.own(link.own, line, prev),
+                false => Err(Flaw::Link),
             };
             match result {
-                Ok(()) => self.leaf(leaf, link.own == Own::Other),
+                Ok(()) => self.leaf(leaf, link.own, line),
                 Err(flaw) => self.flaw(flaw),
             }
             next = own.next().transpose().map_err(failed())?;
@@ -429,21 +457,30 @@ impl<'a> Verifier<'a> {
     }
 
     fn finish(mut self) -> Result<Report, AuditError> {
+        let torn = self.segments.last().is_some_and(|part| part.report.torn_bytes > 0);
+        let open = torn || self.stream.waiting.count() > 0;
+        let open_end = open.then(|| (self.stream.id.clone(), self.stream.covered[1]));
         let streams = self.streams.values_mut().chain([&mut self.stream]);
-        let pending = streams.flat_map(|one| std::mem::take(&mut one.pending));
-        let pending = pending.collect();
-        self.uncovered(pending);
+        let hearsay = &mut self.hearsay;
+        let lost = streams.flat_map(|one| one.waiting.lost(hearsay)).collect();
+        self.uncovered(lost);
         let dir = self.dir;
         self.segments.iter_mut().try_for_each(|part| part.read_again(dir))?;
+        let is_signed = self.epochs.as_ref().is_some_and(|epochs| epochs.first().is_some());
         for (part, kept) in &self.holes {
-            if let Some(Part { name, report, .. }) = self.segments.get_mut(*part)
-                && !self.deletions.tell_of(name, *kept)
-            {
-                report.first_bad.get_or_insert(BadRecord { line: 0, flaw: Flaw::Untold });
+            let Some(Part { name, report, .. }) = self.segments.get_mut(*part) else { continue };
+            let is_hearsay = self.hearsay.tells_of(name, *kept);
+            if !self.told.tells_of(name, *kept) && (is_signed || !is_hearsay) {
+                let flaw = if is_hearsay { Flaw::Hearsay } else { Flaw::Untold };
+                report.first_bad.get_or_insert(BadRecord { line: 0, flaw });
             }
         }
+        let mut erased = self.told.erased();
+        if !is_signed {
+            // Where nobody signs, nothing is vouched for, and the log says no more than that.
+            erased.append(&mut self.hearsay.erased());
+        }
         let epochs = self.epochs.unwrap_or_default();
-        let is_signed = epochs.first().is_some();
         self.segments.iter_mut().for_each(|part| part.judge(is_signed));
         let flaws = self.outside.finish(&epochs);
         let signed = epochs.first().map(|first| SignedBy {
@@ -459,6 +496,16 @@ impl<'a> Verifier<'a> {
             flaws,
             head: self.head,
             signed,
+            erased,
+            open_end,
         })
     }
+}
+
+/// A start that found the log to be less than what its key had signed says so.
+fn rolled_back(line: &[u8]) -> Result<(), Flaw> {
+    let record: WireRecord =
+        serde_json::from_slice(line).map_err(|why| Flaw::Unreadable(why.to_string()))?;
+    let Some(signed) = record.details.get(ROLLED_BACK) else { return Ok(()) };
+    Err(Flaw::RolledBack(signed.get("size").and_then(Json::as_u64).unwrap_or(0)))
 }

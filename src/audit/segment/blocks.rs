@@ -10,6 +10,7 @@ use super::kept::Kept;
 use super::lines::in_any_form;
 use super::name::{Form, SegmentName};
 use crate::audit::error::AuditError;
+use crate::audit::regular;
 use crate::limits::RECORD_BYTES_MAX;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -57,7 +58,7 @@ impl Blocks {
         in_any_form(segment, |segment| {
             let path = segment.path(dir);
             let source = match segment.form {
-                Form::Plain => File::open(&path).map(|file| plain(file.take(u64::MAX))),
+                Form::Plain => regular::open(&path).map(|file| plain(file.take(u64::MAX))),
                 Form::Sealed => Frames::open(&path).map(|frames| Source::Sealed {
                     frames: Box::new(frames),
                     next: 0,

@@ -77,7 +77,8 @@ fn assert_nothing_is_lost(dir: &Path, answered: &Answered, told: &str) {
     journal.close().unwrap_or_else(|why| panic!("{told}: {why}"));
     // A head that names a deleted record's hash cannot be compared: each record is looked for below.
     let report = verify(dir, None).unwrap();
-    assert_eq!(report.state(), State::Sealed, "{told}: {report:#?}");
+    // What was written last before the death, no head covers: that start took it on trust.
+    assert!(report.state() != State::Broken && report.uncovered() == 0, "{told}: {report:#?}");
     let kept: Vec<Kept> = list(dir)
         .unwrap()
         .iter()

@@ -8,6 +8,7 @@
 //! A file may be hostile. What is allocated is bound by what a frame can be, and by the table's
 //! own bytes; anything that the sealer would not write is an error ([`ErrorKind::InvalidData`]).
 
+use crate::audit::regular;
 use crate::limits::{RECORD_BYTES_MAX, SEALED_FRAME_BYTES, SEALED_FRAMES_MAX};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -61,7 +62,7 @@ impl Frames {
     /// # Errors
     /// If it cannot be read, or is none.
     pub fn open(path: &Path) -> io::Result<Frames> {
-        let file = File::open(path)?;
+        let file = regular::open(path)?;
         let (table, digest) = read_table(&file)?;
         Ok(Frames {
             file,

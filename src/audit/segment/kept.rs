@@ -7,6 +7,7 @@
 
 use crate::audit::place::{Hash, StreamId};
 use crate::audit::proof::merkle;
+use crate::audit::regular;
 use crate::audit::segment::name::SegmentName;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -55,7 +56,7 @@ struct Header {
 impl Kept {
     /// Opens such a file; nothing of its size is read into memory.
     pub(in crate::audit) fn open(path: &Path) -> io::Result<Kept> {
-        let file = File::open(path)?;
+        let file = regular::open(path)?;
         let length = file.metadata()?.len();
         let mut line = Vec::new();
         let read = BufReader::new(file.take(HEADER_BYTES_MAX)).read_until(b'\n', &mut line)?;
@@ -105,7 +106,7 @@ impl Kept {
 
     /// The SHA-256 of the whole file.
     pub(in crate::audit) fn digest(&self) -> io::Result<Hash> {
-        let mut file = BufReader::new(File::open(&self.path)?);
+        let mut file = BufReader::new(regular::open(&self.path)?);
         let mut digest = Sha256::new();
         loop {
             let part = file.fill_buf()?;
@@ -136,7 +137,7 @@ impl Kept {
     }
 
     fn part(&self, at: u64, bytes: u64) -> io::Result<Take<File>> {
-        let mut file = File::open(&self.path)?;
+        let mut file = regular::open(&self.path)?;
         file.seek(SeekFrom::Start(at))?;
         Ok(file.take(bytes))
     }

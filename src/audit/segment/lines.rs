@@ -4,6 +4,7 @@ use super::frames::InOrder;
 use super::kept::Kept;
 use super::name::{Form, SegmentName};
 use crate::audit::error::AuditError;
+use crate::audit::regular;
 use crate::limits::RECORD_BYTES_MAX;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Take};
@@ -67,7 +68,7 @@ impl Lines {
             let path = segment.path(dir);
             let failed = AuditError::file("open", &path);
             let opened = match segment.form {
-                Form::Plain => File::open(&path).map(|file| (plain(file.take(u64::MAX)), None)),
+                Form::Plain => regular::open(&path).map(|file| (plain(file.take(u64::MAX)), None)),
                 Form::Sealed => {
                     InOrder::open(&path).map(|file| (Source::Sealed(Box::new(file)), None))
                 }

@@ -21,8 +21,8 @@ pub(in crate::audit) use frames::Frames;
 pub(in crate::audit) use kept::Kept;
 pub use kept::kept_header_fits;
 pub(in crate::audit) use lines::{Ending, Lines};
-pub(in crate::audit) use name::{Form, SegmentName, list};
-pub(in crate::audit) use retain::{Deletions, first_written};
+pub(in crate::audit) use name::{Form, SegmentName, list, strangers};
+pub(in crate::audit) use retain::first_written;
 pub use retain::{Due, Retention, Why, delete, due, newest_file};
 pub(in crate::audit) use sealer::{Closed, Sealer};
 

@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 /// times an hour.
 const LISTINGS_MAX: usize = 8;
 
+/// No log leaves out so many numbers: each file has the next one, and leaves at least what
+/// retention keeps of it.
+const JUMP_MAX: u64 = 1_000_000;
+
 /// How the lines of a file are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::audit) enum Form {
@@ -109,12 +113,34 @@ pub(in crate::audit) fn list(dir: &Path) -> Result<Vec<SegmentName>, AuditError>
     Ok(before)
 }
 
-fn list_once(dir: &Path) -> Result<Vec<SegmentName>, AuditError> {
-    let mut segments: BTreeMap<(u64, StreamId), SegmentName> = BTreeMap::new();
+/// Files with such a name and a number that the log cannot have come to: somebody put them there.
+/// They are no part of it, so that they cannot use up its numbers.
+pub(in crate::audit) fn strangers(dir: &Path) -> Result<Vec<SegmentName>, AuditError> {
+    Ok(named(dir)?.1)
+}
+
+/// All files with such a name, by their numbers: those of the log, and strangers.
+fn named(dir: &Path) -> Result<(Vec<SegmentName>, Vec<SegmentName>), AuditError> {
     let entries = std::fs::read_dir(dir).map_err(AuditError::file("read", dir))?;
+    let mut named = Vec::new();
     for entry in entries {
         let name = entry.map_err(AuditError::file("read", dir))?.file_name();
-        let Some(segment) = name.to_str().and_then(SegmentName::parse) else { continue };
+        named.extend(name.to_str().and_then(SegmentName::parse));
+    }
+    named.sort();
+    let mut last = 0;
+    let ours = named.iter().take_while(|one| {
+        let before = std::mem::replace(&mut last, one.number);
+        one.number.saturating_sub(before) <= JUMP_MAX
+    });
+    let ours = ours.count();
+    let strangers = named.split_off(ours);
+    Ok((named, strangers))
+}
+
+fn list_once(dir: &Path) -> Result<Vec<SegmentName>, AuditError> {
+    let mut segments: BTreeMap<(u64, StreamId), SegmentName> = BTreeMap::new();
+    for segment in named(dir)?.0 {
         let place = (segment.number, segment.stream.clone());
         let counts = segments.entry(place).or_insert_with(|| segment.clone());
         if segment.form < counts.form {

@@ -12,18 +12,13 @@ use super::name::{Form, SegmentName, list};
 use super::seal::temporary;
 use crate::audit::error::AuditError;
 use crate::audit::journal::{Appending, Journal, Shelf};
-use crate::audit::place::Hash;
-use crate::audit::wire::WireRecord;
 use crate::limits::RETENTION_FILES_MAX;
 use crate::model::json::Json;
 use crate::model::record::{Kind, Record};
 use jiff::{SignedDuration, Timestamp};
-use memchr::memmem::Finder;
 use serde_json::json;
-use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
-use std::sync::LazyLock;
 
 /// How long the log is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -95,7 +90,10 @@ pub fn due(
     let mut segments = list(dir)?;
     let size = |path: &Path| path.metadata().map_or(0, |about| about.len());
     let bytes = |one: &SegmentName| size(&one.path(dir)) + size(&one.index_path(dir));
-    let mut total: u64 = segments.iter().map(bytes).sum();
+    // What retention left of a file never goes, so it is not weighed: else it would crowd out, file
+    // by file, all that can still be read.
+    let readable = segments.iter().filter(|one| one.form != Form::Kept);
+    let mut total: u64 = readable.map(bytes).sum();
     segments.pop();
     // Nor what a required sink has not taken.
     let needed = [needed, crate::audit::sink::least(dir)?].into_iter().flatten().min();
@@ -184,8 +182,9 @@ pub fn delete(journal: &Journal, dir: &Path, due: &[Due]) -> Result<u64, AuditEr
         let mut record = Record::new(Kind::AuditRetention);
         record.details.push(("bytes", Json::from(bytes)));
         record.details.push(("files", Json::from(files)));
-        // It is on the disk when this returns.
-        journal.append_blocking(record)?;
+        // It is on the disk when this returns, and a signed head covers it: nobody without the key
+        // can tell the log that something was deleted.
+        journal.append_signed_blocking(record)?;
         for one in &gone {
             // The index first: without its file it would be left for good. Not every file has one.
             for name in [one.segment.index_name(), one.segment.to_string()] {
@@ -232,44 +231,4 @@ fn keep(shelf: &dyn Shelf, dir: &Path, due: &Due) -> io::Result<Option<Json>> {
         "why": due.why.as_str(),
         "kept": digest.to_string(),
     })))
-}
-
-/// What the log tells was deleted.
-#[derive(Debug, Clone, Default)]
-pub(in crate::audit) struct Deletions {
-    /// A file's name without its end, and the digest of what was kept of it.
-    told: BTreeSet<(String, String)>,
-}
-
-impl Deletions {
-    /// Takes a line of the log if it tells of any.
-    pub(in crate::audit) fn line(&mut self, line: &[u8]) {
-        if !Deletions::could_tell(line) {
-            return;
-        }
-        let kind = Kind::AuditRetention.as_str();
-        let Ok(record) = serde_json::from_slice::<WireRecord>(line) else { return };
-        if record.kind != kind {
-            return;
-        }
-        let files = record.details.get("files").and_then(Json::as_array);
-        for file in files.into_iter().flatten() {
-            let text = |key: &str| file.get(key).and_then(Json::as_str).map(str::to_owned);
-            self.told.extend(text("file").zip(text("kept")));
-        }
-    }
-
-    /// Whether a line may tell of any: most cannot, and finding that out costs little.
-    pub(in crate::audit) fn could_tell(line: &[u8]) -> bool {
-        static KIND: LazyLock<Finder<'static>> =
-            LazyLock::new(|| Finder::new(Kind::AuditRetention.as_str()));
-        // The kind stands behind the place, near the beginning.
-        let start = line.get(..line.len().min(256)).unwrap_or_default();
-        KIND.find(start).is_some()
-    }
-
-    /// Whether it told of this one, of which this was kept.
-    pub(in crate::audit) fn tell_of(&self, segment: &SegmentName, kept: Hash) -> bool {
-        self.told.contains(&(segment.stem(), kept.to_string()))
-    }
 }

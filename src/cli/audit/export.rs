@@ -30,6 +30,7 @@ pub(in crate::cli) struct Arguments {
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
     /// Each line as it stands in the log
+    #[value(alias = "json")]
     Jsonl,
     /// A table; no cell is a formula
     Csv,

@@ -2,7 +2,7 @@
 //! another, as one JSON object that anyone can check offline.
 
 use super::Directory;
-use super::verify::signed_head;
+use super::verify::signed_heads;
 use crate::audit::proof::bundle::Bundle;
 use crate::audit::proof::prove::{prove, prove_consistency};
 use crate::audit::{Entry, StreamId};
@@ -30,6 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
         (Some(id), _) => {
             let Some((stream, seq)) = find(arguments, id)? else {
                 complain!("error: no record has the id `{}`", plain(id));
+                super::tell_of_deleted(&directory);
                 return Ok(Outcome::Findings);
             };
             prove(&directory, &stream, seq).map(Bundle::Inclusion)
@@ -54,7 +55,9 @@ fn consistency(
     directory: &Path,
     from: &Path,
 ) -> Result<Result<Bundle, crate::audit::proof::prove::NoProof>, String> {
-    let (head, note) = signed_head(from)?;
+    // Of those that were kept behind each other the newest vouches for the others.
+    let newest = signed_heads(from)?.pop();
+    let (head, note) = newest.ok_or_else(|| format!("`{}` holds no head", from.display()))?;
     Ok(prove_consistency(directory, &head, &note).map(Bundle::Consistency))
 }
 

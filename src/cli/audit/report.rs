@@ -1,7 +1,7 @@
 //! `toolgate audit report`: one page that holds all it needs.
 
 use super::pick::Pick;
-use crate::audit::verify;
+use crate::audit::{blob_report, false_indexes, verify};
 use crate::cli::Outcome;
 use crate::cli::out::{self, complain};
 use crate::review::page;
@@ -23,10 +23,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let directory = arguments.pick.directory.path()?;
     let mut reporting = Reporting::default();
     arguments.pick.each(&whole, |entry| reporting.take(&entry.record))?;
-    let integrity = match verify(&directory, None) {
-        Ok(found) => Integrity::of(&found),
-        Err(error) => return Err(error.to_string()),
-    };
+    let found = verify(&directory, None).map_err(|error| error.to_string())?;
+    let mut integrity = Integrity::of(&found);
+    let texts = blob_report(&directory, &found).map_err(|error| error.to_string())?;
+    if !texts.is_fine() {
+        let count = texts.missing.len() + texts.hearsay.len() + texts.changed.len();
+        integrity.flaws.push(format!("{count} texts beside the log are gone or changed"));
+        complain!("warning: {count} texts beside the log are gone or changed: `audit verify`");
+        whole.set(Outcome::Findings);
+    }
+    for file in false_indexes(&directory).unwrap_or_default() {
+        // What this page counts was counted by it.
+        integrity.state = "BROKEN".to_owned();
+        integrity.flaws.push(format!(
+            "the index of {file} is not that of its lines: what is counted here leaves records \
+             out; `toolgate audit verify --rebuild-index` makes it anew"
+        ));
+    }
     if integrity.state == "BROKEN" {
         complain!("warning: the log is BROKEN, and the report says so: `toolgate audit verify`");
         whole.set(Outcome::Findings);

@@ -73,6 +73,8 @@ pub enum Malformed {
 }
 
 const HEAD: usize = 12;
+/// A name with the lengths of its labels (RFC 1035 §2.3.4).
+const NAME_BYTES_MAX: usize = 255;
 /// Flags, in the third and fourth byte of a message.
 const IS_RESPONSE: u8 = 0x80;
 const OPCODE: u8 = 0x78;
@@ -151,6 +153,7 @@ pub fn read_query(bytes: &[u8]) -> Result<Query, Malformed> {
 
 /// Nothing if it is malformed; an error if it is no host's.
 fn name(reader: &mut Reader<'_>) -> Option<Result<Name, Reason>> {
+    let whole = reader.0.len();
     let mut text = Vec::new();
     loop {
         let [length] = reader.array()?;
@@ -170,7 +173,8 @@ fn name(reader: &mut Reader<'_>) -> Option<Result<Name, Reason>> {
         text.extend_from_slice(label);
     }
     let read = std::str::from_utf8(&text).ok().and_then(|text| Name::parse(text).ok());
-    (text.len() <= 253).then_some(read.ok_or(Reason::InvalidHost))
+    let length = whole - reader.0.len();
+    (length <= NAME_BYTES_MAX).then_some(read.ok_or(Reason::InvalidHost))
 }
 
 /// The one record that may follow: what the client takes (RFC 6891 §6.1.2).

@@ -3,6 +3,7 @@
 //! A program that does not read these variables reaches nothing where the proxy is the only way
 //! out, and everything where it is not: the variables are a convenience, never the guard.
 
+use crate::model::url::Network;
 use std::fmt::Write;
 
 /// What is known of the proxy.
@@ -51,25 +52,39 @@ const BUNDLES: [&str; 10] = [
     "npm_config_cafile",
 ];
 
+impl Way {
+    /// What is reached without the proxy: the model's own listener among it, which judges by itself.
+    fn direct(&self) -> String {
+        let url = self.model.as_ref().and_then(|model| Network::parse_url(&model.url).ok());
+        let model = url.map(|url| match url.port {
+            Some(port) => format!("{}:{port}", url.host),
+            None => url.host.to_string(),
+        });
+        let said = Some(self.direct.clone()).filter(|text| !text.is_empty());
+        said.into_iter().chain(model).collect::<Vec<_>>().join(",")
+    }
+}
+
 /// Every variable with its value, in an order that a person can read.
 #[must_use]
 pub fn variables(way: &Way) -> Vec<(&'static str, String)> {
     let http = format!("http://{}", way.proxy);
     // The name is the proxy's to look up: a program that asked by itself would leak it, or fail.
     let socks = format!("socks5h://{}", way.proxy);
+    let direct = way.direct();
     let mut all = vec![
         ("HTTP_PROXY", http.clone()),
         ("HTTPS_PROXY", http.clone()),
         ("ALL_PROXY", socks.clone()),
         // Said even if empty: one that is inherited would lead around the proxy, and in a network
         // namespace of its own even `localhost` is reached only through it.
-        ("NO_PROXY", way.direct.clone()),
+        ("NO_PROXY", direct.clone()),
         // curl reads HTTP_PROXY in lower case only, as a web server's programs must not be told
         // of it by a request header (CVE-2016-5385).
         ("http_proxy", http.clone()),
         ("https_proxy", http),
         ("all_proxy", socks),
-        ("no_proxy", way.direct.clone()),
+        ("no_proxy", direct),
         // Node's own fetch reads the variables above only if this is set (24.5, 22.21).
         ("NODE_USE_ENV_PROXY", "1".to_owned()),
     ];
@@ -150,7 +165,7 @@ mod tests {
         for expected in [
             "HTTPS_PROXY=http://127.0.0.1:3128",
             "all_proxy=socks5h://127.0.0.1:3128",
-            "NO_PROXY=",
+            "NO_PROXY=127.0.0.1:8787",
             "CURL_CA_BUNDLE=/run/it's/ca.pem",
             "ANTHROPIC_BASE_URL=http://127.0.0.1:8787",
         ] {

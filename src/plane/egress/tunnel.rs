@@ -150,13 +150,7 @@ fn mode(egress: &Egress, connection: &Connection, terms: HostTerms) -> Mode {
         None => {}
     }
     let to = &connection.to;
-    let would = |scheme: &str| {
-        let connection = with_scheme(connection.clone(), Some(scheme.to_owned()));
-        match egress.gate.name(connection) {
-            Ok(_) => true,
-            Err(unnamed) => unnamed.reason() == Reason::InterceptRequired,
-        }
-    };
+    let would = |scheme: &str| would(egress, connection, scheme);
     match to.port {
         // Nothing but TLS is honest there.
         Some(443) => Mode::Tls,
@@ -170,6 +164,15 @@ fn mode(egress: &Egress, connection: &Connection, terms: HostTerms) -> Mode {
                 _ => Mode::Tls,
             }
         }
+    }
+}
+
+/// Whether the policy would let this protocol through there, or has to see inside to say.
+pub(super) fn would(egress: &Egress, connection: &Connection, scheme: &str) -> bool {
+    let connection = with_scheme(connection.clone(), Some(scheme.to_owned()));
+    match egress.gate.name(connection) {
+        Ok(_) => true,
+        Err(unnamed) => unnamed.reason() == Reason::InterceptRequired,
     }
 }
 

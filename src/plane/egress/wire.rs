@@ -161,19 +161,19 @@ impl Wire {
         &mut self,
         framing: Framing,
         patience: Duration,
-        look: &mut (dyn FnMut((&[u8], bool)) -> Option<T> + Send),
+        look: impl FnOnce(&[u8], bool) -> Option<T> + Send,
     ) -> Result<Option<T>, Reason> {
         loop {
             let (mut body, mut data) = (Body::new(framing), Vec::new());
             body.take_data(&self.read, &mut |more| data.extend_from_slice(more))?;
             let is_whole = body.is_done();
             if is_whole || self.read.len() >= EGRESS_HELD_BYTES_MAX {
-                return Ok(look((&data, is_whole)));
+                return Ok(look(&data, is_whole));
             }
             match timeout(patience, self.more()).await {
                 Ok(Ok(true)) => {}
                 // Nothing of it has gone out; whoever passes it on finds that it ended.
-                Ok(Ok(false) | Err(_)) | Err(_) => return Ok(look((&data, false))),
+                Ok(Ok(false) | Err(_)) | Err(_) => return Ok(look(&data, false)),
             }
         }
     }

@@ -10,10 +10,10 @@ pub use find::{Found, Wanted};
 pub use proved::InLog;
 
 use crate::audit::Entry;
-use crate::audit::wire::WireRecord;
+use crate::audit::wire::{WireRecord, WireRule};
 use crate::review::findings::at;
 use crate::review::moment;
-use crate::review::policies::{Kept, Policies, PolicyLoad};
+use crate::review::policies::{Kept, KeptPolicy, Policies, PolicyLoad};
 use crate::review::session::about;
 use serde::Serialize;
 
@@ -35,8 +35,10 @@ pub struct DecisionView {
     /// Why the texts of the policy are not there, or may not be those of then; nothing if they are
     /// kept and give the very digest that the record names.
     pub policy_doubt: Option<String>,
-    /// The rules that spoke, those that made the decision first, with their texts as they stood.
+    /// The rules that made the decision, with their texts as they stood.
     pub rules: Vec<RuleView>,
+    /// The others that matched or may have.
+    pub besides: Vec<RuleView>,
     /// What the policy of then says when it is asked again.
     pub then: Again,
     /// What the current policy says.
@@ -67,8 +69,6 @@ pub struct RuleView {
     pub matched: String,
     /// Whether it is told only.
     pub shadow: bool,
-    /// Whether it made the decision; else it made no difference to it.
-    pub decided: bool,
     /// The file it stood in.
     pub file: String,
     /// Its line there; 0 for a built-in one.
@@ -132,19 +132,14 @@ impl DecisionView {
             None => Err("the log does not tell how that policy came into force".to_owned()),
         };
         let deciding = record.deciding();
-        let rules = record.decision.iter().flat_map(|decision| &decision.rules);
-        let rules = rules.map(|rule| RuleView {
-            decided: deciding.iter().any(|one| std::ptr::eq(*one, rule)),
-            id: rule.id.clone(),
-            effect: rule.effect.clone(),
-            matched: rule.matched.clone(),
-            shadow: rule.shadow,
-            file: rule.file.clone(),
-            line: rule.line,
-            text: kept.as_ref().ok().and_then(|kept| kept.rule_text(&rule.file, rule.line)),
-        });
-        let (mut rules, began): (Vec<RuleView>, i64) = (rules.collect(), at(&record));
-        rules.sort_by_key(|rule| !rule.decided);
+        let all = record.decision.iter().flat_map(|decision| &decision.rules);
+        let (made, besides): (Vec<&WireRule>, Vec<&WireRule>) =
+            all.partition(|rule| deciding.iter().any(|one| std::ptr::eq(*one, *rule)));
+        let kept_policy = kept.as_deref().ok();
+        let seen = |rules: Vec<&WireRule>| -> Vec<RuleView> {
+            rules.into_iter().map(|rule| RuleView::of(rule, kept_policy)).collect()
+        };
+        let (rules, besides, began) = (seen(made), seen(besides), at(&record));
         let then = match &kept {
             Ok(policy) => sources.asker.then(&record, policy),
             Err(why) => Again::untold(why.clone()),
@@ -161,11 +156,26 @@ impl DecisionView {
             policy: load.cloned(),
             policy_doubt,
             rules,
+            besides,
             then,
             record,
             file,
             line,
             raw: text,
+        }
+    }
+}
+
+impl RuleView {
+    fn of(rule: &WireRule, kept: Option<&KeptPolicy>) -> RuleView {
+        RuleView {
+            id: rule.id.clone(),
+            effect: rule.effect.clone(),
+            matched: rule.matched.clone(),
+            shadow: rule.shadow,
+            file: rule.file.clone(),
+            line: rule.line,
+            text: kept.and_then(|kept| kept.rule_text(&rule.file, rule.line)),
         }
     }
 }

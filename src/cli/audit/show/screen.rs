@@ -125,18 +125,18 @@ impl Screen {
     }
 
     fn rules(&mut self, view: &DecisionView) {
-        if view.rules.is_empty() {
-            return;
-        }
-        let (made, others): (Vec<_>, Vec<_>) = view.rules.iter().partition(|rule| rule.decided);
-        if !made.is_empty() {
+        if !view.rules.is_empty() {
             self.title("the rules that made it, as they stood");
         }
-        for rule in made {
+        for rule in &view.rules {
             self.rule(rule);
         }
+        if let Some(doubt) = view.policy_doubt.as_ref().filter(|_| !view.rules.is_empty()) {
+            self.line(2, &format!("their texts: {doubt}"));
+        }
+        let others = &view.besides;
         if !others.is_empty() {
-            self.title("rules that matched or may have, and made no difference");
+            self.title("rules that matched or may have, besides");
         }
         for rule in others.iter().take(RULES_SHOWN) {
             let shadow = if rule.shadow { ", in shadow: told only" } else { "" };
@@ -148,9 +148,6 @@ impl Screen {
         }
         if let Some(more) = others.len().checked_sub(RULES_SHOWN).filter(|more| *more > 0) {
             self.line(2, &format!("and {more} more (--format json has all)"));
-        }
-        if let Some(doubt) = &view.policy_doubt {
-            self.line(2, &format!("their texts: {doubt}"));
         }
     }
 

@@ -32,11 +32,12 @@ pub(super) struct Exchange<'a> {
     pub(super) inspector: Inspector<'a>,
 }
 
-/// What is found in a body that was held back; `None` for its data where there is more of it.
+/// What is found in a body that was held back, or in its beginning.
 pub(super) fn in_body(
     inspector: Inspector<'_>,
     headers: &Headers,
-    (data, is_whole): (&[u8], bool),
+    data: &[u8],
+    is_whole: bool,
 ) -> Option<Found> {
     let mut codings = headers.members("content-encoding").filter(|name| *name != b"identity");
     match (codings.next(), codings.next()) {

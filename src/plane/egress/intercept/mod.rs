@@ -119,6 +119,9 @@ pub(super) async fn serve(
     if client.socket.write_all(reply.success()).await.is_err() {
         return;
     }
+    if speaks_http(egress, &mut client, &connection).await {
+        return super::forward::inside(egress, client, connection).await;
+    }
     let hello = match super::tunnel::peek(egress, &mut client).await {
         Ok(hello) => hello,
         Err(reason) => return alerted(egress, client, &connection, reason).await,
@@ -152,6 +155,17 @@ pub(super) async fn serve(
         }
     }
     drop(peer);
+}
+
+/// Whether what the tunnel carries is HTTP in the clear, where that would be let through too.
+async fn speaks_http(egress: &Egress, client: &mut Client, connection: &Connection) -> bool {
+    // Nothing but TLS is honest there.
+    if connection.to.port == Some(443) || !super::tunnel::would(egress, connection, "http") {
+        return false;
+    }
+    let until = tokio::time::Instant::now() + egress.settings.bounds.tls;
+    let is_there = !client.read.is_empty() || client.more(until).await.is_ok();
+    is_there && client.read.first().is_some_and(u8::is_ascii_alphabetic)
 }
 
 async fn alerted(egress: &Egress, mut client: Client, connection: &Connection, reason: Reason) {

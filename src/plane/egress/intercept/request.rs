@@ -4,7 +4,7 @@
 use super::dlp::{Found, Inspector};
 use super::exchange::{Exchange, Outgoing};
 use super::{Inside, is_tunnels};
-use crate::gate::network::{Connection, Denial, Ended, Opened};
+use crate::gate::network::{Connection, Denial, Ended, Named, Opened};
 use crate::limits::EGRESS_ANSWER_TIMEOUT;
 use crate::model::url::Network;
 use crate::plane::egress::answer;
@@ -22,6 +22,7 @@ use crate::plane::egress::tunnel::{reach, resolved};
 use crate::plane::egress::wire::Wire;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// One opened tunnel.
 struct Tunnel<'a> {
@@ -33,6 +34,16 @@ struct Tunnel<'a> {
     client: Wire,
     /// The connection to the host, if one stands, and where it leads.
     kept: Option<(Wire, SocketAddr)>,
+}
+
+/// A request as it goes out.
+struct Judged {
+    /// Its path, which is the one that was judged.
+    path: String,
+    websocket: bool,
+    framing: Framing,
+    headers: Headers,
+    credential: Option<Arc<Credential>>,
 }
 
 /// Why a request goes no further.
@@ -111,22 +122,7 @@ impl Tunnel<'_> {
 
     async fn request(&mut self, connection: Connection, head: RequestHead) -> Result<bool, Stop> {
         let gate = Arc::clone(&self.egress.gate);
-        let (path, websocket) = match self.form(&head) {
-            Ok(form) => form,
-            Err(reason) => {
-                return Err(Stop::Denied(self.refused(&connection, reason, words(reason)).await));
-            }
-        };
-        let named = match gate.name(connection.clone()) {
-            Ok(named) => named,
-            Err(unnamed) => return Err(Stop::Denied(gate.deny(*unnamed).await)),
-        };
-        let (headers, credential) = match self.dressed(&head, &path) {
-            Ok(dressed) => dressed,
-            Err(reason) => {
-                return Err(Stop::Denied(self.refused(&connection, reason, words(reason)).await));
-            }
-        };
+        let (named, judged) = self.judged(&connection, &head).await?;
         if head.expects_continue() {
             // It is judged; what keeps the body back is no longer us.
             let patience = self.egress.settings.bounds.idle;
@@ -134,46 +130,72 @@ impl Tunnel<'_> {
                 return Ok(false);
             }
         }
-        let framing = Framing::of_request(&head);
-        let framing = match framing {
-            Ok(framing) => framing,
-            Err(reason) => {
-                return Err(Stop::Denied(self.refused(&connection, reason, words(reason)).await));
-            }
-        };
-        if let Err(stop) = self.looked_through(&connection, &path, &headers, framing).await {
-            return Err(Stop::Denied(stop));
-        }
+        self.looked_through(&connection, &judged).await.map_err(Stop::Denied)?;
         let answers = resolved(self.egress, &named).await;
         let through = answers.upstream.is_some().then(|| named.to().clone());
         let opened = gate.open(named, answers).await.map_err(Stop::Denied)?;
         let (upstream, to, opened) = self.upstream(opened, through.as_ref(), &connection).await?;
         let ticket = opened.into_ticket();
-        let bytes = outgoing(&head, &path, &headers, credential.as_deref(), websocket);
-        let outgoing = Outgoing { bytes, framing, websocket };
-        let inspector =
-            Inspector { bindings: &self.inside.bindings, redactor: &self.inside.redactor };
-        let mut exchange = Exchange {
-            egress: self.egress,
-            client: &mut self.client,
-            upstream,
-            head: &head,
-            inspector,
-        };
         let mut ended = Ended { address: Some(to), ..Ended::default() };
-        if let Some(credential) = &credential {
+        let goes_on = self.sent((&connection, &head), judged, upstream, &mut ended).await;
+        gate.closed(ticket, ended).await;
+        Ok(goes_on)
+    }
+
+    /// The request as it goes out, if it is read strictly and the policy lets it.
+    async fn judged(
+        &self,
+        connection: &Connection,
+        head: &RequestHead,
+    ) -> Result<(Named, Judged), Stop> {
+        let gate = &self.egress.gate;
+        let formed = self.form(head).and_then(|form| Ok((form, Framing::of_request(head)?)));
+        let ((path, websocket), framing) = match formed {
+            Ok(formed) => formed,
+            Err(reason) => {
+                return Err(Stop::Denied(self.refused(connection, reason, words(reason)).await));
+            }
+        };
+        let named = match gate.name(connection.clone()) {
+            Ok(named) => named,
+            Err(unnamed) => return Err(Stop::Denied(gate.deny(*unnamed).await)),
+        };
+        match self.dressed(head, &path) {
+            Ok((headers, credential)) => {
+                Ok((named, Judged { path, websocket, framing, headers, credential }))
+            }
+            Err(reason) => Err(Stop::Denied(self.refused(connection, reason, words(reason)).await)),
+        }
+    }
+
+    /// Sends it and passes the answer on; whether another request may come.
+    async fn sent(
+        &mut self,
+        (connection, head): (&Connection, &RequestHead),
+        judged: Judged,
+        upstream: Wire,
+        ended: &mut Ended,
+    ) -> bool {
+        let websocket = judged.websocket;
+        if let Some(credential) = &judged.credential {
             ended.more.push(("credential", credential.name().into()));
         }
-        let (goes_on, found) = exchange.run(outgoing, &mut ended).await;
+        let outgoing =
+            Outgoing { bytes: outgoing(head, &judged), framing: judged.framing, websocket };
+        let inspector =
+            Inspector { bindings: &self.inside.bindings, redactor: &self.inside.redactor };
+        let (egress, client) = (self.egress, &mut self.client);
+        let mut exchange = Exchange { egress, client, upstream, head, inspector };
+        let (goes_on, found) = exchange.run(outgoing, ended).await;
         let upstream = exchange.upstream;
         if let Some(Found::Marker(name)) = &found {
-            gate.found_misdirected(&connection, name).await;
+            egress.gate.found_misdirected(connection, name).await;
         }
-        gate.closed(ticket, ended).await;
-        if goes_on && !websocket {
+        let goes_on = goes_on && !websocket;
+        if goes_on && let Some(to) = ended.address {
             self.kept = Some((upstream, to));
         }
-        Ok(goes_on && !websocket)
+        goes_on
     }
 
     /// The path that goes out, and whether the request changes to WebSocket.
@@ -246,9 +268,7 @@ impl Tunnel<'_> {
     async fn looked_through(
         &mut self,
         connection: &Connection,
-        path: &str,
-        headers: &Headers,
-        framing: Framing,
+        Judged { path, headers, framing, .. }: &Judged,
     ) -> Result<(), Denial> {
         let inspector =
             Inspector { bindings: &self.inside.bindings, redactor: &self.inside.redactor };
@@ -257,8 +277,8 @@ impl Tunnel<'_> {
             None => {
                 let patience = self.egress.settings.bounds.idle;
                 self.client
-                    .look_ahead(framing, patience, &mut |data| {
-                        super::exchange::in_body(inspector, headers, data)
+                    .look_ahead(*framing, patience, |data, is_whole| {
+                        super::exchange::in_body(inspector, headers, data, is_whole)
                     })
                     .await
             }
@@ -314,21 +334,15 @@ impl Tunnel<'_> {
 }
 
 /// The request's head as it goes out, with the secret: in memory that is overwritten.
-fn outgoing(
-    head: &RequestHead,
-    path: &str,
-    headers: &Headers,
-    credential: Option<&Credential>,
-    websocket: bool,
-) -> zeroize::Zeroizing<Vec<u8>> {
-    let mut headers = headers.clone();
-    if websocket {
+fn outgoing(head: &RequestHead, judged: &Judged) -> Zeroizing<Vec<u8>> {
+    let mut headers = judged.headers.clone();
+    if judged.websocket {
         let _ = headers.set("connection", b"Upgrade");
         let _ = headers.set("upgrade", b"websocket");
     }
-    let bytes = head.to_origin(path, &headers);
-    match credential {
+    let bytes = head.to_origin(&judged.path, &headers);
+    match &judged.credential {
         Some(credential) => credential.onto(&bytes),
-        None => zeroize::Zeroizing::new(bytes),
+        None => Zeroizing::new(bytes),
     }
 }

@@ -146,6 +146,10 @@ impl Badge {
             State::Broken => ("BROKEN", "broken", "✕"),
         };
         let records = count(report.records);
-        Badge { state, class, shape, told: format!("{records} records verified, {when}") }
+        let on_trust = match report.on_trust() {
+            0 => String::new(),
+            some => format!(", {} of them taken on trust by a start", count(some)),
+        };
+        Badge { state, class, shape, told: format!("{records} records verified{on_trust}, {when}") }
     }
 }

@@ -206,6 +206,10 @@ fn integrity(asked: &Asked<'_>) -> Integrity {
             (of(State::Sealed), of(State::Unsealed), of(State::Broken));
         let files = format!("{sealed} sealed, {unsealed} unsealed, {broken} broken");
         facts.push(fact("files", &files, if broken > 0 { "bad" } else { "" }));
+        let on_trust = report.on_trust();
+        if on_trust > 0 {
+            facts.push(fact("found unsigned, taken on trust", &count(on_trust), "warn"));
+        }
         let gaps = u64::try_from(report.gaps.len()).unwrap_or_default();
         facts.push(fact("gaps", &count(gaps), if gaps > 0 { "bad" } else { "" }));
         let bad = report.segments.iter().find_map(|one| {
