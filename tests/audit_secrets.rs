@@ -235,7 +235,8 @@ fn erasing_leaves_the_chain_whole() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let said = String::from_utf8(done.stderr).unwrap();
     assert!(said.contains("is not signed") && said.contains("--key"), "{said}");
-    assert!(out(&here(&["verify"])).contains("UNSEALED: "));
+    let verified = here(&["verify"]);
+    assert!(out(&verified).contains("UNSEALED: "), "{verified:?}");
     std::fs::rename(scratch.path().join("key"), &key).unwrap();
     let fourth = here(&["erase", "--session", "s-4"]);
     let said = String::from_utf8(fourth.stderr).unwrap();
@@ -299,7 +300,10 @@ fn what_became_of_a_text_is_shown_and_the_sidecar_says_where_its_log_is() {
 fn a_kept_head_is_said_to_be_reached_and_a_proof_is_a_sentence() {
     let sidecar = start("blobs = false");
     let record = write(&sidecar, "s-1", "usual", "short");
-    sidecar.stop();
+    // A second after the last record its head is signed.
+    until("the log is signed to its end", || {
+        out(&audit(&sidecar, &["verify"], "")).contains("\nSEALED").then_some(())
+    });
     let head = audit(&sidecar, &["head"], "");
     assert!(head.status.success(), "{}", String::from_utf8_lossy(&head.stderr));
     let note = sidecar.path("head.note");
@@ -328,4 +332,5 @@ fn a_kept_head_is_said_to_be_reached_and_a_proof_is_a_sentence() {
     let json: Value = serde_json::from_str(&verify(&["--format", "json"])).unwrap();
     assert_eq!(json["seq"], record["seq"]);
     assert!(json["line"].as_str().unwrap().contains("\"v\":1"), "{json}");
+    sidecar.stop();
 }
