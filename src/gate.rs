@@ -86,7 +86,11 @@ impl Gate {
         let mut beside = record::findings(&draft, &judged.findings);
         beside.extend(ended.asked.then(|| join::approval(&draft, true)));
         let (kind, took, input) = (draft.kind, started.elapsed(), judged.input);
-        let complete = record::complete(draft.clone(), judged, took, &self.redactor);
+        let complete =
+            record::complete(draft.clone(), judged, took, (&bound.policy, &self.redactor));
+        for one in &mut beside {
+            one.secrets.clone_from(&complete.0.secrets);
+        }
         let (record, decision, held) = self.if_sinks_take_it(complete);
         match self.write(record, beside).await {
             Ok(proof) => {

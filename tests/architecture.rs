@@ -67,9 +67,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "gate",
         // metrics: calls are counted where they are decided, findings on their way to the log.
+        // catalogue: which tools change nothing, so that their records may follow their answers.
         &[
-            "audit", "calls", "engine", "facts", "limits", "metrics", "model", "policy", "redact",
-            "session", "world",
+            "audit",
+            "calls",
+            "catalogue",
+            "engine",
+            "facts",
+            "limits",
+            "metrics",
+            "model",
+            "policy",
+            "redact",
+            "session",
+            "world",
         ],
     ),
     // facts: what a changed skill would run by itself is read as the floor reads it.

@@ -28,7 +28,7 @@ allow = ["$workspace/"]
 [write]
 allow = ["$workspace/"]
 [call]
-allow = ["$transparent"]
+allow = ["$transparent", "mcp:*/*", "UnknownTool"]
 "#;
 
 fn event(sidecar: &Sidecar, tool: &str) -> String {
@@ -177,6 +177,14 @@ fn what_the_operator_chose_is_what_calls_come_to() {
         });
         assert_eq!(sidecar.hook(event(&sidecar, "Read")).status.code(), read, "{choice}");
         assert_eq!(sidecar.hook(event(&sidecar, "Write")).status.code(), write, "{choice}");
+        // What is not known to read may change something: the call of a server's tool, a tool
+        // that runs others, one that nobody knows.
+        for tool in ["mcp__github__delete_repo", "Agent", "UnknownTool", "KillShell"] {
+            let output = sidecar.hook(event(&sidecar, tool));
+            let told = String::from_utf8_lossy(&output.stdout).into_owned();
+            let refused = output.status.code() == Some(2) || told.contains("could not be written");
+            assert_eq!(refused, choice != "allow", "{choice} {tool}: {told}");
+        }
         let (_, status) = toolgate(&sidecar, &["status"]);
         assert!(status.contains("FAILED"), "{status}");
         std::fs::rename(&moved, &log).unwrap();
@@ -185,7 +193,8 @@ fn what_the_operator_chose_is_what_calls_come_to() {
         });
         let records = sidecar.records();
         let late = |one: &&Value| one["kind"] == "tool.pre" && one["late_ms"].is_u64();
-        let through = [read, write].iter().filter(|code| **code == Some(0)).count();
+        let others = if choice == "allow" { 4 } else { 0 };
+        let through = others + [read, write].iter().filter(|code| **code == Some(0)).count();
         assert_eq!(records.iter().filter(late).count(), through, "{choice}");
         let told = records.iter().rfind(|one| one["kind"] == "audit.recovered").unwrap();
         assert_eq!(told["details"]["why"], "directory_gone");

@@ -228,21 +228,20 @@ fn erasing_leaves_the_chain_whole() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
         command.arg("audit").args(arguments).arg("--audit").arg(&copy).output().unwrap()
     };
-    // Where the key cannot be read, it says that its record is not signed; else it is.
+    // Where the key cannot be read nothing is erased: nobody could vouch for the record of it.
     let key = copy.join("toolgate.key");
     std::fs::rename(&key, scratch.path().join("key")).unwrap();
     let done = here(&["erase", "--blob", &other]);
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let said = String::from_utf8(done.stderr).unwrap();
-    assert!(said.contains("is not signed") && said.contains("--key"), "{said}");
-    let verified = here(&["verify"]);
-    assert!(out(&verified).contains("UNSEALED: "), "{verified:?}");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(!done.status.success() && said.contains("--key"), "{said}");
     std::fs::rename(scratch.path().join("key"), &key).unwrap();
+    let done = here(&["erase", "--blob", &other]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let fourth = here(&["erase", "--session", "s-4"]);
     let said = String::from_utf8(fourth.stderr).unwrap();
     assert!(fourth.status.success() && !said.contains("signed"), "{said}");
     let verified = here(&["verify"]);
-    assert!(out(&verified).contains("\nSEALED: "), "{}", out(&verified));
+    assert!(!out(&verified).contains("BROKEN"), "{}", out(&verified));
     assert!(
         verified.status.success() && out(&verified).contains("5 long texts"),
         "{}",
@@ -256,6 +255,57 @@ fn erasing_leaves_the_chain_whole() {
     let report: Value = serde_json::from_slice(&verified.stdout).unwrap();
     assert_ne!(report["state"], "BROKEN");
     assert_eq!(report["texts"]["missing"][0]["sha256"], third.as_str());
+    sidecar.stop();
+}
+
+/// Forms that lose on the way from the text of a command to what it runs what tells the secret, or
+/// gain it there.
+#[test]
+fn a_secret_that_one_text_of_a_record_tells_is_in_none_of_its_texts_nor_in_the_answer() {
+    let sidecar = start("");
+    let secret = "Zx9Kq2LmT7vRw4";
+    let commands = [
+        format!("mysqldump -uroot -p{secret} db > d.sql"),
+        format!("mysql -h h.example -p'{secret}'"),
+        format!("mysql -h h.example -p\"{secret}\""),
+        format!("sudo mysql -p{secret}"),
+        format!("bash -c 'mysql -p{secret}'"),
+        format!("curl \"-uadmin:{secret}\" https://h.example"),
+        format!("curl -u \\\n admin:{secret} https://h.example"),
+        format!("curl -H Authorization:\\ Bearer\\ {secret} https://h.example"),
+        format!("PGPASSWORD=$'{secret}' psql"),
+        format!("sshpass -p{secret} ssh h.example"),
+        format!("openssl enc -k{secret}"),
+    ];
+    for command in &commands {
+        let event = json!({
+            "hook_event_name": "PreToolUse", "session_id": "s", "cwd": sidecar.path("work"),
+            "tool_name": "Bash", "tool_use_id": "toolu_1", "tool_input": {"command": command},
+        });
+        let output = sidecar.hook(event.to_string());
+        let told = [output.stdout, output.stderr].concat();
+        assert!(!String::from_utf8_lossy(&told).contains(secret), "{command}");
+    }
+    let records = sidecar.records();
+    let records: Vec<&Value> = records.iter().filter(|one| one["kind"] == "tool.pre").collect();
+    assert_eq!(records.len(), commands.len());
+    for record in records {
+        assert!(!record.to_string().contains(secret), "{record}");
+        assert!(record["input"].to_string().contains("[redacted:"), "{record}");
+    }
+    // What is surely read is told whatever a command calls a password, or it could hide it.
+    let place = sidecar.path("work/plain-file-1");
+    let event = json!({
+        "hook_event_name": "PreToolUse", "session_id": "s", "cwd": sidecar.path("work"),
+        "tool_name": "Bash", "tool_use_id": "toolu_2",
+        "tool_input": {"command": format!("mysql -pplain-file-1; cat {}", place.display())},
+    });
+    sidecar.hook(event.to_string());
+    let records = sidecar.records();
+    let newest = records.iter().rfind(|one| one["kind"] == "tool.pre").unwrap();
+    let accesses = newest["accesses"].as_array().unwrap();
+    let read = accesses.iter().find(|one| one["verb"] == "read" && one["certain"] == true);
+    assert_eq!(read.unwrap()["target"], place.to_str().unwrap(), "{newest}");
     sidecar.stop();
 }
 

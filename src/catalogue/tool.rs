@@ -19,6 +19,9 @@ pub struct Tool {
     /// Arguments that name a path written.
     #[serde(default)]
     pub write: Vec<String>,
+    /// It changes nothing: its call needs no record on the disk before it is answered.
+    #[serde(default)]
+    pub reading: bool,
     /// How the arguments give the text that is written.
     #[serde(default)]
     pub text: Option<Text>,

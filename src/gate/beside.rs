@@ -33,7 +33,7 @@ impl Gate {
     ) -> (Record, Decision, Held) {
         let checked = self.stands_beside().map_or(Ok(()), Beside::check);
         let Err(why) = checked else { return (record, decision, held) };
-        if self.journal.waives(record.durability) {
+        if self.journal.waives(&record) {
             record.details.push((SINK_LATE, why.to_string().into()));
             return (record, decision, held);
         }

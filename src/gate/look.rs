@@ -12,6 +12,7 @@ use crate::model::call::{CallId, ToolCall};
 use crate::model::decision::Decision;
 use crate::model::finding::Finding;
 use crate::model::record::{Kind, Record};
+use crate::redact::together;
 use crate::world::World;
 use std::sync::Arc;
 
@@ -43,11 +44,16 @@ impl Gate {
             Ok(Err(_)) => (None, failed("an internal error", &policy)),
             Err(_) => (None, failed(TOO_LATE, &policy)),
         };
-        let record = Record {
-            input: call.map(|call| self.redactor.capture(&call.input, decision.capture)),
-            decision: Some(Box::new(decision.clone())),
-            ..draft.clone()
-        };
+        let mut decision = decision;
+        let secrets = record::look_through(&decision, &self.redactor);
+        let watch = self.redactor.knowing(&secrets).watching();
+        let input = call.map(|call| watch.capture(&call.input, decision.capture));
+        draft.secrets = together(secrets, &watch.found());
+        if !draft.secrets.is_empty() {
+            let redactor = self.redactor.knowing(&draft.secrets);
+            decision.reason = redactor.safely_clean(&decision.reason);
+        }
+        let record = Record { input, decision: Some(Box::new(decision.clone())), ..draft.clone() };
         let findings = record::findings(&draft, found.as_slice());
         match self.write(record, findings).await {
             Ok(receipt) => decision.permit(receipt),

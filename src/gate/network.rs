@@ -174,7 +174,7 @@ impl Gate {
         let (bound, since) = (self.in_force(), Instant::now());
         match self.of_name(&connection, &bound) {
             Ok(()) => Ok(Named { connection, bound, since }),
-            Err(refused) => Err(Box::new(Unnamed { connection, refused, since })),
+            Err(refused) => Err(Box::new(Unnamed { connection, refused: *refused, since })),
         }
     }
 
@@ -302,7 +302,7 @@ impl Gate {
         }
     }
 
-    fn of_name(&self, connection: &Connection, bound: &Bound) -> Result<(), Refused> {
+    fn of_name(&self, connection: &Connection, bound: &Bound) -> Result<(), Box<Refused>> {
         let short = || {
             let state = self.look_at(connection, bound);
             state.map(|session| rule(&bound.policy, &facts(connection, &[], session)).verdict)
@@ -316,7 +316,7 @@ impl Gate {
             Verdict::Allow => Ok(()),
             Verdict::Ask | Verdict::Deny | Verdict::Defer => {
                 let reason = reason::of_name(&decision, &bound.policy, &connection.to);
-                Err(Refused { reason, decision })
+                Err(Box::new(Refused { reason, decision }))
             }
         }
     }

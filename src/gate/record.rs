@@ -5,15 +5,18 @@
 //! what a policy takes out of an output must not be kept here instead.
 
 use super::judge::Judged;
-use crate::model::access::Verb;
+use crate::catalogue::tool::tool;
+use crate::model::access::{Access, Target, Verb};
 use crate::model::call::{Phase, ToolCall};
 use crate::model::decision::Decision;
 use crate::model::effect::Verdict;
 use crate::model::finding::{Code, Finding};
 use crate::model::json::Json;
 use crate::model::record::{Capture, Durability, Kind, Record};
+use crate::model::secrets::Secrets;
+use crate::policy::Policy;
 use crate::redact::withhold::withhold;
-use crate::redact::{DIGEST_ONLY, Redactor, TOO_LONG, UNREDACTABLE};
+use crate::redact::{DIGEST_ONLY, Redactor, TOO_LONG, UNREDACTABLE, together};
 use crate::session::Held;
 use std::time::Duration;
 
@@ -45,28 +48,63 @@ pub(super) fn complete(
     mut record: Record,
     judged: Judged,
     took: Duration,
-    redactor: &Redactor,
+    (policy, redactor): (&Policy, &Redactor),
 ) -> (Record, Decision, Held) {
-    let Judged { call, decision, state, held, .. } = judged;
-    if let Some(call) = call {
-        let capture = |value| Some(redactor.capture(value, decision.capture));
-        match call.phase {
-            Phase::Pre => record.input = capture(&call.input),
-            Phase::Post { output, duration_ms, failed } => {
-                record.details.push(("failed", failed.into()));
-                if failed && decision.replaced_output().is_some() {
-                    record.details.push(("not_enforced", NOT_ENFORCED.into()));
-                }
-                record.output = Some(shown(&output, &decision, redactor));
-                record.details.extend(duration_ms.map(|ms| ("duration_ms", ms.into())));
-            }
-        }
+    let Judged { call, mut decision, state, held, .. } = judged;
+    let secrets = look_through(&decision, redactor);
+    let mut captured = capture(call.as_ref(), &decision, &redactor.knowing(&secrets).watching());
+    let secrets = together(secrets, &captured.secrets);
+    if !secrets.is_empty() {
+        // What only one text tells for a secret is none of the others to tell.
+        let redactor = redactor.knowing(&secrets);
+        captured = capture(call.as_ref(), &decision, &redactor);
+        decision.reason = redactor.safely_clean(&decision.reason);
     }
-    record.durability = durability(&decision, state.as_ref());
+    record.durability = durability(call.as_ref(), &decision, state.as_ref(), policy);
+    (record.input, record.output) = (captured.input, captured.output);
+    record.secrets = secrets;
+    if let Some(ToolCall { phase: Phase::Post { duration_ms, failed, .. }, .. }) = call {
+        record.details.push(("failed", failed.into()));
+        if failed && decision.replaced_output().is_some() {
+            record.details.push(("not_enforced", NOT_ENFORCED.into()));
+        }
+        record.details.extend(duration_ms.map(|ms| ("duration_ms", ms.into())));
+    }
     record.decided_us = u64::try_from(took.as_micros()).ok();
     record.decision = Some(Box::new(decision.clone()));
     record.state = state;
     (record, decision, held)
+}
+
+/// A call's values as the log keeps them.
+struct Captured {
+    input: Option<Capture>,
+    output: Option<Capture>,
+    /// What was found in them.
+    secrets: Secrets,
+}
+
+fn capture(call: Option<&ToolCall>, decision: &Decision, redactor: &Redactor) -> Captured {
+    let (mut input, mut output) = (None, None);
+    match call.map(|call| (&call.phase, call)) {
+        Some((Phase::Pre, call)) => {
+            input = Some(redactor.capture(&call.input, decision.capture));
+        }
+        Some((Phase::Post { output: came, .. }, _)) => {
+            output = Some(shown(came, decision, redactor));
+        }
+        None => {}
+    }
+    Captured { input, output, secrets: redactor.found() }
+}
+
+/// The secrets in what a call would do, as the policy saw it: a command there has lost its quotes.
+pub(super) fn look_through(decision: &Decision, redactor: &Redactor) -> Secrets {
+    let watch = redactor.watching();
+    for judged in &decision.accesses {
+        drop(watch.safely_clean(&judged.access.target.to_string()));
+    }
+    watch.found()
 }
 
 /// The record of a call that is refused after all, and so changes nothing of its session.
@@ -124,22 +162,37 @@ pub(super) fn findings(draft: &Record, found: &[Finding]) -> Vec<Record> {
     found.iter().map(record).collect()
 }
 
-/// A refusal, a question, and a call that changes something must survive a power cut; what tightens
-/// for its session as well.
-fn durability(decision: &Decision, state: Option<&Json>) -> Durability {
+/// A refusal, a question, and a call that may change something must survive a power cut; what
+/// tightens for its session as well. What is not known to read may change something.
+fn durability(
+    call: Option<&ToolCall>,
+    decision: &Decision,
+    state: Option<&Json>,
+    policy: &Policy,
+) -> Durability {
     let tightens = ["marked", "unmarked", "reserved", "closed"]
         .into_iter()
         .any(|key| state.is_some_and(|state| state.get(key).is_some()));
-    let changes = |verb: Verb| match verb {
-        Verb::Write | Verb::Exec | Verb::Connect => true,
-        Verb::Read | Verb::Call => false,
+    let is_read = |access: &Access| match &access.target {
+        Target::Read(_) | Target::Unknown { verb: Verb::Read, .. } => true,
+        Target::Call(_) => call.is_some_and(|call| reads(call, policy)),
+        Target::Write(_) | Target::Exec(_) | Target::Connect(_) | Target::Unknown { .. } => false,
     };
-    let durable = tightens
-        || match decision.verdict {
-            Verdict::Deny | Verdict::Ask => true,
-            Verdict::Allow | Verdict::Defer => {
-                decision.accesses.iter().any(|judged| changes(judged.access.target.verb()))
-            }
-        };
-    if durable { Durability::Synced } else { Durability::Written }
+    let only_reads = match decision.verdict {
+        Verdict::Deny | Verdict::Ask => false,
+        Verdict::Allow | Verdict::Defer => {
+            call.is_some_and(|call| reads(call, policy))
+                && decision.accesses.iter().all(|judged| is_read(&judged.access))
+        }
+    };
+    if only_reads && !tightens { Durability::Written } else { Durability::Synced }
+}
+
+/// Whether a tool is known to change nothing by itself: the catalogue says so of its own, the
+/// operator's policy of one that only reads files.
+fn reads(call: &ToolCall, policy: &Policy) -> bool {
+    match tool(call.principal.runtime, call.tool.as_str()) {
+        Some(tool) => tool.reading,
+        None => policy.only_reads(&call.tool),
+    }
 }

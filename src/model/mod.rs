@@ -18,6 +18,7 @@ pub mod path;
 pub mod principal;
 pub mod reason;
 pub mod record;
+pub mod secrets;
 pub mod session;
 pub mod time;
 pub mod told;

@@ -4,6 +4,7 @@ use super::call::{CallId, ToolName};
 use super::decision::Decision;
 use super::json::Json;
 use super::principal::Principal;
+use super::secrets::Secrets;
 
 /// One thing that happened, before it has its place in the log.
 ///
@@ -36,6 +37,8 @@ pub struct Record {
     pub state: Option<Json>,
     /// What does not fit the fields above, by name (a policy's digest, a finding's code ...).
     pub details: Vec<(&'static str, Json)>,
+    /// What was found in some text of it, and is taken out of all; never written.
+    pub secrets: Secrets,
     /// Whether the answer must wait until the record is on the disk.
     pub durability: Durability,
 }
@@ -259,6 +262,7 @@ impl Record {
             decided_us: None,
             state: None,
             details: Vec::new(),
+            secrets: Secrets::default(),
             durability: Durability::Synced,
         }
     }

@@ -316,6 +316,15 @@ impl Policy {
         self.tools.iter().any(|row| row.layer <= to && row.tool == *tool)
     }
 
+    /// Whether the policy describes the tool as one that only reads files. A project's word, which
+    /// an agent may have written, does not count for that, but against it.
+    #[must_use]
+    pub fn only_reads(&self, tool: &ToolName) -> bool {
+        let rows = || self.tools.iter().filter(|row| row.tool == *tool);
+        rows().any(|row| row.layer < LayerKind::Project && !row.arguments.is_empty())
+            && rows().flat_map(|row| &row.arguments).all(|(verb, _)| *verb == Verb::Read)
+    }
+
     /// Whether a decision depends on what the session did before, or changes it.
     #[must_use]
     pub fn keeps_state(&self) -> bool {

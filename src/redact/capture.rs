@@ -4,7 +4,7 @@
 //! too `{"hmac":…,"bytes":…}`; the list of redactions names its place, so an agent that writes such
 //! an object itself is not mistaken for it. The text itself is handed on where it is to be kept.
 
-use super::{KeepTexts, Redactor};
+use super::{KeepTexts, Redactor, together};
 use crate::model::json::Json;
 use crate::model::record::{Capture, CaptureLevel, LeftOut, Redaction};
 use sha2::{Digest, Sha256};
@@ -44,7 +44,14 @@ impl Redactor {
     }
 
     fn captured(&self, value: &Json, level: CaptureLevel, bytes: usize) -> Capture {
-        let (clean, mut redactions) = self.redact_json(value);
+        let watch = self.watching();
+        let (mut clean, mut redactions) = watch.redact_json(value);
+        let found = watch.found();
+        if !found.is_empty() {
+            let known = together(self.known_secrets(), &found);
+            (clean, redactions) = self.knowing(&known).redact_json(value);
+            found.iter().for_each(|(id, secret)| self.note(id, secret));
+        }
         let (kept, left_out) = match level {
             CaptureLevel::Full => self.fit(&clean, CAPTURE_FULL_BYTES_MAX, CAPTURE_FULL_BYTES_MAX),
             CaptureLevel::Redacted => self.fit(&clean, CAPTURE_STRING_BYTES_MAX, CAPTURE_BYTES_MAX),

@@ -13,6 +13,7 @@ mod capture;
 mod commitment;
 mod detector;
 mod json;
+mod spread;
 pub mod withhold;
 
 pub use capture::{
@@ -22,7 +23,12 @@ pub use capture::{
 pub use commitment::{COMMITMENT_KEY_BYTES, CommitmentKey};
 pub use detector::RedactError;
 
+pub use spread::together;
+
+#[cfg(test)]
 use detector::Detector;
+use detector::Detectors;
+use spread::{Known, Watch};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -39,8 +45,10 @@ const MARK: &str = "[redacted:";
 /// The detectors, ready for use; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Redactor {
-    detectors: Arc<[Detector]>,
+    detectors: Arc<Detectors>,
     keeping: Keeping,
+    known: Known,
+    watch: Option<Watch>,
 }
 
 /// What is kept of that which is taken out or left out.
@@ -87,7 +95,12 @@ impl Redactor {
     /// If the catalogue in this binary cannot be read; a test sees to it that it can.
     pub fn shipped() -> Result<Redactor, RedactError> {
         let detectors = detector::read(include_str!("../../policies/catalogue/secrets.toml"))?;
-        Ok(Redactor { detectors: detectors.into(), keeping: Keeping::default() })
+        Ok(Redactor::of(Detectors::new(detectors)?))
+    }
+
+    fn of(detectors: Detectors) -> Redactor {
+        let (detectors, keeping) = (Arc::new(detectors), Keeping::default());
+        Redactor { detectors, keeping, known: Known::default(), watch: None }
     }
 
     /// The same detectors, and this much kept of what they find.
@@ -105,13 +118,12 @@ impl Redactor {
     /// One that panics on every text.
     #[cfg(test)]
     pub(crate) fn panicking() -> Redactor {
-        let detectors = vec![Detector::panicking()].into();
-        Redactor { detectors, keeping: Keeping::default() }
+        Redactor::of(Detectors::new(vec![Detector::panicking()]).unwrap())
     }
 
     /// The ids of the detectors, in the order of the catalogue.
     pub fn detector_ids(&self) -> impl Iterator<Item = &str> {
-        self.detectors.iter().map(|detector| detector.id.as_str())
+        self.detectors.all.iter().map(|detector| detector.id.as_str())
     }
 
     /// The text without its secrets and the ids of the detectors that found them, each once;
@@ -159,22 +171,27 @@ impl Redactor {
 
     /// Every stretch to replace, as each detector found it.
     fn find(&self, text: &str) -> Vec<Found> {
-        let lower = text.to_ascii_lowercase();
-        let marks = self.marks(text);
-        let mut found: Vec<Found> = Vec::new();
-        for (index, detector) in self.detectors.iter().enumerate() {
-            if detector.key.is_some() || !detector.may_match(&lower) {
-                continue;
-            }
-            let ranges = detector.secrets(text).filter_map(|range| around_marks(range, &marks));
-            found.extend(ranges.map(|range| Found { range, detector: index }));
+        let each = self.detectors.worth_trying(text).flat_map(|(index, detector)| {
+            detector.secrets(text).map(move |range| Found { range, detector: index })
+        });
+        let known = self.known.iter().flat_map(|literal| literal.places(text));
+        let found: Vec<Found> = each.chain(known).collect();
+        if found.is_empty() {
+            return found;
         }
-        found
+        let marks = self.marks(text);
+        let whole = |Found { range, detector }| {
+            Some(Found { range: around_marks(range, &marks)?, detector })
+        };
+        found.into_iter().filter_map(whole).collect()
     }
 
     /// Commits to what is about to be replaced: to each whole stretch, and to each secret in it as
     /// another detector found it, since a person knows a token, not the header around it.
     fn commit(&self, text: &str, found: &[Found], spotted: &mut Vec<Spotted>) {
+        for Found { range, detector } in found.iter().filter(|_| self.watch.is_some()) {
+            self.note(self.name(*detector), text.get(range.clone()).unwrap_or_default());
+        }
         let mut all: Vec<&Found> = Vec::new();
         let whole = merge(found.to_vec());
         all.extend(&whole);
@@ -200,7 +217,7 @@ impl Redactor {
 
     /// The id of a detector.
     fn name(&self, detector: usize) -> &str {
-        self.detectors.get(detector).map_or(UNSETTLED, |known| known.id.as_str())
+        self.detectors.all.get(detector).map_or(UNSETTLED, |known| known.id.as_str())
     }
 
     /// Where the marks of an earlier redaction are, in order.

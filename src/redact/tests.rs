@@ -87,6 +87,81 @@ fn passwords_on_a_command_line_are_found_and_code_is_left_alone() {
     }
 }
 
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Table {
+    secret: Vec<String>,
+    members: Vec<String>,
+    honest: Vec<String>,
+    honest_members: Vec<String>,
+}
+
+#[test]
+fn secrets_in_the_forms_that_agents_write_are_found_and_honest_texts_stay() {
+    let table: Table =
+        toml::from_str(include_str!("../../tests/cases/secrets/table.toml")).unwrap();
+    let redactor = shipped();
+    let mut wrong = Vec::new();
+    for secret in ["Zx9Kq2LmT7vRw4BnC8dQ", "r7Tq-Wm2x_Kp9ZvLs4Nd"] {
+        for text in &table.secret {
+            let text = text.replace("SECRET", secret);
+            let (clean, _) = redactor.redact_text(&text).unwrap_or((text, vec![]));
+            wrong.extend(clean.contains(secret).then_some(clean));
+        }
+        for text in &table.members {
+            let value: Json = serde_json::from_str(&text.replace("SECRET", secret)).unwrap();
+            let clean = redactor.redact_json(&value).0.to_string();
+            wrong.extend(clean.contains(secret).then_some(clean));
+        }
+    }
+    for text in &table.honest {
+        wrong.extend(redactor.redact_text(text).map(|(clean, _)| clean));
+    }
+    for text in &table.honest_members {
+        let value: Json = serde_json::from_str(text).unwrap();
+        let clean = redactor.redact_json(&value).0;
+        wrong.extend((clean != value).then(|| clean.to_string()));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn names_in_any_spelling_have_the_same_words() {
+    for name in ["newPassword", "NewPassword", "new-password", "NEW_PASSWORD", "new.password "] {
+        assert_eq!(detector::words(name), "new_password");
+    }
+    assert_eq!(detector::words("APIKey"), "api_key");
+    assert_eq!(detector::words("X-Api-Key"), "x_api_key");
+    assert_eq!(detector::words("oauth2Token"), "oauth2_token");
+    assert_eq!(detector::words("--\u{e9}"), "");
+}
+
+#[test]
+fn what_one_text_of_a_value_tells_is_taken_out_of_the_others() {
+    let (redactor, _) = keyed();
+    let watch = redactor.watching();
+    let secret = "Zx9Kq2LmT7vRw4";
+    let value = json!({ "a": format!("mysql -p{secret} db"), "b": format!("x{secret}y"), "c": 1 });
+    let kept = watch.capture(&value, CaptureLevel::Full).value.unwrap().to_string();
+    assert!(!kept.contains(secret), "{kept}");
+    // Beside it too, by whoever is told.
+    let found = watch.found();
+    assert!(found.iter().any(|(id, text)| (id, text) == ("mysql-flag", secret)));
+    let knowing = redactor.knowing(&found);
+    assert_eq!(
+        knowing.clean(&format!("mysql -p {secret} db")),
+        "mysql -p [redacted:mysql-flag] db"
+    );
+    assert_eq!(knowing.by_form().clean(secret), secret);
+    assert_eq!(format!("{found:?}"), format!("Secrets({})", found.len()));
+    // A short one, and one that is a word, is not looked for in the middle of others.
+    let watch = redactor.watching();
+    drop(watch.clean("curl -u app:abc https://h.example/; mysql -pwinter db"));
+    let knowing = redactor.knowing(&watch.found());
+    assert_eq!(knowing.clean("abc winters -pwinter x"), "abc winters -p[redacted:mysql-flag] x");
+    assert_eq!(knowing.clean("[redacted:mysql-flag]"), "[redacted:mysql-flag]");
+}
+
 #[test]
 fn what_is_left_around_a_secret() {
     let redactor = shipped();

@@ -23,6 +23,9 @@ pub(super) struct Listening {
     sockets: Vec<PathBuf>,
 }
 
+/// The plane and its listeners' tasks.
+pub(super) type Serving = (Listening, Vec<JoinHandle<()>>);
+
 impl Listening {
     /// Takes nothing new any more.
     pub(super) fn close(&self) {
@@ -41,7 +44,7 @@ pub(super) fn listen(
     gate: &Arc<Gate>,
     ours: &[SocketAddr],
     inside: impl FnOnce() -> Result<Inside, ConfigError>,
-) -> Result<Option<(Listening, Vec<JoinHandle<()>>)>, ConfigError> {
+) -> Result<Option<Serving>, ConfigError> {
     let settled = &config.egress;
     let places = settled.places()?;
     if places.is_empty() {

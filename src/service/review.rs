@@ -19,7 +19,7 @@ use crate::review::web::{
 };
 use crate::world::World;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -29,6 +29,8 @@ pub(super) struct Opened {
     listener: TcpListener,
     at: std::net::SocketAddr,
     token: String,
+    /// The file that the token is read from, if it is not made at this start.
+    file: Option<PathBuf>,
     hosts: Vec<String>,
 }
 
@@ -52,7 +54,8 @@ pub(super) fn open(review: &Review) -> Result<Option<Opened>, ConfigError> {
     let (listener, at) = listening.map_err(|error| {
         ConfigError::Value(format!("cannot listen at `{address}`, `listen` in `[review]`: {error}"))
     })?;
-    Ok(Some(Opened { listener, at, token, hosts: review.hosts.clone() }))
+    let (file, hosts) = (review.token_file.clone(), review.hosts.clone());
+    Ok(Some(Opened { listener, at, token, file, hosts }))
 }
 
 impl Opened {
@@ -61,9 +64,15 @@ impl Opened {
         self.at
     }
 
-    /// Where a person opens the pages. Whoever has it may look.
+    /// Where a person opens the pages. Whoever has it may look. A token that outlives this start
+    /// is not told: what a service says is kept where others read it.
     pub(super) fn link(&self) -> String {
-        format!("http://{}/login?token={}", self.at, self.token)
+        match &self.file {
+            None => format!("http://{}/login?token={}", self.at, self.token),
+            Some(file) => {
+                format!("http://{}/login?token=... with the token of {}", self.at, file.display())
+            }
+        }
     }
 
     /// Serves, for the log in `dir`.

@@ -9,7 +9,7 @@ use crate::audit::error::AuditError;
 use crate::audit::journal::{Appending, Directory, Shelf};
 use crate::audit::regular;
 use crate::audit::segment::{Form, Frames, SegmentName, list};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 /// The sealed files of a directory whose index says something else than their lines.
@@ -19,7 +19,11 @@ use std::path::Path;
 pub fn false_indexes(dir: &Path) -> Result<Vec<String>, AuditError> {
     let mut wrong = Vec::new();
     for segment in sealed(dir)? {
-        let Ok(there) = regular::read(&segment.index_path(dir)) else { continue };
+        let there = match regular::read(&segment.index_path(dir)) {
+            Err(why) if why.kind() == ErrorKind::NotFound => continue,
+            // What cannot be read is no index, whatever it is.
+            there => there.unwrap_or_default(),
+        };
         if !same(&there, &index_of(dir, &segment)?) {
             wrong.push(segment.to_string());
         }

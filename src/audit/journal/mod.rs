@@ -48,7 +48,7 @@ use crate::audit::proof::{Flaw, ROLLED_BACK};
 use crate::audit::segment::{Form, Sealer};
 use crate::audit::wire;
 use crate::limits::JOURNAL_QUEUE_MAX;
-use crate::model::record::{Durability, Record};
+use crate::model::record::{Durability, Kind, Record};
 use crate::redact::Redactor;
 use recover::Found;
 use std::path::{Path, PathBuf};
@@ -142,16 +142,19 @@ impl Journal {
     /// # Errors
     /// As [`Journal::append`], if it is not waived.
     pub async fn append_or_waive(&self, record: Record) -> Result<Proof, AuditError> {
-        let waivable = self.waives(record.durability);
+        let waivable = self.waives(&record);
         self.append_as(record, Terms { waivable, ..Terms::default() }).await
     }
 
     /// Whether the operator chose that such a call goes on while its record cannot be written.
     #[must_use]
-    pub fn waives(&self, durability: Durability) -> bool {
+    pub fn waives(&self, record: &Record) -> bool {
         match self.on_failure {
             OnFailure::Deny => false,
-            OnFailure::AllowReadonly => durability == Durability::Written,
+            // A connection that is opened need not be on the disk first, but is no reading.
+            OnFailure::AllowReadonly => {
+                record.durability == Durability::Written && record.kind != Kind::NetOpen
+            }
             OnFailure::Allow => true,
         }
     }

@@ -8,6 +8,7 @@
 use super::held::Span;
 use crate::audit::error::AuditError;
 use crate::audit::index::Index;
+use crate::audit::regular;
 use crate::audit::segment::{Blocks, Form, Frames, SegmentName};
 use crate::limits::RECORD_BYTES_MAX;
 use memchr::{memchr, memrchr};
@@ -195,7 +196,7 @@ fn open_form(dir: &Path, segment: &SegmentName) -> Result<LogFile, AuditError> {
     let failed = |doing| AuditError::file(doing, &path);
     let mut opened = match segment.form {
         Form::Plain => {
-            let file = File::open(&path).map_err(failed("open"))?;
+            let file = regular::open(&path).map_err(failed("open"))?;
             let bytes = file.metadata().map_err(failed("read"))?.len();
             LogFile::of(segment.to_string(), plain(file, bytes))
         }

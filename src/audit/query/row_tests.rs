@@ -97,9 +97,8 @@ proptest! {
         prop_assert_eq!(&told(&reader.read(&line).unwrap()), &slow);
         prop_assert_eq!(&told(&reader.read_written(&line).unwrap()), &slow);
         // None of them is too odd for the quick ways.
-        let mut found = Found::EMPTY;
-        prop_assert!(found.whole(&line, Wanted::of(parts)).is_some());
-        found.clear();
-        prop_assert!(found.written(&line, Wanted::of(parts)).is_some());
+        let (mut whole, mut written) = (Found::EMPTY, Found::EMPTY);
+        prop_assert!(whole.whole(&line, Wanted::of(parts)).is_some());
+        prop_assert!(written.written(&line, Wanted::of(parts)).is_some());
     }
 }

@@ -17,7 +17,8 @@ use crate::model::json::Json;
 use crate::model::path::Real;
 use crate::model::principal::{Agent, Principal, Sender};
 use crate::model::record::{Capture, Record, Redaction};
-use crate::redact::{Redactor, UNREDACTABLE};
+use crate::redact::withhold::each_text;
+use crate::redact::{Redactor, UNREDACTABLE, together};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -239,10 +240,23 @@ impl Body {
 pub(in crate::audit) fn body(mut record: Record, redactor: &Redactor) -> Body {
     let (input, output, state) = (record.input.take(), record.output.take(), record.state.take());
     // A text on which redacting panics must not be written as it is, nor cost the record.
-    let work = || WireRecord::of(&record, redactor);
-    let wire = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    let mut wire = wire.unwrap_or_else(|_| WireRecord::least(&record));
+    let work = |redactor: &Redactor| {
+        let work = || WireRecord::of(&record, redactor);
+        let wire = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        wire.unwrap_or_else(|_| WireRecord::least(&record))
+    };
+    let watch = redactor.knowing(&record.secrets).watching();
+    let mut wire = work(&watch);
+    let secrets = together(record.secrets.clone(), &watch.found());
     (wire.input, wire.output, wire.state) = (input.map(capture), output.map(capture), state);
+    if !secrets.is_empty() {
+        let redactor = redactor.knowing(&secrets);
+        if secrets.len() > record.secrets.len() {
+            let (input, output, state) = (wire.input, wire.output, wire.state);
+            wire = WireRecord { input, output, state, ..work(&redactor) };
+        }
+        wire.take_out(&redactor);
+    }
     Body(shrink::to_fit(wire, redactor))
 }
 
@@ -270,7 +284,9 @@ pub(in crate::audit) fn write_line(
 impl WireRecord {
     /// The record without a place, and without what is redacted already.
     fn of(record: &Record, redactor: &Redactor) -> WireRecord {
-        let clean = |text: &str| redactor.clean(text).into_owned();
+        // By these a record is found: no text of a call may hide it.
+        let ids = redactor.by_form();
+        let clean = |text: &str| ids.clean(text).into_owned();
         let decision = record.decision.as_deref();
         let judged = decision.map_or(&[][..], |decision| &decision.accesses);
         let accesses = judged.iter().map(|judged| access(judged, redactor)).collect();
@@ -291,9 +307,29 @@ impl WireRecord {
             ..WireRecord::default()
         };
         if let Some(principal) = &record.principal {
-            wire.set_principal(principal, redactor);
+            wire.set_principal(principal, &ids);
         }
         wire
+    }
+
+    /// Takes what is known of the record's secrets out of what was redacted before they were.
+    fn take_out(&mut self, redactor: &Redactor) {
+        for capture in [&mut self.input, &mut self.output].into_iter().flatten() {
+            let Some(value) = capture.value.take() else { continue };
+            let work = || redactor.redact_json(&value);
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            let Ok((value, redactions)) = done else { continue };
+            capture.value = Some(value);
+            capture.redactions.extend(redactions.into_iter().map(redaction));
+        }
+        if let Some(state) = &mut self.state {
+            let label = |text: &mut String| {
+                if redactor.safely_clean(text) != *text {
+                    *text = every_key(text, redactor);
+                }
+            };
+            each_text(state, &mut |text| label(text));
+        }
     }
 
     /// What is left of a record on whose texts redacting panicked: nothing that an agent wrote.
@@ -343,6 +379,10 @@ fn policy(decision: &Decision) -> WirePolicy {
 
 fn access(judged: &Judged, redactor: &Redactor) -> WireAccess {
     let Access { target, certainty, .. } = &judged.access;
+    // A file or host that is surely touched is told, whatever else of the call is named like it:
+    // else a command could hide what it reads by calling its path a password.
+    let is_fact = judged.access.is_certain() && !matches!(target, Target::Exec(_));
+    let redactor = if is_fact { redactor.by_form() } else { redactor.clone() };
     let clean = |text: &str| redactor.clean(text).into_owned();
     let doubt = match (certainty, target) {
         (Certainty::Possible(doubt) | Certainty::Suspected(doubt), _) => Some(doubt),
@@ -418,18 +458,21 @@ fn told(label: &str, redactor: &Redactor) -> String {
     if label.len() <= LABEL_BYTES_MAX {
         return redactor.clean(label).into_owned();
     }
+    every_key(label, redactor)
+}
+
+/// Every key of a label's family: what a label is kept as whose key cannot be.
+fn every_key(label: &str, redactor: &Redactor) -> String {
     let family = label.split(':').next().unwrap_or_default();
     let end = family.floor_char_boundary(LABEL_BYTES_MAX);
-    format!("{}:*", redactor.clean(family.get(..end).unwrap_or_default()))
+    format!("{}:*", redactor.safely_clean(family.get(..end).unwrap_or_default()))
+}
+
+fn redaction(Redaction { pointer, detector, hmac, blob }: Redaction) -> WireRedaction {
+    WireRedaction { pointer, detector, hmac, blob }
 }
 
 fn capture(capture: Capture) -> WireCapture {
-    let redaction = |Redaction { pointer, detector, hmac, blob }: Redaction| WireRedaction {
-        pointer,
-        detector,
-        hmac,
-        blob,
-    };
     WireCapture {
         value: capture.value,
         bytes: capture.bytes,

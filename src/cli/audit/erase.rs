@@ -5,6 +5,7 @@
 
 use super::Directory;
 use super::table::counted;
+use crate::audit::proof::prove::keys;
 use crate::audit::{
     AuditError, Blobs, Chosen, Erased, Hash, Journal, KEY_FILE, NAMES_ERASED_MAX, Options,
     Selection, Signing, erase, select,
@@ -109,6 +110,12 @@ impl Arguments {
         let options = Options::new(redactor);
         let (options, unsigned) = match self.signing(directory) {
             Ok(signing) => (options.signed(signing), None),
+            // A record of an erasure that nobody signs is one that anybody could have written.
+            Err(unsigned) if keys(directory).is_ok_and(|keys| !keys.is_empty()) => {
+                return self.there(names, why).map_err(|asked| {
+                    format!("{unsigned}: this log is signed, and so must the erasure be; {asked}")
+                });
+            }
             Err(why) => (options, Some(why)),
         };
         match Journal::open(directory, options) {

@@ -240,3 +240,15 @@ fn put_in_place(beside: &Path, path: &Path) -> Result<(), String> {
 fn cannot_write(path: &Path, error: &std::io::Error) -> String {
     format!("cannot write `{}`: {error}", path.display())
 }
+
+/// Where retention deleted a part of the log, a record that is not there may have been.
+fn tell_of_deleted(directory: &std::path::Path) {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_kept = |name: std::ffi::OsString| name.as_encoded_bytes().ends_with(b".kept");
+    if entries.map(|entry| entry.file_name()).any(is_kept) {
+        complain!(
+            "note: retention deleted a part of this log, and the record may have stood there; \
+             `audit query --kind audit.retention` lists what was deleted"
+        );
+    }
+}

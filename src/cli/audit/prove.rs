@@ -30,6 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
         (Some(id), _) => {
             let Some((stream, seq)) = find(arguments, id)? else {
                 complain!("error: no record has the id `{}`", plain(id));
+                super::tell_of_deleted(&directory);
                 return Ok(Outcome::Findings);
             };
             prove(&directory, &stream, seq).map(Bundle::Inclusion)

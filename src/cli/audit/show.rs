@@ -48,6 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let found = Found::of(&wanted, &log, |bad| tell(bad, &whole));
     let Some(found) = found.map_err(|error| error.to_string())? else {
         complain!("error: no record has the id `{}`", plain(&arguments.id));
+        super::tell_of_deleted(&arguments.directory.path()?);
         return Ok(Outcome::Findings);
     };
     if arguments.raw {

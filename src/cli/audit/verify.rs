@@ -27,7 +27,7 @@ pub(in crate::cli) struct Arguments {
     /// command prints; finds an end that was cut off
     #[arg(long, value_name = "STREAM/SEQ/HASH|FILE")]
     head: Vec<String>,
-    /// Make the indexes of sealed files anew that are wrong or gone: nothing but speed rests on them
+    /// Make the indexes of sealed files anew that are wrong or gone: only speed rests on them
     #[arg(long)]
     rebuild_index: bool,
     /// How to print
@@ -86,8 +86,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, String> {
 }
 
 fn human(report: &Report, directory: &Path, elsewhere: &Elsewhere) {
-    let bound = super::table::bound();
-    let told = |line: &str, indent| say!("{}", wrapped(line, bound, indent));
     say!("{}", directory.display());
     for segment in &report.segments {
         of_segment(segment);
@@ -124,6 +122,12 @@ fn human(report: &Report, directory: &Path, elsewhere: &Elsewhere) {
     for head in elsewhere.heads.iter().filter(|_| is_whole) {
         told(&format!("  {}", reached(head, report)), 4);
     }
+}
+
+/// A line, in as many as the terminal needs.
+fn told(line: &str, indent: usize) {
+    let bound = super::table::bound();
+    say!("{}", wrapped(line, bound, indent));
 }
 
 /// What it all comes to. Nobody who reads only this may take it for better than it is.

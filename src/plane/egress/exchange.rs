@@ -200,9 +200,8 @@ impl Exchange<'_> {
             if body.is_done() {
                 return Ok(());
             }
-            match self.more(client, read).await? {
-                0 => return Err(Failed::Client),
-                _ => {}
+            if self.more(client, read).await? == 0 {
+                return Err(Failed::Client);
             }
         }
     }

@@ -73,6 +73,10 @@ pub async fn relay(
 ) -> Relayed {
     let mut up = Flow::default();
     up.pending = first;
+    if up.pending.is_empty() {
+        // It may still hold its room.
+        up.pending = Vec::new();
+    }
     let mut down = Flow::default();
     let mut ended_first = None;
     let mut last = Instant::now();

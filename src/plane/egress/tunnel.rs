@@ -429,6 +429,7 @@ impl Tunnel {
         ended.bytes = (relayed.up, relayed.down);
         ended.cause = relayed.cause.to_string();
         drop((client, upstream));
-        egress.gate.closed(ticket, *ended).await;
+        // On the heap, since it is not there while the tunnel is idle.
+        Box::pin(egress.gate.closed(ticket, *ended)).await;
     }
 }
