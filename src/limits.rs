@@ -555,6 +555,8 @@ pub const MODEL_LINE_BYTES_MAX: usize = 1024 * 1024;
 pub const MODEL_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A word of an answer that is written down, in bytes: a model's name, an id.
 pub const MODEL_WORD_BYTES_MAX: usize = 128;
+/// A ClientHello, in bytes: one with a key of post-quantum size and a ticket has 2 to 4 kB.
+pub const EGRESS_HELLO_BYTES_MAX: usize = 32 * 1024;
 /// Records that one ClientHello may come in: whoever cuts it byte by byte is still understood.
 pub const EGRESS_HELLO_RECORDS_MAX: usize = 4096;
 /// One question to the DNS stub, in bytes: a name of 255 and what EDNS says beside it.
