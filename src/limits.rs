@@ -106,8 +106,6 @@ pub const EGRESS_SPLICE_AFTER_BYTES: u64 = 256 * 1024;
 pub const EGRESS_PIPES_MAX: usize = 256;
 /// What the first read of a connection takes: nearly every head fits.
 pub const EGRESS_FIRST_READ_BYTES: usize = 4 * 1024;
-/// A whole `ClientHello`, in bytes: with post-quantum keys and a session ticket some 4 KiB.
-pub const EGRESS_HELLO_BYTES_MAX: usize = 64 * 1024;
 /// What is read at once of a body that is forwarded.
 pub const EGRESS_BODY_READ_BYTES: usize = 32 * 1024;
 /// What is read and thrown away of a refused client, in bytes, so that it reads its answer.

@@ -350,7 +350,10 @@ fn what_became_of_a_text_is_shown_and_the_sidecar_says_where_its_log_is() {
 fn a_kept_head_is_said_to_be_reached_and_a_proof_is_a_sentence() {
     let sidecar = start("blobs = false");
     let record = write(&sidecar, "s-1", "usual", "short");
-    sidecar.stop();
+    // A second after the last record its head is signed.
+    until("the log is signed to its end", || {
+        out(&audit(&sidecar, &["verify"], "")).contains("\nSEALED").then_some(())
+    });
     let head = audit(&sidecar, &["head"], "");
     assert!(head.status.success(), "{}", String::from_utf8_lossy(&head.stderr));
     let note = sidecar.path("head.note");
@@ -379,4 +382,5 @@ fn a_kept_head_is_said_to_be_reached_and_a_proof_is_a_sentence() {
     let json: Value = serde_json::from_str(&verify(&["--format", "json"])).unwrap();
     assert_eq!(json["seq"], record["seq"]);
     assert!(json["line"].as_str().unwrap().contains("\"v\":1"), "{json}");
+    sidecar.stop();
 }

@@ -272,8 +272,8 @@ const PAGES: &[Page] = &[
             ("... by the key that was kept elsewhere", "toolgate audit verify --key log.pub"),
             ("... and nothing was cut off since", "toolgate audit verify --head head.note"),
         ],
-        exit: "0 SEALED or UNSEALED, 1 BROKEN, nothing there, a text gone without a word, or a wrong \
-               index, 2 could not run",
+        exit: "0 SEALED or UNSEALED, 1 BROKEN, nothing there, a text gone without a word, or a \
+               wrong index, 2 could not run",
     },
     Page {
         command: "audit head",

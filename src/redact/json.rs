@@ -43,7 +43,7 @@ impl Redactor {
         let texts: Option<Vec<&str>> = items.iter().map(Json::as_str).collect();
         let texts = texts.filter(|texts| (2..=WORDS_MAX).contains(&texts.len()));
         let names = match texts.as_deref() {
-            Some(&[name, _]) if self.names_secret(name) => vec![name],
+            Some(&[name, _]) if is_header(name) && self.names_secret(name) => vec![name],
             _ => Vec::new(),
         };
         let within = texts.map_or_else(|| self.clone(), |texts| self.knowing_command(&texts));
@@ -191,6 +191,12 @@ impl Redactor {
 /// A name as its words; nothing if it is too long for a name.
 fn name_words(name: &str) -> Option<String> {
     (name.len() <= NAME_BYTES_MAX).then(|| words(name))
+}
+
+/// Whether a text in a list can only be the name of what follows it, and no word among others.
+fn is_header(name: &str) -> bool {
+    let words = name_words(name).unwrap_or_default();
+    words.contains('_') || words == "authorization" || words == "cookie"
 }
 
 /// Last words of names that say what kind of thing a member holds.

@@ -64,7 +64,7 @@ pub(super) enum Command {
     Retention(retention::Arguments),
     /// Whether the log is what was written: SEALED, UNSEALED or BROKEN, per file
     Verify(verify::Arguments),
-    /// The newest signed head of the log, to keep elsewhere: shows later whether its end was cut off
+    /// The newest signed head, to keep elsewhere: shows later whether the end was cut off
     Head(head::Arguments),
     /// A proof that a record stands in the log, for anyone to check without it
     Prove(prove::Arguments),

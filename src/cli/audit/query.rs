@@ -43,8 +43,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, help_heading = "What of them")]
     reverse: bool,
     /// Only these fields of each record: seq, time, target (the command, path or address), why,
-    /// text (the whole line), and all that --by takes: decision, kind, tool, rule, matched, session,
-    /// agent, host, path, uid, runtime, code, policy, basis, call
+    /// text (the whole line), and all that --by takes: decision, kind, tool, rule, matched,
+    /// session, agent, host, path, uid, runtime, code, policy, basis, call
     #[arg(long, value_name = "FIELDS", value_delimiter = ',', help_heading = "What of them")]
     fields: Vec<String>,
     /// How to print

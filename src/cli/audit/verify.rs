@@ -27,7 +27,7 @@ pub(in crate::cli) struct Arguments {
     /// command prints; finds an end that was cut off
     #[arg(long, value_name = "STREAM/SEQ/HASH|FILE")]
     head: Vec<String>,
-    /// Make the indexes of sealed files anew that are wrong or gone: nothing but speed rests on them
+    /// Make the indexes of sealed files anew that are wrong or gone: only speed rests on them
     #[arg(long)]
     rebuild_index: bool,
     /// How to print

@@ -33,8 +33,11 @@ pub(super) enum Reply {
     Socks,
 }
 
-/// A tunnel that stands. It is all that is kept while nothing flows.
-pub(super) struct Tunnel {
+/// A tunnel that stands, on the heap: a task takes as much room as its largest moment.
+pub(super) type Tunnel = Box<Standing>;
+
+/// All that is kept while nothing flows.
+pub(super) struct Standing {
     client: Socket,
     upstream: Socket,
     /// What the client has sent already.
@@ -219,7 +222,8 @@ async fn known(
         }
     }
     let Client { socket, read, .. } = client;
-    Some(Tunnel { client: socket, upstream: Socket::Tcp(upstream), first: read, ticket, ended })
+    let upstream = Socket::Tcp(upstream);
+    Some(Box::new(Standing { client: socket, upstream, first: read, ticket, ended }))
 }
 
 /// A tunnel whose first byte tells what it carries: TLS is compared, HTTP is judged request by
@@ -279,7 +283,7 @@ async fn either(
             });
             let Client { socket, read, .. } = client;
             let upstream = Socket::Tcp(upstream);
-            Some(Tunnel { client: socket, upstream, first: read, ticket, ended })
+            Some(Box::new(Standing { client: socket, upstream, first: read, ticket, ended }))
         }
         Some(byte) if byte.is_ascii_alphabetic() => {
             forward::inside(egress, client, connection).await;
@@ -415,17 +419,18 @@ pub(super) fn fits(hello: &ClientHello, host: &Host, terms: HostTerms) -> Result
     Ok(())
 }
 
-impl Tunnel {
+impl Standing {
     /// Relays until it ends, and writes down how.
-    pub(super) async fn run(self, egress: &Egress) {
-        let Tunnel { client, upstream, first, ticket, mut ended } = self;
+    pub(super) async fn run(mut self: Box<Self>, egress: &Egress) {
         let idle = egress.settings.bounds.idle;
+        let first = std::mem::take(&mut self.first);
         let relayed = if egress.is_draining() {
             Relayed { up: 0, down: 0, cause: Cause::Drain }
         } else {
-            relay((&client, &upstream), first, idle, &egress.drain).await
+            relay((&self.client, &self.upstream), first, idle, &egress.drain).await
         };
         egress.carried.fetch_add(relayed.up.saturating_add(relayed.down), Ordering::Relaxed);
+        let Standing { client, upstream, ticket, mut ended, .. } = *self;
         ended.bytes = (relayed.up, relayed.down);
         ended.cause = relayed.cause.to_string();
         drop((client, upstream));
