@@ -72,6 +72,8 @@ pub const HOSTS_OF_CALL_MAX: usize = 32;
 pub const EGRESS_CONNECTIONS_MAX: usize = 8_192;
 /// What an operator may ask for instead.
 pub const EGRESS_CONNECTIONS_CEILING: usize = 262_144;
+/// Descriptors that tunnels leave to the rest: both ends of every pipe, hooks, the log, the model.
+pub const EGRESS_DESCRIPTORS_LEFT: usize = 1_024;
 /// How long the head of a request, or a SOCKS greeting, may take.
 pub const EGRESS_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a tunnel's `ClientHello` may take.

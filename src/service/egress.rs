@@ -5,10 +5,12 @@ use super::config::{Config, ConfigError};
 use super::socket::{self, Rights};
 use crate::engine::reach::first_of_requests;
 use crate::gate::Gate;
+use crate::limits::EGRESS_DESCRIPTORS_LEFT;
 use crate::plane::egress::intercept::Inside;
 use crate::plane::egress::server::{Egress, Listener};
 use crate::plane::egress::stub::Stub;
 use crate::policy::Policy;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,7 +53,9 @@ pub(super) fn listen(
         return Ok(None);
     }
     can_see(&gate.in_force().policy, settled.intercept).map_err(ConfigError::Value)?;
-    let plane = Egress::new(Arc::clone(gate), settled.settings()?, Box::new(settled.names()?));
+    let mut settings = settled.settings()?;
+    settings.bounds.connections = within_descriptors(settings.bounds.connections);
+    let plane = Egress::new(Arc::clone(gate), settings, Box::new(settled.names()?));
     plane.look_inside(inside()?);
     ours.iter().for_each(|address| plane.owns(*address));
     if let Some((proxy, port)) = &plane.settings().upstream {
@@ -75,6 +79,30 @@ pub(super) fn listen(
         tasks.push(tokio::spawn(stub.serve(Arc::clone(&listening.plane), format!("dns:{at}"))));
     }
     Ok(Some((listening, tasks)))
+}
+
+/// As many connections as wanted, or as the process has descriptors for: a further one is to be
+/// refused, and not to hang until some tunnel ends.
+fn within_descriptors(wanted: usize) -> usize {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
+    let raised = soft >= hard || setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
+    let limit = if raised { hard } else { soft };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let room = room(limit);
+    if room < wanted {
+        tracing::warn!(
+            "the process may have {limit} descriptors (`LimitNOFILE` of its unit, or `ulimit -n`), \
+             so the proxy serves {room} connections at once and not the {wanted} of \
+             `connections_max`: each takes two"
+        );
+    }
+    wanted.min(room)
+}
+
+/// Tunnels that so many descriptors suffice for.
+fn room(descriptors: usize) -> usize {
+    let left = EGRESS_DESCRIPTORS_LEFT.min(descriptors / 2);
+    ((descriptors - left) / 2).max(1)
 }
 
 /// Opens both sockets of the DNS stub, at one port.
@@ -139,6 +167,20 @@ fn open(
             let name = format!("unix:{}", path.display());
             listening.sockets.push(path);
             Ok((Listener::Unix(listener, users), name))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::room;
+
+    #[test]
+    fn descriptors_bound_the_connections() {
+        for (descriptors, expected) in
+            [(0, 1), (256, 64), (1024, 256), (4096, 1536), (20_000, 9_488), (524_288, 261_632)]
+        {
+            assert_eq!(room(descriptors), expected, "{descriptors}");
         }
     }
 }

@@ -79,6 +79,10 @@ struct Seat {
     client: Client,
 }
 
+/// What a client is told for whom there is no room.
+const FULL: &str = "no further connection is served now (`connections_max`, \
+                    `connections_per_client_max`, or descriptors: `LimitNOFILE`)";
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut clients = self.egress.clients.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,7 +145,10 @@ impl Egress {
         let most = self.settings.bounds.connections;
         let full = self.places.available_permits() == 0;
         let full = full.then(|| {
-            format!("the proxy serves as many connections as it may ({most}): `connections_max`")
+            format!(
+                "the proxy serves as many connections as it may ({most}): `connections_max`, or \
+                 half the descriptors that `LimitNOFILE` leaves it"
+            )
         });
         let through = self.settings.upstream.as_ref().map(|(proxy, port)| {
             format!("connections are handed to {proxy}:{port}: no address is vetted")
@@ -246,7 +253,7 @@ impl Egress {
         let egress = Arc::clone(self);
         tokio::spawn(async move {
             let (reason, why) = match may_speak {
-                true => (Reason::TooManyConnections, "no further connection is served now"),
+                true => (Reason::TooManyConnections, FULL),
                 false => (Reason::AuthFailed, "this user may not speak to the proxy"),
             };
             let denial = egress.flooded(&peer, reason, why).await;
