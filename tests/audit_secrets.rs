@@ -275,7 +275,7 @@ fn a_secret_that_one_text_of_a_record_tells_is_in_none_of_its_texts_nor_in_the_a
         format!("curl -H Authorization:\\ Bearer\\ {secret} https://h.example"),
         format!("PGPASSWORD=$'{secret}' psql"),
         format!("sshpass -p{secret} ssh h.example"),
-        format!("openssl enc -k{secret}"),
+        format!("openssl enc -k {secret}"),
     ];
     for command in &commands {
         let event = json!({
