@@ -707,7 +707,8 @@ fn what_is_no_file_takes_neither_the_verdict_nor_the_start() {
     use nix::sys::stat::Mode;
     use std::os::unix::fs::symlink;
     let mut python = Python::start();
-    let odd: [(&str, fn(&Path)); 5] = [
+    type Makes = fn(&Path);
+    let odd: [(&str, Makes); 5] = [
         ("pipe", |path| nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap()),
         ("device", |path| symlink("/dev/zero", path).unwrap()),
         ("link", |path| symlink("/nowhere", path).unwrap()),

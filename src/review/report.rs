@@ -199,8 +199,8 @@ impl Integrity {
             }
             state if state == State::Unsealed.to_string() => {
                 "Every record stands as it was written, as far as the log itself tells. No \
-                 signature covers the end of it yet, or a start took some of it on trust; a head that was kept elsewhere shows whether \
-                 the end was cut off."
+                 signature covers the end of it yet, or a start took some of it on trust; a head \
+                 that was kept elsewhere shows whether the end was cut off."
             }
             state if state == State::Broken.to_string() => {
                 "The log is NOT what was written. What follows may be incomplete or false."

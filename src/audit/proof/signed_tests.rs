@@ -244,9 +244,10 @@ fn a_key_that_lies_elsewhere_remembers_what_it_signed() {
     assert_eq!(state(dir.path()), State::Sealed);
     // Cut off at a head that the key of now signed, the log shows nothing; the key does.
     std::fs::write(&memory, now).unwrap();
-    let end = whole.find("\"kind\":\"audit.checkpoint\"").unwrap();
-    let end = end + whole[end..].find('\n').unwrap() + 1;
-    std::fs::write(&file, &whole[..end]).unwrap();
+    let is_head = |line: &&str| line.contains("\"kind\":\"audit.checkpoint\"");
+    let first = whole.split_inclusive('\n').position(|line| is_head(&line)).unwrap();
+    let cut: String = whole.split_inclusive('\n').take(first + 1).collect();
+    std::fs::write(&file, cut).unwrap();
     assert_eq!(state(dir.path()), State::Sealed);
     write("after");
     write("and later");
