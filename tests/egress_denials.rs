@@ -3,8 +3,10 @@
 #![cfg(test)]
 
 #[path = "harness/proxy.rs"]
+#[expect(dead_code, reason = "not every test asks all of the harness")]
 mod proxy;
 #[path = "harness/sidecar.rs"]
+#[expect(dead_code, reason = "not every test asks all of the harness")]
 mod sidecar;
 
 use proxy::{ECH, Origin, Proxy, client_hello, code, head, to_the_end};

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 #[path = "harness/proxy.rs"]
+#[expect(dead_code, reason = "not every test asks all of the harness")]
 mod proxy;
 #[path = "harness/sidecar.rs"]
 #[expect(dead_code, reason = "other tests ask the hook socket")]

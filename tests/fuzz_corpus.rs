@@ -224,7 +224,8 @@ fn every_known_socks_message_holds() {
 #[ignore = "by hand: TOOLGATE_FUZZ_SECONDS=120 cargo test --test fuzz_corpus -- --ignored"]
 fn what_is_like_the_known_inputs_of_the_log_holds() {
     let seconds = std::env::var("TOOLGATE_FUZZ_SECONDS").map_or(10, |text| text.parse().unwrap());
-    let targets: [(&str, fn(&[u8])); 7] = [
+    type Holds = fn(&[u8]);
+    let targets: [(&str, Holds); 7] = [
         ("cursor", cursor::hold),
         ("index", index::hold),
         ("kept", kept::hold),

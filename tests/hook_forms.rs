@@ -172,12 +172,27 @@ fn a_failure_of_the_client_forces_no_turn() {
     }
 }
 
+/// What a program takes once it is loaded, in bytes: the segments of its ELF file (elf(5)).
+fn loaded(program: &str) -> u64 {
+    let file = std::fs::read(program).unwrap();
+    let number = |at: usize, bytes: usize| {
+        let mut whole = [0; 8];
+        whole[..bytes].copy_from_slice(&file[at..at + bytes]);
+        u64::from_le_bytes(whole)
+    };
+    let (table, count) = (usize::try_from(number(0x20, 8)).unwrap(), number(0x38, 2));
+    let segments = (0..usize::try_from(count).unwrap()).map(|n| table + n * 56);
+    segments.filter(|at| number(*at, 4) == 1).map(|at| number(at + 40, 8)).sum()
+}
+
 #[test]
 fn a_client_without_memory_denies_in_words() {
     let large = |name: &str| event(name, &json!({"z": "@"})).replace('@', &"x".repeat(40 << 20));
+    // Room for the program itself and little more, in KiB.
+    let limit = loaded(env!("CARGO_BIN_EXE_toolgate")) / 1024 + 24_000;
     let limited = |event: String| {
         let mut command = Command::new("sh");
-        command.args(["-c", "ulimit -v 60000 && exec \"$@\"", "sh"]);
+        command.args(["-c", &format!("ulimit -v {limit} && exec \"$@\""), "sh"]);
         command.arg(env!("CARGO_BIN_EXE_toolgate"));
         command.args(["hook", "codex", "--socket", "/nowhere/s"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

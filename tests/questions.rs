@@ -322,7 +322,7 @@ fn policies_are_compared_by_their_names_down_to_the_rules() {
     assert!(told.contains("+ id    = \"no-curl\""), "{told}");
     let (before, after) = (policy::digest(policy::BEFORE), policy::digest(policy::AFTER));
     let start_of = |digest: &str| digest.chars().take(6).collect::<String>();
-    let (before, after) = (start_of(before), start_of(after));
+    let (before, after) = (start_of(&before), start_of(&after));
     let apart = said(&["audit", "stats", "--by", "policy", "--compare", &before, &after]);
     assert_eq!(apart.1, told, "{}", apart.2);
     let (code, _, err) = said(&["audit", "stats", "--compare", "team@3,team@9"]);

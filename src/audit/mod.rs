@@ -14,7 +14,6 @@ mod beside;
 mod blob;
 mod commitment;
 mod error;
-mod files;
 mod index;
 mod journal;
 mod log;
@@ -35,7 +34,6 @@ pub use blob::{
 };
 pub use commitment::{commitment_key, commitment_key_file, commitment_key_or_new};
 pub use error::AuditError;
-pub use files::{Files, LogFile};
 pub use index::{false_indexes, reads_whole as index_reads_whole, rebuild_indexes};
 pub use journal::{
     Committed, Counts, Journal, Measured, Space, Stage, Standing, Waiting,

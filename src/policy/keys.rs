@@ -14,7 +14,7 @@ pub struct Key {
     pub what: &'static str,
     /// What its value may be.
     pub takes: Takes,
-    /// Whether this version enforces it. A key that it does not is refused, never passed over.
+    /// Whether it stands in a policy. One that is the operator's is refused, never passed over.
     pub ready: bool,
     /// Whether its table is nothing without it.
     pub needed: bool,
@@ -63,7 +63,7 @@ const fn needed(name: &'static str, what: &'static str, takes: Takes) -> Key {
     Key { name, what, takes, ready: true, needed: true }
 }
 
-const fn later(name: &'static str, what: &'static str) -> Key {
+const fn operators(name: &'static str, what: &'static str) -> Key {
     Key { name, what, takes: Takes::Any, ready: false, needed: false }
 }
 
@@ -114,8 +114,8 @@ pub const TOP: &[Key] = &[
     key("budget", "turns, cost, time and calls of a session", Takes::Table(BUDGET)),
     key("mcp", "MCP servers and their pins", Takes::Named(&Takes::Table(MCP))),
     key("labels", "labels that an operator sets", Takes::Table(LABELS)),
-    later("egress", "the network plane"),
-    later("credential", "secrets that the network plane sets"),
+    operators("egress", "the network plane"),
+    operators("credential", "secrets that the network plane sets"),
 ];
 
 /// `[policy]`

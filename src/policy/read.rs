@@ -79,8 +79,9 @@ impl<'a> Reader<'a> {
                 Some(_) => self.error_with_help(
                     "P004",
                     key.span(),
-                    format!("`{name}` is not enforced by this version"),
-                    "a policy is never taken in part: remove it, or use a version that has it"
+                    format!("`{name}` is no part of a policy"),
+                    "it is the operator's, and stands in toolgate.toml; a policy says which hosts, \
+                     below `[connect]`"
                         .to_owned(),
                 ),
                 None => self.unknown_key(name, (key, value.get_ref()), entries, keys, place),

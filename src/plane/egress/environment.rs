@@ -53,7 +53,7 @@ const BUNDLES: [&str; 10] = [
 ];
 
 impl Way {
-    /// What is reached without the proxy: the model's own listener among it, which judges by itself.
+    /// What is reached without the proxy: the model's own listener among it, that judges by itself.
     fn direct(&self) -> String {
         let url = self.model.as_ref().and_then(|model| Network::parse_url(&model.url).ok());
         let model = url.map(|url| match url.port {

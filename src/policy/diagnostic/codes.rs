@@ -56,9 +56,9 @@ pub const CODES: &[Code] = &[
     ),
     error(
         "P004",
-        "a key that is not enforced",
-        "The language has this key, and this version does not enforce it. A policy is never taken \
-         in part: remove the key, or use a version that has it.",
+        "a key of the operator's",
+        "Where the proxy listens and which secrets it sets stands in `toolgate.toml`. A policy says \
+         which hosts may be reached, below `[connect]`.",
     ),
     error(
         "P005",

@@ -115,7 +115,7 @@ const TABLE: &[(&str, &[&str], Meant)] = &[
     ),
     (
         "a policy file",
-        &["egress", "credential", "proxy"],
+        &["proxy"],
         Other(
             "this is the operator's: it stands in toolgate.toml; a policy says which hosts, \
              below `[connect]`",

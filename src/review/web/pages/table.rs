@@ -67,7 +67,7 @@ impl Row {
         let record = &entry.record;
         let decision = record.decision.as_ref();
         let effect = decision.map_or("", |decision| decision.effect.as_str());
-        let rule = decision.and_then(|decision| decision.rules.first());
+        let rule = record.deciding().into_iter().next();
         let rule = rule.map(|rule| Link::to(only(Field::Rule, &rule.id), &short(&rule.id, 40)));
         let session = record.session.as_ref().filter(|session| !session.is_empty());
         let session = session.map(|session| {
