@@ -365,7 +365,7 @@ fn hosts(text: &str) -> BTreeSet<String> {
 }
 
 fn is_no_name(host: &str) -> bool {
-    let host = host.trim_end_matches(['.', '*']);
+    let host = host.trim_end_matches(['.', '*']).to_ascii_lowercase();
     let address = host.starts_with("0x")
         || !host.is_empty() && host.chars().all(|c| c.is_ascii_digit() || c == '.');
     let reserved = ["example", "localhost", "test", "invalid"];

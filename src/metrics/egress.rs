@@ -20,6 +20,9 @@ const ALLOWED: &str = "allowed";
 impl Egress {
     pub(super) fn begin(&self) {
         drop(self.judged.get_or_create(&[("reason", ALLOWED)]));
+        for code in [Reason::SniMissing, Reason::SniMismatch, Reason::EchBlocked, Reason::NotTls] {
+            drop(self.cut.get_or_create(&[("reason", code.as_str())]));
+        }
         for direction in ["up", "down"] {
             drop(self.carried.get_or_create(&[("direction", direction)]));
         }

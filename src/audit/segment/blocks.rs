@@ -14,7 +14,7 @@ use crate::audit::regular;
 use crate::limits::RECORD_BYTES_MAX;
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Take};
+use std::io::{self, Read, Take};
 use std::path::Path;
 
 /// What is read of a plain file at once.
@@ -42,9 +42,7 @@ enum Source {
     Sealed {
         frames: Box<Frames>,
         next: usize,
-        /// Bytes of the next frame that were asked to be left out.
-        skip: usize,
-        /// Of all frames so far, if none was left out.
+        /// Of all frames so far, until they were held against what was sealed.
         digest: Option<Sha256>,
     },
 }
@@ -62,7 +60,6 @@ impl Blocks {
                 Form::Sealed => Frames::open(&path).map(|frames| Source::Sealed {
                     frames: Box::new(frames),
                     next: 0,
-                    skip: 0,
                     digest: Some(Sha256::new()),
                 }),
                 Form::Kept => Kept::open(&path).and_then(|kept| Ok(plain(kept.lines()?))),
@@ -80,7 +77,7 @@ impl Blocks {
     pub fn next_block(&mut self) -> io::Result<Option<&[u8]>> {
         let there = match &mut self.source {
             Source::Plain { .. } => self.read_plain()?,
-            Source::Sealed { frames, next, skip, digest } => {
+            Source::Sealed { frames, next, digest } => {
                 if *next >= frames.table().len() {
                     // At the end it shows whether these are the frames that were sealed.
                     digest.take().map_or(Ok(()), |digest| frames.check(digest))?;
@@ -91,7 +88,6 @@ impl Blocks {
                     frames.add_to(digest);
                 }
                 *next += 1;
-                self.buffer.drain(..std::mem::take(skip).min(self.buffer.len()));
                 self.given = self.buffer.len();
                 self.given > 0
             }
@@ -101,32 +97,6 @@ impl Blocks {
         }
         self.offset += u64::try_from(self.given).unwrap_or(u64::MAX);
         Ok(Some(self.buffer.get(..self.given).unwrap_or_default()))
-    }
-
-    /// Goes to a place among all lines' bytes, where a line begins, as [`Blocks::offset`] told.
-    ///
-    /// # Errors
-    /// If the file cannot be read there. What retention left has no such places.
-    pub fn seek(&mut self, offset: u64) -> io::Result<()> {
-        match &mut self.source {
-            Source::Plain { file, skipping } => {
-                file.get_mut().seek(SeekFrom::Start(offset))?;
-                *skipping = false;
-            }
-            Source::Sealed { frames, next, skip, digest } if offset < frames.plain_bytes() => {
-                *digest = None;
-                *next = frames.holding(offset);
-                let begins = frames.table().get(*next).map_or(0, |frame| frame.plain_offset);
-                *skip = usize::try_from(offset.saturating_sub(begins)).unwrap_or(usize::MAX);
-            }
-            Source::Sealed { frames, next, digest, .. } => {
-                *digest = None;
-                *next = frames.table().len();
-            }
-        }
-        self.buffer.clear();
-        (self.given, self.offset) = (0, offset);
-        Ok(())
     }
 
     /// Where the next block begins among all lines' bytes.

@@ -79,18 +79,6 @@ impl Frames {
         &self.table
     }
 
-    /// The frame whose lines hold the byte at a place among all lines' bytes.
-    #[must_use]
-    pub fn holding(&self, plain_offset: u64) -> usize {
-        self.table.partition_point(|frame| frame.plain_offset <= plain_offset).saturating_sub(1)
-    }
-
-    /// The length of all its lines.
-    #[must_use]
-    pub fn plain_bytes(&self) -> u64 {
-        self.table.last().map_or(0, |frame| frame.plain_offset + wide(frame.plain_bytes))
-    }
-
     /// Puts the lines of one frame into `plain`, in place of what was there: whole lines, each
     /// with its newline.
     ///
@@ -389,14 +377,11 @@ mod tests {
         let whole = joined(&lines);
         let mut frames = Frames::open(file.path()).unwrap();
         assert_eq!(frames.table().len(), 4);
-        assert_eq!(frames.plain_bytes(), whole.len() as u64);
         let mut plain = Vec::new();
         for (number, frame) in frames.table().to_vec().into_iter().enumerate().rev() {
             frames.read(number, &mut plain).unwrap();
             let from = usize::try_from(frame.plain_offset).unwrap();
             assert_eq!(plain, whole[from..from + frame.plain_bytes]);
-            assert_eq!(frames.holding(frame.plain_offset), number);
-            assert_eq!(frames.holding(frame.plain_offset + 5), number);
         }
         assert!(frames.read(4, &mut plain).is_err());
     }

@@ -256,33 +256,6 @@ fn the_stream_goes_on_behind_a_sealed_file() {
 }
 
 #[test]
-fn a_place_is_found_again_in_either_form() {
-    let dir = tempfile::tempdir().unwrap();
-    write(dir.path(), options(1_000_000), 2_000);
-    let segment = list(dir.path()).unwrap().remove(0);
-    let plain = std::fs::read_to_string(segment.path(dir.path())).unwrap();
-    let places: Vec<usize> = plain.match_indices('\n').map(|(at, _)| at + 1).step_by(97).collect();
-    let rest_from = |place: usize| {
-        let mut blocks = Blocks::open(dir.path(), &segment).unwrap();
-        blocks.seek(place as u64).unwrap();
-        let mut rest = Vec::new();
-        while let Some(block) = blocks.next_block().unwrap() {
-            rest.extend_from_slice(block);
-        }
-        assert_eq!(blocks.offset(), plain.len() as u64);
-        rest
-    };
-    for seal_it in [false, true] {
-        if seal_it {
-            seal(&shelf(dir.path()), dir.path(), &segment, &mut |_| true).unwrap();
-        }
-        for place in places.iter().copied().chain([0, plain.len()]) {
-            assert!(rest_from(place) == plain.as_bytes()[place..], "{place}");
-        }
-    }
-}
-
-#[test]
 fn blocks_pass_what_is_no_line() {
     let dir = tempfile::tempdir().unwrap();
     let segment = SegmentName::plain(1, crate::audit::StreamId::generate());

@@ -69,14 +69,19 @@ impl Listing {
         let session = record.session.as_deref().unwrap_or("-");
         let fixed = 6 + of_time + of_decision + of_tool + of_session + 5 * 2;
         let begin = format!(
-            "{:>6}  {date} {time}  {painted}  {}  {}",
+            "{:>6}  {} {}  {painted}  {}  {}",
             record.seq,
+            plain(date),
+            plain(time),
             fitted(&plain(tool), of_tool),
             fitted(&plain(session), of_session),
         );
         let (what, why) = (what(record), why(record));
         match self.width {
-            None => vec![joined(&begin, &cut(&what, TEXT_MAX), &cut(&why, TEXT_MAX))],
+            None => {
+                let shown = |text: &str| cut(&plain(text), TEXT_MAX);
+                vec![joined(&begin, &shown(&what), &shown(&why))]
+            }
             Some(width) if width >= WIDE => {
                 let room = width.saturating_sub(fixed + 2);
                 // Half of the room for what, unless why needs less.
