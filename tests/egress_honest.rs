@@ -321,6 +321,45 @@ fn tunnels_carry_much_both_ways_and_end_by_halves() {
 }
 
 #[test]
+fn a_tunnel_carries_so_much_and_no_more() {
+    let egress = EGRESS.replacen("resolver", "tunnel_bytes_max = 3000000\nresolver", 1);
+    let most = 3_000_000;
+    let proxy = Proxy::start(POLICY, &egress);
+    let sink = Origin::start(|mut stream| {
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let source = Origin::start(|mut stream| {
+        let _ = stream.write_all(&vec![7; 4_000_000]);
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let whole = Origin::start(move |mut stream| {
+        let _ = stream.write_all(&vec![7; most]);
+    });
+    for (at, up, carried, cause) in [
+        (&sink, most + 1, (most, 0), "bytes"),
+        (&sink, most, (most, 0), "client_closed"),
+        (&source, 0, (0, most), "bytes"),
+        (&whole, 0, (0, most), "upstream_closed"),
+    ] {
+        let before = proxy.records("net.close").len();
+        let mut stream = proxy.tunnel(&format!("raw.example:{}", at.port())).unwrap();
+        // What comes too late finds the tunnel closed.
+        let _ = stream.write_all(&vec![7; up]);
+        if cause == "client_closed" {
+            stream.shutdown(Shutdown::Write).unwrap();
+        }
+        let down = to_the_end(&mut stream).len();
+        drop(stream);
+        let closed = proxy.wait("net.close", before + 1);
+        let details = &closed[before]["details"];
+        assert_eq!(details["cause"], cause, "{details}");
+        assert_eq!(details["bytes_up"], carried.0, "{details}");
+        assert_eq!(details["bytes_down"], carried.1, "{details}");
+        assert_eq!(down, carried.1);
+    }
+}
+
+#[test]
 fn ipv6_and_both_families() {
     let proxy = Proxy::start(POLICY, EGRESS);
     let six = Origin::start_at("[::1]:0", serve);

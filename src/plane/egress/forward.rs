@@ -258,6 +258,7 @@ async fn carry(
         request: &request.head,
         upgrades,
         idle: egress.settings.bounds.idle,
+        tunnel_bytes: egress.settings.bounds.tunnel_bytes,
         drain: &egress.drain,
     };
     let sockets = (&client.socket, &upstream.socket);
