@@ -544,3 +544,55 @@ fn a_stop_ends_tunnels_and_says_so() {
     assert_eq!(closed[0]["details"]["cause"], "drain");
     drop(log);
 }
+
+/// One that waits between its requests, to the proxy and inside a tunnel.
+fn waiting(proxy: &Proxy, host: &str) -> [TcpStream; 2] {
+    let mut to_it = proxy.connect();
+    to_it.write_all(get(host, "/hello", "").as_bytes()).unwrap();
+    let mut inside = proxy.tunnel(host).unwrap();
+    let request = format!("GET /hello HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    inside.write_all(request.as_bytes()).unwrap();
+    let mut both = [to_it, inside];
+    both.iter_mut().for_each(|stream| assert_eq!(answer(stream).1, b"hello"));
+    both
+}
+
+#[test]
+fn every_head_that_begins_has_its_time() {
+    let egress = EGRESS.replacen("resolver", "header_seconds = 1\nresolver", 1);
+    let (proxy, origin) = (Proxy::start(POLICY, &egress), web());
+    let host = format!("web.example:{}", origin.port());
+    let mut streams = waiting(&proxy, &host);
+    // Between two heads there is more time than one has.
+    std::thread::sleep(Duration::from_millis(1500));
+    for (stream, target) in streams.iter_mut().zip([format!("http://{host}"), String::new()]) {
+        let begins = format!("GET {target}/hello HTTP/1.1\r\nHost: {host}\r\n");
+        stream.write_all(format!("{begins}\r\n").as_bytes()).unwrap();
+        assert_eq!(answer(stream).1, b"hello");
+        stream.write_all(begins.as_bytes()).unwrap();
+        let text = String::from_utf8(to_the_end(stream)).unwrap();
+        assert_eq!(code(&text), "header_timeout", "{text}");
+    }
+}
+
+#[test]
+fn a_stop_reaches_who_waits_and_who_is_slow() {
+    let egress = EGRESS.replacen("resolver", "header_seconds = 3600\nresolver", 1);
+    let (proxy, origin) = (Proxy::start(POLICY, &egress), web());
+    let host = format!("web.example:{}", origin.port());
+    let mut streams = Vec::from(waiting(&proxy, &host));
+    for half in [&b"GET http://web"[..], &[5, 1], &[5, 1, 0, 5, 1]] {
+        let mut stream = proxy.connect();
+        stream.write_all(half).unwrap();
+        streams.push(stream);
+    }
+    // The last of them was heard.
+    assert_eq!(exactly(&mut streams[4], 2), [5, 0]);
+    let pid = proxy.sidecar.pid();
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    for stream in &mut streams {
+        assert_eq!(to_the_end(stream), b"");
+    }
+    let text = || std::fs::read_to_string(proxy.sidecar.path("stderr")).unwrap();
+    assert!(!text().contains("still"), "{}", text());
+}
