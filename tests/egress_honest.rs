@@ -527,6 +527,8 @@ fn the_record_stands_before_the_dial_and_without_it_there_is_none() {
     let came = origin.came();
     let text = String::from_utf8(proxy.ask(request.as_bytes())).unwrap();
     assert!(text.contains("could not be written to the log"), "{text}");
+    assert_eq!(code(&text), "", "the host is allowed: {text}");
+    assert!(!text.contains("host_not_allowed"), "{text}");
     assert_eq!(origin.came(), came);
 }
 
