@@ -360,6 +360,31 @@ fn a_tunnel_carries_so_much_and_no_more() {
 }
 
 #[test]
+fn an_answer_that_is_none_is_the_fault_of_the_host() {
+    let proxy = Proxy::start(POLICY, EGRESS);
+    for said in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\n\r\n",
+        "220 mail.example ESMTP\r\n\r\n",
+    ] {
+        let origin = Origin::start(move |mut stream| {
+            head(&mut stream);
+            let _ = stream.write_all(said.as_bytes());
+        });
+        let host = format!("web.example:{}", origin.port());
+        let text = String::from_utf8(proxy.ask(get(&host, "/", "").as_bytes())).unwrap();
+        assert!(text.starts_with("HTTP/1.1 502 ") && code(&text).is_empty(), "{said}{text}");
+        assert!(text.contains("its answer is no strictly valid HTTP"), "{text}");
+        assert!(!text.contains("policy"), "{text}");
+    }
+    for record in proxy.wait("net.close", 4) {
+        assert!(record["details"]["reason"].is_null(), "{record}");
+        assert!(record["details"]["cause"].as_str().unwrap().starts_with("error: "), "{record}");
+    }
+}
+
+#[test]
 fn ipv6_and_both_families() {
     let proxy = Proxy::start(POLICY, EGRESS);
     let six = Origin::start_at("[::1]:0", serve);

@@ -261,7 +261,7 @@ impl Exchange<'_> {
         read: &mut Vec<u8>,
         counts: &Counts,
     ) -> Result<Sent, Failed> {
-        let framing = Framing::of_response(&head, &self.request.method).map_err(Failed::Denied)?;
+        let framing = Framing::of_response(&head, &self.request.method).map_err(malformed)?;
         let mut headers = head.headers.forwardable();
         // An HTTP/1.0 client knows no chunks: it gets what they say, to the end.
         let unframes = framing == Framing::Chunked && self.request.version == Version::Http10;
@@ -283,7 +283,7 @@ impl Exchange<'_> {
                 out.extend(read.iter().take(*taken.as_ref().unwrap_or(&0)));
                 taken
             };
-            let taken = taken.map_err(Failed::Denied)?;
+            let taken = taken.map_err(malformed)?;
             read.drain(..taken);
             self.say(client, &out, counts).await?;
             out.clear();
@@ -302,7 +302,7 @@ impl Exchange<'_> {
 
     async fn head(&self, upstream: &Socket, read: &mut Vec<u8>) -> Result<ResponseHead, Failed> {
         loop {
-            if let Some((head, length)) = read_response_head(read).map_err(Failed::Denied)? {
+            if let Some((head, length)) = read_response_head(read).map_err(malformed)? {
                 read.drain(..length.min(read.len()));
                 return Ok(head);
             }
@@ -337,6 +337,11 @@ impl Exchange<'_> {
             Err(_) => Err(Failed::Idle),
         }
     }
+}
+
+/// What a host sends is its own fault, and no decision about the client.
+fn malformed(_: Reason) -> Failed {
+    Failed::Upstream("its answer is no strictly valid HTTP".to_owned())
 }
 
 fn of_upstream(failed: Failed) -> Failed {
