@@ -496,6 +496,46 @@ fn what_is_denied_is_asked_of_nobody_and_what_is_vetted_is_dialled() {
     assert_eq!(question(stub, "REBIND.example", 28), (0, 0));
 }
 
+#[test]
+fn the_stub_asks_for_what_a_connection_would_be_allowed_to() {
+    let (at, asked) = nameserver(vec![[127, 0, 0, 1]]);
+    let policy = r#"
+[connect]
+allow = ["https://shut.example", "https://open.example", "*.wide.example:8443"]
+deny = ["shut.example:443"]
+[[rule]]
+id = "proven"
+allow = "connect"
+match = ["https://cond.example", "GET http://path.example/docs/**"]
+when = { seen = "proof" }
+[[rule]]
+id = "clean"
+allow = "connect"
+match = ["GET http://clean.example/docs/**"]
+when = { not_seen = "proof" }
+"#;
+    let egress = format!("resolver = [\"{at}\"]\ndns_listen = \"127.0.0.1:0\"\n");
+    let proxy = Proxy::start(policy, &egress);
+    let stub: std::net::SocketAddr =
+        until("the stub says where it listens", || proxy::said(&proxy.sidecar, "stub listens at "));
+    for host in ["shut.example", "cond.example", "path.example", "wide.example"] {
+        assert_eq!(question(stub, host, 1), (3, 0), "{host}");
+        assert!(proxy.last_reason("net.open").starts_with("host_"), "{host}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "no name went out");
+    for host in ["open.example", "x.wide.example", "clean.example"] {
+        // Twice, over UDP and TCP: told once.
+        let before = proxy.records("net.open").len();
+        assert_eq!(question(stub, host, 1).0, 0, "{host}");
+        let told = proxy.wait("net.open", before + 1);
+        assert_eq!(told.len(), before + 1, "{host}");
+        let details = &told[before]["details"];
+        assert_eq!((&details["form"], &details["host"]), (&"dns".into(), &host.into()));
+        assert_eq!(details["reason"], "allowed");
+    }
+    assert!(asked.load(Ordering::SeqCst) > 0);
+}
+
 /// The code of a DNS answer, and how many records it has.
 fn question(at: std::net::SocketAddr, name: &str, kind: u16) -> (u8, u8) {
     let mut bytes = vec![1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
