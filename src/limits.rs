@@ -96,6 +96,11 @@ pub const EGRESS_DNS_CACHE_NAMES: u64 = 1_024;
 pub const EGRESS_ADDRESSES_MAX: usize = 32;
 /// Questions that the DNS stub answers at once.
 pub const EGRESS_DNS_CLIENTS_MAX: usize = 128;
+/// An allowed name that the DNS stub is asked for is written down once in this time: clients ask
+/// again and again.
+pub const EGRESS_DNS_RECORDED_EVERY: Duration = Duration::from_secs(30);
+/// ... and so many names in it, the others only by their count: a flood must not fill the disk.
+pub const EGRESS_DNS_RECORDED_MAX: usize = 1024;
 /// How long a client of the stub may wait between questions over TCP.
 pub const EGRESS_DNS_TCP_IDLE: Duration = Duration::from_secs(10);
 /// How long a client may keep the stub's answer: the proxy looks names up by itself.

@@ -321,6 +321,70 @@ fn tunnels_carry_much_both_ways_and_end_by_halves() {
 }
 
 #[test]
+fn a_tunnel_carries_so_much_and_no_more() {
+    let egress = EGRESS.replacen("resolver", "tunnel_bytes_max = 3000000\nresolver", 1);
+    let most = 3_000_000;
+    let proxy = Proxy::start(POLICY, &egress);
+    let sink = Origin::start(|mut stream| {
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let source = Origin::start(|mut stream| {
+        let _ = stream.write_all(&vec![7; 4_000_000]);
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let whole = Origin::start(move |mut stream| {
+        let _ = stream.write_all(&vec![7; most]);
+    });
+    for (at, up, carried, cause) in [
+        (&sink, most + 1, (most, 0), "bytes"),
+        (&sink, most, (most, 0), "client_closed"),
+        (&source, 0, (0, most), "bytes"),
+        (&whole, 0, (0, most), "upstream_closed"),
+    ] {
+        let before = proxy.records("net.close").len();
+        let mut stream = proxy.tunnel(&format!("raw.example:{}", at.port())).unwrap();
+        // What comes too late finds the tunnel closed.
+        let _ = stream.write_all(&vec![7; up]);
+        if cause == "client_closed" {
+            stream.shutdown(Shutdown::Write).unwrap();
+        }
+        let down = to_the_end(&mut stream).len();
+        drop(stream);
+        let closed = proxy.wait("net.close", before + 1);
+        let details = &closed[before]["details"];
+        assert_eq!(details["cause"], cause, "{details}");
+        assert_eq!(details["bytes_up"], carried.0, "{details}");
+        assert_eq!(details["bytes_down"], carried.1, "{details}");
+        assert_eq!(down, carried.1);
+    }
+}
+
+#[test]
+fn an_answer_that_is_none_is_the_fault_of_the_host() {
+    let proxy = Proxy::start(POLICY, EGRESS);
+    for said in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\n\r\n",
+        "220 mail.example ESMTP\r\n\r\n",
+    ] {
+        let origin = Origin::start(move |mut stream| {
+            head(&mut stream);
+            let _ = stream.write_all(said.as_bytes());
+        });
+        let host = format!("web.example:{}", origin.port());
+        let text = String::from_utf8(proxy.ask(get(&host, "/", "").as_bytes())).unwrap();
+        assert!(text.starts_with("HTTP/1.1 502 ") && code(&text).is_empty(), "{said}{text}");
+        assert!(text.contains("its answer is no strictly valid HTTP"), "{text}");
+        assert!(!text.contains("policy"), "{text}");
+    }
+    for record in proxy.wait("net.close", 4) {
+        assert!(record["details"]["reason"].is_null(), "{record}");
+        assert!(record["details"]["cause"].as_str().unwrap().starts_with("error: "), "{record}");
+    }
+}
+
+#[test]
 fn ipv6_and_both_families() {
     let proxy = Proxy::start(POLICY, EGRESS);
     let six = Origin::start_at("[::1]:0", serve);
@@ -432,6 +496,46 @@ fn what_is_denied_is_asked_of_nobody_and_what_is_vetted_is_dialled() {
     assert_eq!(question(stub, "REBIND.example", 28), (0, 0));
 }
 
+#[test]
+fn the_stub_asks_for_what_a_connection_would_be_allowed_to() {
+    let (at, asked) = nameserver(vec![[127, 0, 0, 1]]);
+    let policy = r#"
+[connect]
+allow = ["https://shut.example", "https://open.example", "*.wide.example:8443"]
+deny = ["shut.example:443"]
+[[rule]]
+id = "proven"
+allow = "connect"
+match = ["https://cond.example", "GET http://path.example/docs/**"]
+when = { seen = "proof" }
+[[rule]]
+id = "clean"
+allow = "connect"
+match = ["GET http://clean.example/docs/**"]
+when = { not_seen = "proof" }
+"#;
+    let egress = format!("resolver = [\"{at}\"]\ndns_listen = \"127.0.0.1:0\"\n");
+    let proxy = Proxy::start(policy, &egress);
+    let stub: std::net::SocketAddr =
+        until("the stub says where it listens", || proxy::said(&proxy.sidecar, "stub listens at "));
+    for host in ["shut.example", "cond.example", "path.example", "wide.example"] {
+        assert_eq!(question(stub, host, 1), (3, 0), "{host}");
+        assert!(proxy.last_reason("net.open").starts_with("host_"), "{host}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "no name went out");
+    for host in ["open.example", "x.wide.example", "clean.example"] {
+        // Twice, over UDP and TCP: told once.
+        let before = proxy.records("net.open").len();
+        assert_eq!(question(stub, host, 1).0, 0, "{host}");
+        let told = proxy.wait("net.open", before + 1);
+        assert_eq!(told.len(), before + 1, "{host}");
+        let details = &told[before]["details"];
+        assert_eq!((&details["form"], &details["host"]), (&"dns".into(), &host.into()));
+        assert_eq!(details["reason"], "allowed");
+    }
+    assert!(asked.load(Ordering::SeqCst) > 0);
+}
+
 /// The code of a DNS answer, and how many records it has.
 fn question(at: std::net::SocketAddr, name: &str, kind: u16) -> (u8, u8) {
     let mut bytes = vec![1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
@@ -488,6 +592,8 @@ fn the_record_stands_before_the_dial_and_without_it_there_is_none() {
     let came = origin.came();
     let text = String::from_utf8(proxy.ask(request.as_bytes())).unwrap();
     assert!(text.contains("could not be written to the log"), "{text}");
+    assert_eq!(code(&text), "", "the host is allowed: {text}");
+    assert!(!text.contains("host_not_allowed"), "{text}");
     assert_eq!(origin.came(), came);
 }
 
@@ -504,4 +610,56 @@ fn a_stop_ends_tunnels_and_says_so() {
     let closed = proxy.wait("net.close", 1);
     assert_eq!(closed[0]["details"]["cause"], "drain");
     drop(log);
+}
+
+/// One that waits between its requests, to the proxy and inside a tunnel.
+fn waiting(proxy: &Proxy, host: &str) -> [TcpStream; 2] {
+    let mut to_it = proxy.connect();
+    to_it.write_all(get(host, "/hello", "").as_bytes()).unwrap();
+    let mut inside = proxy.tunnel(host).unwrap();
+    let request = format!("GET /hello HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    inside.write_all(request.as_bytes()).unwrap();
+    let mut both = [to_it, inside];
+    both.iter_mut().for_each(|stream| assert_eq!(answer(stream).1, b"hello"));
+    both
+}
+
+#[test]
+fn every_head_that_begins_has_its_time() {
+    let egress = EGRESS.replacen("resolver", "header_seconds = 1\nresolver", 1);
+    let (proxy, origin) = (Proxy::start(POLICY, &egress), web());
+    let host = format!("web.example:{}", origin.port());
+    let mut streams = waiting(&proxy, &host);
+    // Between two heads there is more time than one has.
+    std::thread::sleep(Duration::from_millis(1500));
+    for (stream, target) in streams.iter_mut().zip([format!("http://{host}"), String::new()]) {
+        let begins = format!("GET {target}/hello HTTP/1.1\r\nHost: {host}\r\n");
+        stream.write_all(format!("{begins}\r\n").as_bytes()).unwrap();
+        assert_eq!(answer(stream).1, b"hello");
+        stream.write_all(begins.as_bytes()).unwrap();
+        let text = String::from_utf8(to_the_end(stream)).unwrap();
+        assert_eq!(code(&text), "header_timeout", "{text}");
+    }
+}
+
+#[test]
+fn a_stop_reaches_who_waits_and_who_is_slow() {
+    let egress = EGRESS.replacen("resolver", "header_seconds = 3600\nresolver", 1);
+    let (proxy, origin) = (Proxy::start(POLICY, &egress), web());
+    let host = format!("web.example:{}", origin.port());
+    let mut streams = Vec::from(waiting(&proxy, &host));
+    for half in [&b"GET http://web"[..], &[5, 1], &[5, 1, 0, 5, 1]] {
+        let mut stream = proxy.connect();
+        stream.write_all(half).unwrap();
+        streams.push(stream);
+    }
+    // The last of them was heard.
+    assert_eq!(exactly(&mut streams[4], 2), [5, 0]);
+    let pid = proxy.sidecar.pid();
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    for stream in &mut streams {
+        assert_eq!(to_the_end(stream), b"");
+    }
+    let text = || std::fs::read_to_string(proxy.sidecar.path("stderr")).unwrap();
+    assert!(!text().contains("still"), "{}", text());
 }

@@ -6,6 +6,7 @@ use super::answer;
 use crate::model::access::{Access, Certainty, Target};
 use crate::model::effect::Effect;
 use crate::model::facts::Facts;
+use crate::model::host::Host;
 use crate::model::truth::Truth;
 use crate::model::url::{Destination, Network};
 use crate::policy::pattern::connect::{ConnectPattern, Fit};
@@ -25,6 +26,14 @@ pub fn fit(policy: &Policy, to: &Network) -> Fit {
     };
     let layers = policy.layers.iter().filter(|layer| layer.power != Power::Tighten);
     layers.filter_map(of_layer).min().unwrap_or(Fit::Nothing)
+}
+
+/// Ways to this host, one for each service that an allow names: if none of them may be gone, none
+/// may.
+#[must_use]
+pub fn ways(policy: &Policy, host: &Host) -> Vec<Network> {
+    let allows = every_rule(policy).filter(|rule| rule.effect() == Some(Effect::Allow));
+    allows.flat_map(matches).flat_map(|pattern| pattern.ways(host)).collect()
 }
 
 /// How far the rule of that id names the destination.

@@ -5,6 +5,7 @@
 //! anything is dialled. Deciding is pure and short, so it happens on the socket's own thread; a
 //! panic ends as the refusal of this one connection.
 
+mod ask;
 mod own;
 mod reason;
 mod record;
@@ -27,7 +28,6 @@ use crate::model::reason::Reason;
 use crate::model::record::Record;
 use crate::model::session::Session;
 use crate::model::url::{Destination, Network};
-use crate::policy::pattern::connect::Fit;
 use crate::session::{Connects, Key};
 pub use record::Ended;
 use std::net::{IpAddr, SocketAddr};
@@ -182,23 +182,6 @@ impl Gate {
     pub async fn deny(&self, unnamed: Unnamed) -> Denial {
         let Unnamed { connection, refused, since } = unnamed;
         self.denied(&connection, refused, &[], since).await
-    }
-
-    /// Whether the address of a name may be asked for: the policy names it on some port.
-    ///
-    /// # Errors
-    /// Why not; [`Gate::deny`] writes that down.
-    pub fn may_ask(&self, connection: Connection) -> Result<(), Box<Unnamed>> {
-        let (bound, since) = (self.in_force(), Instant::now());
-        let (mut decision, _) = self.decided(&connection, &bound, &[], false);
-        let reason = match reason::of_name(&decision, &bound.policy, &connection.to) {
-            denied @ (Reason::HostDenied | Reason::BudgetExceeded) => denied,
-            _ if reach::fit(&bound.policy, &connection.to) > Fit::Nothing => return Ok(()),
-            _ => Reason::HostNotAllowed,
-        };
-        decision.verdict = Verdict::Deny;
-        let refused = Refused { reason, decision };
-        Err(Box::new(Unnamed { connection, refused, since }))
     }
 
     /// Whether some rule speaks of the inside of a request to there.

@@ -9,7 +9,11 @@ use crate::gate::network::Denial;
 #[must_use]
 pub fn http(denial: &Denial, to: &str, has_body: bool) -> Vec<u8> {
     let (status, words) = status(denial);
-    let code = denial.reason.as_str();
+    // That the log takes no record has no code: the policy may well allow it.
+    let code = match denial.unrecorded {
+        true => String::new(),
+        false => format!("x-toolgate-reason: {}\r\n", denial.reason.as_str()),
+    };
     let text = body(denial, to);
     let wants = match denial.reason {
         Reason::AuthRequired | Reason::AuthFailed => {
@@ -18,7 +22,7 @@ pub fn http(denial: &Denial, to: &str, has_body: bool) -> Vec<u8> {
         _ => "",
     };
     let mut answer = format!(
-        "HTTP/1.1 {status} {words}\r\nx-toolgate-reason: {code}\r\n{wants}content-type: \
+        "HTTP/1.1 {status} {words}\r\n{code}{wants}content-type: \
          text/plain; charset=utf-8\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
          connection: close\r\n\r\n",
         text.len()
@@ -62,9 +66,12 @@ pub fn body(denial: &Denial, to: &str) -> String {
              address or tool to get there; ask the person you work for."
         }
     };
+    let code = match denial.unrecorded {
+        true => String::new(),
+        false => format!("{}: ", denial.reason.as_str()),
+    };
     format!(
-        "toolgate: {}: {what} is refused: {}.{} {advice}\n",
-        denial.reason.as_str(),
+        "toolgate: {code}{what} is refused: {}.{} {advice}\n",
         visible(denial.why.trim_end_matches('.')),
         visible(rule.as_deref().unwrap_or_default()),
     )

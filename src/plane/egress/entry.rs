@@ -73,7 +73,7 @@ async fn http(egress: &Arc<Egress>, mut client: Client, until: Instant) -> Optio
     let mut until = until;
     let mut kept = None;
     loop {
-        let head = match read_one(&mut client, until).await {
+        let head = match read_one(egress, &mut client, until).await {
             Ok(Some(head)) => head,
             Ok(None) => return None,
             Err(reason) => {
@@ -115,17 +115,27 @@ fn idle(egress: &Egress) -> Duration {
     egress.settings.bounds.idle
 }
 
-/// Reads the head of one request; nothing if the client ends before it.
+/// Reads the head of one request; nothing if the client ends before it, or the sidecar stops. It
+/// begins until then, and once it has begun it has the time of a head.
 pub(super) async fn read_one(
+    egress: &Egress,
     client: &mut Client,
-    until: Instant,
+    mut until: Instant,
 ) -> Result<Option<RequestHead>, Reason> {
+    let mut begun = false;
     loop {
+        if !begun && !client.read.is_empty() {
+            (begun, until) = (true, Instant::now() + egress.settings.bounds.header);
+        }
         if let Some((head, length)) = read_head(&client.read)? {
             client.take(length);
             return Ok(Some(head));
         }
-        match client.more(until).await {
+        let more = tokio::select! {
+            more = client.more(until) => more,
+            () = egress.drain.notified() => return Ok(None),
+        };
+        match more {
             Ok(true) => {}
             Ok(false) if client.read.is_empty() => return Ok(None),
             Ok(false) => return Err(Reason::BadRequestLine),

@@ -25,6 +25,8 @@ pub(super) struct Exchange<'a> {
     /// Whether the host may change to another protocol.
     pub(super) upgrades: bool,
     pub(super) idle: Duration,
+    /// Bytes of one direction of what it changes to; 0 for no bound.
+    pub(super) tunnel_bytes: u64,
     pub(super) drain: &'a Notify,
 }
 
@@ -56,6 +58,8 @@ pub(super) enum Failed {
     Denied(Reason),
     /// Nothing came for too long.
     Idle,
+    /// More came than a tunnel may carry.
+    Bytes,
     /// The sidecar stops.
     Drain,
 }
@@ -67,6 +71,7 @@ impl std::fmt::Display for Failed {
             Failed::Upstream(why) => write!(f, "error: {why}"),
             Failed::Denied(_) => f.write_str("denied"),
             Failed::Idle => f.write_str("idle"),
+            Failed::Bytes => f.write_str("bytes"),
             Failed::Drain => f.write_str("drain"),
         }
     }
@@ -76,7 +81,9 @@ impl Failed {
     pub(super) fn reason(&self) -> Option<Reason> {
         match self {
             Failed::Denied(reason) => Some(*reason),
-            Failed::Client | Failed::Upstream(_) | Failed::Idle | Failed::Drain => None,
+            Failed::Client | Failed::Upstream(_) | Failed::Idle | Failed::Bytes | Failed::Drain => {
+                None
+            }
         }
     }
 
@@ -92,7 +99,7 @@ impl Failed {
             Failed::Upstream(why) => {
                 answer::unreachable(&DialError::Io(io::Error::other(why.clone())), to)
             }
-            Failed::Client | Failed::Drain => {
+            Failed::Client | Failed::Bytes | Failed::Drain => {
                 let why = "the guard is stopping".to_owned();
                 answer::unreachable(&DialError::Io(io::Error::other(why)), to)
             }
@@ -166,7 +173,8 @@ impl Exchange<'_> {
         let early = std::mem::take(from_upstream);
         client.write_whole(&early).await.map_err(|_| Failed::Client)?;
         let first = std::mem::take(from_client);
-        let relayed = relay((client, upstream), first, self.idle, self.drain).await;
+        let relayed =
+            relay((client, upstream), first, (self.idle, self.tunnel_bytes), self.drain).await;
         add(&counts.up, relayed.up);
         add(&counts.down, relayed.down.saturating_add(early.len() as u64));
         match relayed.cause {
@@ -174,6 +182,7 @@ impl Exchange<'_> {
                 Ok(Sent { client_stays: false, upstream_stays: false })
             }
             Cause::Idle => Err(Failed::Idle),
+            Cause::Bytes => Err(Failed::Bytes),
             Cause::Drain => Err(Failed::Drain),
             Cause::Error(why) => Err(Failed::Upstream(why)),
         }
@@ -252,7 +261,7 @@ impl Exchange<'_> {
         read: &mut Vec<u8>,
         counts: &Counts,
     ) -> Result<Sent, Failed> {
-        let framing = Framing::of_response(&head, &self.request.method).map_err(Failed::Denied)?;
+        let framing = Framing::of_response(&head, &self.request.method).map_err(malformed)?;
         let mut headers = head.headers.forwardable();
         // An HTTP/1.0 client knows no chunks: it gets what they say, to the end.
         let unframes = framing == Framing::Chunked && self.request.version == Version::Http10;
@@ -274,7 +283,7 @@ impl Exchange<'_> {
                 out.extend(read.iter().take(*taken.as_ref().unwrap_or(&0)));
                 taken
             };
-            let taken = taken.map_err(Failed::Denied)?;
+            let taken = taken.map_err(malformed)?;
             read.drain(..taken);
             self.say(client, &out, counts).await?;
             out.clear();
@@ -293,7 +302,7 @@ impl Exchange<'_> {
 
     async fn head(&self, upstream: &Socket, read: &mut Vec<u8>) -> Result<ResponseHead, Failed> {
         loop {
-            if let Some((head, length)) = read_response_head(read).map_err(Failed::Denied)? {
+            if let Some((head, length)) = read_response_head(read).map_err(malformed)? {
                 read.drain(..length.min(read.len()));
                 return Ok(head);
             }
@@ -328,6 +337,11 @@ impl Exchange<'_> {
             Err(_) => Err(Failed::Idle),
         }
     }
+}
+
+/// What a host sends is its own fault, and no decision about the client.
+fn malformed(_: Reason) -> Failed {
+    Failed::Upstream("its answer is no strictly valid HTTP".to_owned())
 }
 
 fn of_upstream(failed: Failed) -> Failed {

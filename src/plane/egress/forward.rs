@@ -70,7 +70,7 @@ pub(super) async fn inside(egress: &Arc<Egress>, mut client: Client, tunnel: Con
     let mut kept = None;
     let mut until = Instant::now() + egress.settings.bounds.header;
     loop {
-        let head = match read_one(&mut client, until).await {
+        let head = match read_one(egress, &mut client, until).await {
             Ok(Some(head)) => head,
             Ok(None) => return,
             Err(reason) => {
@@ -258,6 +258,7 @@ async fn carry(
         request: &request.head,
         upgrades,
         idle: egress.settings.bounds.idle,
+        tunnel_bytes: egress.settings.bounds.tunnel_bytes,
         drain: &egress.drain,
     };
     let sockets = (&client.socket, &upstream.socket);

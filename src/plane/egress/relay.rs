@@ -39,6 +39,8 @@ pub enum Cause {
     Upstream,
     /// Nothing flowed for too long.
     Idle,
+    /// A direction carried as much as it may, and more came.
+    Bytes,
     /// The sidecar stops.
     Drain,
     /// The system says so.
@@ -51,6 +53,7 @@ impl std::fmt::Display for Cause {
             Cause::Client => f.write_str("client_closed"),
             Cause::Upstream => f.write_str("upstream_closed"),
             Cause::Idle => f.write_str("idle"),
+            Cause::Bytes => f.write_str("bytes"),
             Cause::Drain => f.write_str("drain"),
             Cause::Error(why) => write!(f, "error: {why}"),
         }
@@ -63,21 +66,18 @@ thread_local! {
         RefCell::new(vec![0; EGRESS_RELAY_BYTES].into_boxed_slice());
 }
 
-/// Moves bytes both ways until both have ended, nothing has flowed for `idle`, or `drain` says so.
-/// `first` are bytes of the client that were read already.
+/// Moves bytes both ways until both have ended, nothing has flowed for `idle`, one has more than
+/// `most` (0 for no bound), or `drain` says so. `first` are bytes of the client that were read
+/// already.
 pub async fn relay(
     (client, upstream): (&Socket, &Socket),
     first: Vec<u8>,
-    idle: Duration,
+    (idle, most): (Duration, u64),
     drain: &Notify,
 ) -> Relayed {
-    let mut up = Flow::default();
-    up.pending = first;
-    if up.pending.is_empty() {
-        // It may still hold its room.
-        up.pending = Vec::new();
-    }
-    let mut down = Flow::default();
+    let most = if most == 0 { u64::MAX } else { most };
+    let mut up = Flow::of(first, most);
+    let mut down = Flow::of(Vec::new(), most);
     let mut ended_first = None;
     let mut last = Instant::now();
     let mut sleep = pin!(tokio::time::sleep_until(last + idle));
@@ -90,6 +90,9 @@ pub async fn relay(
         ] {
             if let Err(error) = flow.poll(context, from, to) {
                 return Poll::Ready(Cause::Error(error.kind().to_string()));
+            }
+            if flow.is_cut() {
+                return Poll::Ready(Cause::Bytes);
             }
             if flow.is_over() && ended_first.is_none() {
                 ended_first = Some(ends);
@@ -118,7 +121,7 @@ pub async fn relay(
 }
 
 /// One direction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Flow {
     /// What was read and not yet written.
     pending: Vec<u8>,
@@ -131,6 +134,10 @@ struct Flow {
     ended: bool,
     /// Bytes that were written.
     moved: u64,
+    /// ... and how many those may become.
+    most: u64,
+    /// More came than that.
+    overrun: bool,
 }
 
 /// A pipe of this direction, and how much is in it.
@@ -145,6 +152,35 @@ struct Pipe {
 const TURNS: usize = 16;
 
 impl Flow {
+    fn of(mut first: Vec<u8>, most: u64) -> Flow {
+        let room = usize::try_from(most).unwrap_or(usize::MAX);
+        let overrun = first.len() > room;
+        first.truncate(room);
+        // What is empty may still hold its room.
+        let pending = if first.is_empty() { Vec::new() } else { first };
+        Flow {
+            pending,
+            written: 0,
+            pipe: None,
+            read_all: false,
+            ended: false,
+            moved: 0,
+            most,
+            overrun,
+        }
+    }
+
+    /// All that may pass has passed, and there is more.
+    fn is_cut(&self) -> bool {
+        self.overrun && !self.holds()
+    }
+
+    /// How much of so many bytes may still be read, while none are held; one to see if more comes.
+    fn room(&self, length: usize) -> usize {
+        let left = usize::try_from(self.most.saturating_sub(self.moved)).unwrap_or(usize::MAX);
+        left.clamp(1, length)
+    }
+
     fn is_over(&self) -> bool {
         self.ended
     }
@@ -152,7 +188,7 @@ impl Flow {
     /// Moves what can be moved now; asks to be woken for the rest.
     fn poll(&mut self, context: &mut Context<'_>, from: &Socket, to: &Socket) -> io::Result<()> {
         for _ in 0..TURNS {
-            if self.ended {
+            if self.ended || self.is_cut() {
                 return Ok(());
             }
             if self.holds() {
@@ -192,7 +228,8 @@ impl Flow {
 
     /// Reads what is there, and writes of it what there is room for.
     fn pull(&mut self, from: &Socket, to: &Socket) -> io::Result<()> {
-        if self.moved >= EGRESS_SPLICE_AFTER_BYTES {
+        let is_full = self.moved >= self.most;
+        if self.moved >= EGRESS_SPLICE_AFTER_BYTES && !is_full {
             if self.pipe.is_none() {
                 self.pipe = take_pipe();
             }
@@ -201,9 +238,14 @@ impl Flow {
             }
         }
         BUFFER.with_borrow_mut(|buffer| {
-            let read = match from.try_read(buffer) {
+            let room = self.room(buffer.len());
+            let read = match from.try_read(buffer.get_mut(..room).unwrap_or_default()) {
                 Ok(0) => {
                     self.read_all = true;
+                    return Ok(());
+                }
+                Ok(_) if is_full => {
+                    self.overrun = true;
                     return Ok(());
                 }
                 Ok(read) => read,
@@ -224,12 +266,10 @@ impl Flow {
     }
 
     fn splice_in(&mut self, from: &Socket) -> io::Result<()> {
+        let room = self.room(EGRESS_RELAY_BYTES);
         let Some(pipe) = &mut self.pipe else { return Ok(()) };
         let flags = SpliceFFlags::SPLICE_F_MOVE | SpliceFFlags::SPLICE_F_NONBLOCK;
-        let work = || {
-            splice(from, None, &pipe.write, None, EGRESS_RELAY_BYTES, flags)
-                .map_err(io::Error::from)
-        };
+        let work = || splice(from, None, &pipe.write, None, room, flags).map_err(io::Error::from);
         match from.try_io(Interest::READABLE, work) {
             Ok(0) => self.read_all = true,
             Ok(read) => pipe.holds += read,

@@ -6,6 +6,7 @@ use super::reason::Reason;
 use super::resolve::Resolver;
 use super::settings::Settings;
 use super::socket::Socket;
+use super::stub::Told;
 use super::vet::Own;
 use super::{answer, entry};
 use crate::gate::Gate;
@@ -38,6 +39,8 @@ pub struct Egress {
     clients: Mutex<HashMap<Client, usize>>,
     turned_away: Arc<Semaphore>,
     flood: Mutex<Flood>,
+    /// What the DNS stub was asked.
+    pub(super) asked: Mutex<Told>,
     /// Bytes that tunnels carried, for whoever looks.
     pub(super) carried: AtomicU64,
 }
@@ -112,6 +115,7 @@ impl Egress {
             clients: Mutex::default(),
             turned_away: Arc::new(Semaphore::new(EGRESS_TURNED_AWAY_MAX)),
             flood: Mutex::default(),
+            asked: Mutex::default(),
             carried: AtomicU64::new(0),
         })
     }

@@ -56,7 +56,7 @@ const NO_METHOD: [u8; 2] = [5, 0xff];
 
 /// One message of the client; nothing if it goes away.
 async fn part<T>(
-    _: &Egress,
+    egress: &Egress,
     client: &mut Client,
     until: Instant,
     read: impl Fn(&[u8]) -> Result<Option<(T, usize)>, Reason>,
@@ -66,7 +66,11 @@ async fn part<T>(
             client.take(length);
             return Ok(Some(part));
         }
-        match client.more(until).await {
+        let more = tokio::select! {
+            more = client.more(until) => more,
+            () = egress.drain.notified() => return Ok(None),
+        };
+        match more {
             Ok(true) => {}
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 return Err(Reason::HeaderTimeout);

@@ -6,15 +6,16 @@ use super::reason::Reason;
 use super::server::{Egress, Peer};
 use crate::gate::network::Connection;
 use crate::limits::{
-    EGRESS_DNS_CLIENTS_MAX, EGRESS_DNS_STUB_TTL_SECONDS, EGRESS_DNS_TCP_IDLE,
-    EGRESS_FIRST_READ_BYTES,
+    EGRESS_DNS_CLIENTS_MAX, EGRESS_DNS_RECORDED_EVERY, EGRESS_DNS_RECORDED_MAX,
+    EGRESS_DNS_STUB_TTL_SECONDS, EGRESS_DNS_TCP_IDLE, EGRESS_FIRST_READ_BYTES,
 };
 use crate::model::address::{AddressClass, classify};
 use crate::model::host::{Host, Name};
 use crate::model::url::Network;
+use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
@@ -136,7 +137,39 @@ async fn found(
         drop(egress.gate.refuse(&connection, Reason::RrtypeBlocked, &why).await);
         return Err(Answer::NoData);
     }
+    let untold = egress.asked.lock().unwrap_or_else(PoisonError::into_inner).tells(name);
+    if let Some(untold) = untold
+        && egress.gate.asked(&connection, untold).await.is_err()
+    {
+        return Err(Answer::Failure);
+    }
     Ok(vetted(egress, &connection, name).await)
+}
+
+/// Questions that stand in the log: each name once in a while, and only so many of them.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    since: Option<Instant>,
+    names: HashSet<Name>,
+    untold: u64,
+}
+
+impl Told {
+    /// Whether a question for the name is written down, and how many were not before it.
+    fn tells(&mut self, name: &Name) -> Option<u64> {
+        let now = Instant::now();
+        if self.since.is_none_or(|since| now >= since + EGRESS_DNS_RECORDED_EVERY) {
+            self.since = Some(now);
+            self.names.clear();
+        }
+        let is_new = self.names.len() < EGRESS_DNS_RECORDED_MAX && !self.names.contains(name);
+        if !is_new {
+            self.untold = self.untold.saturating_add(1);
+            return None;
+        }
+        self.names.insert(name.clone());
+        Some(std::mem::take(&mut self.untold))
+    }
 }
 
 /// What the name leads to and could be dialled: nothing else is told.

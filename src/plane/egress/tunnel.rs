@@ -422,12 +422,12 @@ pub(super) fn fits(hello: &ClientHello, host: &Host, terms: HostTerms) -> Result
 impl Standing {
     /// Relays until it ends, and writes down how.
     pub(super) async fn run(mut self: Box<Self>, egress: &Egress) {
-        let idle = egress.settings.bounds.idle;
+        let bounds = (egress.settings.bounds.idle, egress.settings.bounds.tunnel_bytes);
         let first = std::mem::take(&mut self.first);
         let relayed = if egress.is_draining() {
             Relayed { up: 0, down: 0, cause: Cause::Drain }
         } else {
-            relay((&self.client, &self.upstream), first, idle, &egress.drain).await
+            relay((&self.client, &self.upstream), first, bounds, &egress.drain).await
         };
         egress.carried.fetch_add(relayed.up.saturating_add(relayed.down), Ordering::Relaxed);
         let Standing { client, upstream, ticket, mut ended, .. } = *self;

@@ -55,6 +55,14 @@ impl TextPattern {
         matches!(&self.shape, Shape::Wild(parts) if parts.as_ref() == [Part::Run])
     }
 
+    /// Some text that it stands for.
+    pub(crate) fn example(&self) -> String {
+        match &self.shape {
+            Shape::Plain(text) => text.to_string(),
+            Shape::Wild(parts) => parts.iter().map(|part| part.literal().unwrap_or('x')).collect(),
+        }
+    }
+
     /// The text it stands for, if it stands for one only.
     #[must_use]
     pub fn literal(&self) -> Option<&str> {

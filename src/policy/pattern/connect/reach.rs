@@ -1,10 +1,10 @@
 //! How far a pattern names a destination: what a refusal says is missing, and what must be seen of
 //! a request before anybody can say whether it is named.
 
-use super::{ConnectPattern, HostPattern, Shape, path_matches, reached, unmapped};
+use super::{ConnectPattern, HostPattern, Port, Shape, path_matches, reached, unmapped};
 use crate::model::host::Host;
 use crate::model::truth::Truth;
-use crate::model::url::Network;
+use crate::model::url::{Network, default_port};
 use crate::policy::pattern::Stance;
 use std::net::IpAddr;
 
@@ -81,6 +81,53 @@ impl ConnectPattern {
         let Shape::Web(web) = &self.shape else { return false };
         let plain = matches!(web.service.scheme.as_deref(), Some("http" | "ws"));
         !plain && (web.method.is_some() || web.path.is_some())
+    }
+
+    /// Ways to this host that it names, one for each service: such as a client could ask for.
+    #[must_use]
+    pub fn ways(&self, host: &Host) -> Vec<Network> {
+        let bare = |scheme: &str, port: u16, inside: Option<(String, String)>| {
+            let (method, path) = inside.unzip();
+            let scheme = Some(scheme.to_owned());
+            Network {
+                scheme,
+                host: host.clone(),
+                port: Some(port),
+                method,
+                path,
+                addresses: vec![],
+            }
+        };
+        let web = match &self.shape {
+            Shape::Every => {
+                return vec![bare("https", 443, None), bare("http", 80, None)];
+            }
+            Shape::Web(web) if web.host.matches(host) => web,
+            Shape::Web(_) | Shape::Addresses(_) | Shape::Unix(_) => return Vec::new(),
+        };
+        let method = web.method.as_deref().unwrap_or("GET").to_owned();
+        let path = web.path.as_ref().map_or_else(|| "/".to_owned(), super::TextPattern::example);
+        let schemes = match web.service.scheme.as_deref() {
+            Some(scheme) => vec![scheme],
+            None => vec!["https", "http"],
+        };
+        let mut ways = Vec::new();
+        for scheme in schemes {
+            let own = default_port(scheme).unwrap_or(443);
+            let ports = match web.service.port {
+                Port::OfScheme => vec![own],
+                Port::Exact(port) => vec![port],
+                // Any other one stands for all that no rule names.
+                Port::Any => vec![own, 1],
+            };
+            for port in ports {
+                ways.push(bare(scheme, port, Some((method.clone(), path.clone()))));
+                if web.method.is_none() && web.path.is_none() {
+                    ways.push(bare(scheme, port, None));
+                }
+            }
+        }
+        ways
     }
 
     /// Whether it names this very address, to which `to` leads: by a network that it lies in, or
