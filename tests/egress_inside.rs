@@ -258,6 +258,13 @@ fn a_secret_goes_where_it_is_bound_and_nowhere_else() {
     assert!(seen.contains("Authorization: mine") && !seen.contains(KEY), "{seen}");
     let answer = bench.request("bound.example", "GET /v2/x", &fields, "");
     assert!(answer.contains("x-toolgate-reason: secret_marker_misdirected"), "{answer}");
+    // What a server could read as a path that it is not bound to, though no rule speaks of paths.
+    let before = bench.origin.seen().len();
+    for path in ["/v1/..%2fadmin", "/v1/%252e%252e/admin", "/v1/..;/admin"] {
+        let answer = bench.request("bound.example", &format!("GET {path}"), "", "");
+        assert!(answer.contains("x-toolgate-reason: path_ambiguous\r\n"), "{path}: {answer}");
+    }
+    assert_eq!(bench.origin.seen().len(), before);
     let log: String = bench.sidecar.records().iter().map(ToString::to_string).collect();
     let said = std::fs::read_to_string(bench.sidecar.path("stderr")).unwrap();
     assert!(!log.contains(KEY) && !said.contains(KEY));

@@ -257,6 +257,16 @@ impl Bindings {
         self.all.iter().any(|one| bound(one))
     }
 
+    /// Whether it depends on the path if a secret is set there.
+    #[must_use]
+    pub fn speak_of_paths(&self, host: &Host, port: u16) -> bool {
+        let all = TextPattern::parse("/*");
+        self.all.iter().filter_map(|one| one.terms.bound.as_ref()).any(|bound| {
+            let limits = !bound.path.is_any() && bound.path != all;
+            limits && bound.host == *host && bound.port == port
+        })
+    }
+
     /// The secret that a request is to carry, if one is bound there.
     ///
     /// # Errors

@@ -231,10 +231,13 @@ impl Tunnel<'_> {
                 true
             }
         };
+        let to = &self.base.to;
+        let port = to.port.unwrap_or_default();
+        let limits_paths = self.inside.bindings.speak_of_paths(&to.host, port);
         match canonical(path) {
             Ok(path) => Ok((path, websocket)),
-            // Where no rule looks at paths, it goes on as it was written.
-            Err(reason) => match self.egress.gate.looks_inside(&self.base.to) {
+            // Where neither a rule nor a credential looks at paths, it goes on as it was written.
+            Err(reason) => match self.egress.gate.looks_inside(to) || limits_paths {
                 true => Err(reason),
                 false => Ok((path.clone(), websocket)),
             },
