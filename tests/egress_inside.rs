@@ -264,6 +264,10 @@ fn a_secret_goes_where_it_is_bound_and_nowhere_else() {
         let answer = bench.request("bound.example", &format!("GET {path}"), "", "");
         assert!(answer.contains("x-toolgate-reason: path_ambiguous\r\n"), "{path}: {answer}");
     }
+    for method in ["TRACE", "trace"] {
+        let answer = bench.request("bound.example", &format!("{method} /v1/x"), "", "");
+        assert!(answer.contains("x-toolgate-reason: method_not_allowed\r\n"), "{answer}");
+    }
     assert_eq!(bench.origin.seen().len(), before);
     let log: String = bench.sidecar.records().iter().map(ToString::to_string).collect();
     let said = std::fs::read_to_string(bench.sidecar.path("stderr")).unwrap();
