@@ -111,7 +111,7 @@ fn has(value: &Value, what: &str) -> bool {
 fn the_key_is_set_and_what_the_client_says_of_itself_is_not() {
     for encrypted in [false, true] {
         let bench = Bench::start("anthropic", encrypted, false);
-        let fields = "x-api-key: sk-wrong-1\r\nX-Api-Key: sk-wrong-2\r\nAuthorization: Bearer sk-3\r\n\
+        let fields = "x-api-key: sk-wrong-1\r\nX-Api-Key: sk-wrong-2\r\nX_Api_Key: sk-wrong-4\r\nAuthorization: Bearer sk-3\r\n\
                       anthropic-version: 2023-06-01\r\nanthropic-beta: b\r\naccept-encoding: gzip\r\n\
                       Cookie: a=b\r\nKeep-Alive: 5\r\n";
         let answer = bench.ask("POST /v1/messages?beta=true", fields, "{\"model\":\"m-1\"}");

@@ -169,7 +169,7 @@ impl Credential {
     /// Whether a client's header of this name says who it is, and so gives way to the secret.
     #[must_use]
     pub fn replaces(&self, header: &str) -> bool {
-        header.eq_ignore_ascii_case(&self.terms.header) || is_proof(header)
+        is_same(header, &self.terms.header) || is_proof(header)
     }
 
     fn is_bound(&self, to: &Where<'_>) -> bool {
@@ -303,7 +303,13 @@ impl Bindings {
 /// Whether clients prove with a header of this name who they are.
 #[must_use]
 pub fn is_proof(header: &str) -> bool {
-    PROOFS.iter().any(|proof| proof.eq_ignore_ascii_case(header))
+    PROOFS.iter().any(|proof| is_same(header, proof))
+}
+
+/// Whether two headers bear one name to a server that takes `_` for `-`, as gateways of CGI do.
+fn is_same(header: &str, other: &str) -> bool {
+    let plain = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    header.bytes().map(plain).eq(other.bytes().map(plain))
 }
 
 /// One text of these, in memory that is overwritten and never moved.
