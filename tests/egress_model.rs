@@ -280,6 +280,43 @@ fn a_stream_is_not_held_back_and_ends_when_its_client_does() {
 }
 
 #[test]
+fn an_answer_that_comes_before_the_body_is_heard() {
+    let bench = Bench::start("anthropic", true, false);
+    let mut stream = bench.connect();
+    let text = format!(
+        "POST /v1/messages HTTP/1.1\r\nHost: {}\r\nx-early: yes\r\n\
+         content-length: 30000000\r\n\r\nbegun",
+        bench.at
+    );
+    stream.write_all(text.as_bytes()).unwrap();
+    let answer = until_it_says(&mut stream, "early");
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    drop(stream);
+    let closed = bench.details("net.close", 1).remove(0);
+    assert!(has(&closed, "\"status\":413"), "{closed}");
+    bench.sidecar.stop();
+}
+
+#[test]
+fn whoever_says_no_more_still_hears_the_answer() {
+    let bench = Bench::start("anthropic", true, false);
+    let mut stream = bench.connect();
+    let text = format!(
+        "POST /v1/messages HTTP/1.1\r\nHost: {}\r\nx-slow: yes\r\ncontent-length: 2\r\n\
+         \r\n{{}}",
+        bench.at
+    );
+    stream.write_all(text.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    until("the request is there", || (!bench.origin.seen().is_empty()).then_some(()));
+    bench.origin.go_on.send(()).unwrap();
+    let answer = until_it_says(&mut stream, ANSWER);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    bench.sidecar.stop();
+}
+
+#[test]
 fn an_upstream_whose_certificate_does_not_verify_gets_no_key() {
     let mut bench = Bench::start("anthropic", true, false);
     // Another authority signs the same name.
