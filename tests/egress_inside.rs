@@ -258,6 +258,19 @@ fn a_secret_goes_where_it_is_bound_and_nowhere_else() {
     assert!(seen.contains("Authorization: mine") && !seen.contains(KEY), "{seen}");
     let answer = bench.request("bound.example", "GET /v2/x", &fields, "");
     assert!(answer.contains("x-toolgate-reason: secret_marker_misdirected"), "{answer}");
+    // What a server could read as a path that it is not bound to, though no rule speaks of paths.
+    let before = bench.origin.seen().len();
+    for path in ["/v1/..%2fadmin", "/v1/%252e%252e/admin", "/v1/..;/admin"] {
+        let answer = bench.request("bound.example", &format!("GET {path}"), "", "");
+        assert!(answer.contains("x-toolgate-reason: path_ambiguous\r\n"), "{path}: {answer}");
+    }
+    for (line, reason) in
+        [("TRACE /v1/x", "method_not_allowed"), ("trace /v1/x", "bad_request_line")]
+    {
+        let answer = bench.request("bound.example", line, "", "");
+        assert!(answer.contains(&format!("x-toolgate-reason: {reason}\r\n")), "{answer}");
+    }
+    assert_eq!(bench.origin.seen().len(), before);
     let log: String = bench.sidecar.records().iter().map(ToString::to_string).collect();
     let said = std::fs::read_to_string(bench.sidecar.path("stderr")).unwrap();
     assert!(!log.contains(KEY) && !said.contains(KEY));
@@ -289,6 +302,44 @@ fn a_stream_of_events_is_not_held_back() {
     }
     let text = format!("GET /v1/next HTTP/1.1\r\nHost: api.example:{}\r\n\r\n", bench.port);
     stream.write_all(text.as_bytes()).unwrap();
+    assert!(head(&mut stream).starts_with("HTTP/1.1 200 OK"));
+    bench.sidecar.stop();
+}
+
+#[test]
+fn an_answer_that_comes_before_the_body_is_heard() {
+    let bench = Bench::start();
+    let mut stream = bench.open("api.example");
+    let text = format!(
+        "POST /v1/things HTTP/1.1\r\nHost: api.example:{}\r\nx-early: yes\r\n\
+         content-length: 30000000\r\n\r\n",
+        bench.port
+    );
+    stream.write_all(text.as_bytes()).unwrap();
+    // More than is held back to be looked through, and less than all.
+    stream.write_all(&vec![b'x'; 2_000_000]).unwrap();
+    stream.flush().unwrap();
+    let said = head(&mut stream);
+    assert!(said.starts_with("HTTP/1.1 413 ") && said.contains("connection: close"), "{said}");
+    let mut body = [0; 5];
+    stream.read_exact(&mut body).unwrap();
+    assert_eq!(&body, b"early");
+    drop(stream);
+    let closed = bench.kinds("net.close", 1).remove(0).to_string();
+    assert!(closed.contains("\"status\":413"), "{closed}");
+    bench.sidecar.stop();
+}
+
+#[test]
+fn whoever_says_no_more_still_hears_the_answer() {
+    let bench = Bench::start();
+    let mut stream = bench.open("api.example");
+    let text = format!("GET /v1/slow HTTP/1.1\r\nHost: api.example:{}\r\n\r\n", bench.port);
+    stream.write_all(text.as_bytes()).unwrap();
+    stream.flush().unwrap();
+    stream.sock.shutdown(std::net::Shutdown::Write).unwrap();
+    until("the request is there", || (!bench.origin.seen().is_empty()).then_some(()));
+    bench.origin.go_on.send(()).unwrap();
     assert!(head(&mut stream).starts_with("HTTP/1.1 200 OK"));
     bench.sidecar.stop();
 }

@@ -111,7 +111,7 @@ fn has(value: &Value, what: &str) -> bool {
 fn the_key_is_set_and_what_the_client_says_of_itself_is_not() {
     for encrypted in [false, true] {
         let bench = Bench::start("anthropic", encrypted, false);
-        let fields = "x-api-key: sk-wrong-1\r\nX-Api-Key: sk-wrong-2\r\nAuthorization: Bearer sk-3\r\n\
+        let fields = "x-api-key: sk-wrong-1\r\nX-Api-Key: sk-wrong-2\r\nX_Api_Key: sk-wrong-4\r\nAuthorization: Bearer sk-3\r\n\
                       anthropic-version: 2023-06-01\r\nanthropic-beta: b\r\naccept-encoding: gzip\r\n\
                       Cookie: a=b\r\nKeep-Alive: 5\r\n";
         let answer = bench.ask("POST /v1/messages?beta=true", fields, "{\"model\":\"m-1\"}");
@@ -276,6 +276,43 @@ fn a_stream_is_not_held_back_and_ends_when_its_client_does() {
     drop(stream);
     let closed = bench.details("net.close", 2).remove(1);
     assert!(has(&closed, "\"cause\":\"client_closed\"") && has(&closed, "\"complete\":false"));
+    bench.sidecar.stop();
+}
+
+#[test]
+fn an_answer_that_comes_before_the_body_is_heard() {
+    let bench = Bench::start("anthropic", true, false);
+    let mut stream = bench.connect();
+    let text = format!(
+        "POST /v1/messages HTTP/1.1\r\nHost: {}\r\nx-early: yes\r\n\
+         content-length: 30000000\r\n\r\nbegun",
+        bench.at
+    );
+    stream.write_all(text.as_bytes()).unwrap();
+    let answer = until_it_says(&mut stream, "early");
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    drop(stream);
+    let closed = bench.details("net.close", 1).remove(0);
+    assert!(has(&closed, "\"status\":413"), "{closed}");
+    bench.sidecar.stop();
+}
+
+#[test]
+fn whoever_says_no_more_still_hears_the_answer() {
+    let bench = Bench::start("anthropic", true, false);
+    let mut stream = bench.connect();
+    let text = format!(
+        "POST /v1/messages HTTP/1.1\r\nHost: {}\r\nx-slow: yes\r\ncontent-length: 2\r\n\
+         \r\n{{}}",
+        bench.at
+    );
+    stream.write_all(text.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    until("the request is there", || (!bench.origin.seen().is_empty()).then_some(()));
+    bench.origin.go_on.send(()).unwrap();
+    let answer = until_it_says(&mut stream, ANSWER);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     bench.sidecar.stop();
 }
 

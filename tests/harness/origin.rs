@@ -95,8 +95,9 @@ fn serve(
         None => Box::new(stream),
     };
     let mut stream = BufReader::new(stream);
-    while let Some(request) = read(&mut stream) {
+    while let Some(request) = read(&mut stream, seen) {
         let streams = request.contains("x-stream: yes");
+        let request_is_slow = request.contains("x-slow: yes");
         let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
         seen.lock().unwrap().push(request);
         let out = stream.get_mut();
@@ -118,7 +119,10 @@ fn serve(
                 }
                 return;
             }
-            _ => {
+            path => {
+                if path.ends_with("/slow") || request_is_slow {
+                    hears.lock().unwrap().recv().unwrap();
+                }
                 let answer = format!(
                     "HTTP/1.1 200 OK\r\nalt-svc: h3=\":443\"\r\ncontent-type: application/json\r\n\
                      content-length: {}\r\n\r\n{told}",
@@ -147,8 +151,8 @@ fn events(out: &mut dyn Both, hears: &Mutex<Receiver<()>>) -> std::io::Result<()
     out.write_all(b"0\r\n\r\n")
 }
 
-/// One whole request, with a body by its length or in chunks.
-fn read(stream: &mut impl BufRead) -> Option<String> {
+/// One whole request, or one that is answered before it is whole; with a body by its length or in chunks.
+fn read(stream: &mut BufReader<Box<dyn Both>>, seen: &Mutex<Vec<String>>) -> Option<String> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if stream.read_line(&mut head).ok()? == 0 {
@@ -156,6 +160,16 @@ fn read(stream: &mut impl BufRead) -> Option<String> {
         }
     }
     let lower = head.to_ascii_lowercase();
+    if lower.contains("x-early: yes") {
+        // Answered before its body has come, which nobody reads; the connection stays open.
+        let answer = "HTTP/1.1 413 Content Too Large\r\ncontent-length: 5\r\n\r\nearly";
+        let out = stream.get_mut();
+        out.write_all(answer.as_bytes()).and_then(|()| out.flush()).ok()?;
+        seen.lock().unwrap().push(head);
+        loop {
+            std::thread::park();
+        }
+    }
     let length = lower.lines().find_map(|line| line.strip_prefix("content-length:"));
     let length: usize = length.map_or(0, |text| text.trim().parse().unwrap());
     let mut body = vec![0; length];

@@ -169,7 +169,7 @@ impl Credential {
     /// Whether a client's header of this name says who it is, and so gives way to the secret.
     #[must_use]
     pub fn replaces(&self, header: &str) -> bool {
-        header.eq_ignore_ascii_case(&self.terms.header) || is_proof(header)
+        is_same(header, &self.terms.header) || is_proof(header)
     }
 
     fn is_bound(&self, to: &Where<'_>) -> bool {
@@ -257,6 +257,16 @@ impl Bindings {
         self.all.iter().any(|one| bound(one))
     }
 
+    /// Whether it depends on the path if a secret is set there.
+    #[must_use]
+    pub fn speak_of_paths(&self, host: &Host, port: u16) -> bool {
+        let all = TextPattern::parse("/*");
+        self.all.iter().filter_map(|one| one.terms.bound.as_ref()).any(|bound| {
+            let limits = !bound.path.is_any() && bound.path != all;
+            limits && bound.host == *host && bound.port == port
+        })
+    }
+
     /// The secret that a request is to carry, if one is bound there.
     ///
     /// # Errors
@@ -293,7 +303,13 @@ impl Bindings {
 /// Whether clients prove with a header of this name who they are.
 #[must_use]
 pub fn is_proof(header: &str) -> bool {
-    PROOFS.iter().any(|proof| proof.eq_ignore_ascii_case(header))
+    PROOFS.iter().any(|proof| is_same(header, proof))
+}
+
+/// Whether two headers bear one name to a server that takes `_` for `-`, as gateways of CGI do.
+fn is_same(header: &str, other: &str) -> bool {
+    let plain = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    header.bytes().map(plain).eq(other.bytes().map(plain))
 }
 
 /// One text of these, in memory that is overwritten and never moved.

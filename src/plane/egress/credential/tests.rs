@@ -86,7 +86,15 @@ fn what_a_client_proves_itself_with_gives_way() {
     let one =
         Credential::read(Terms { header: "x-its-own".to_owned(), ..scratch.terms(Scheme::Bare) });
     let one = one.unwrap();
-    for name in ["Authorization", "x-api-key", "X-API-Key", "api-key", "X-Its-Own"] {
+    for name in [
+        "Authorization",
+        "x-api-key",
+        "X-API-Key",
+        "api-key",
+        "X-Its-Own",
+        "X_Api_Key",
+        "x_its-own",
+    ] {
         assert!(one.replaces(name), "{name}");
     }
     for name in ["accept", "cookie", "x-api-keys"] {

@@ -15,9 +15,12 @@ use crate::plane::egress::entry::words;
 use crate::plane::egress::framing::Framing;
 use crate::plane::egress::head::{RequestHead, RequestTarget, ResponseHead};
 use crate::plane::egress::headers::Headers;
-use crate::plane::egress::wire::{Broken, Unwatched, Wire, answer_framing, pass_down, pass_up};
+use crate::plane::egress::wire::{
+    Broken, Inbound, Outbound, Progress, Unwatched, Wire, answer_framing, pass_down, upward,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
@@ -283,48 +286,36 @@ impl Exchange<'_> {
             let said = self.client.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n", patience).await;
             said.map_err(|_| (Broken::Client, false))?;
         }
-        let ends = (&mut self.client.wire, &mut self.upstream);
-        let up = pass_up(ends, framing, &mut Unwatched, patience).await;
-        // An upstream that wants no more of it may have said why.
-        let cut = match up {
-            Ok(bytes) => {
-                ended.bytes.0 = bytes;
-                false
+        let (progress, mut told) = (Progress::default(), None);
+        let (client, upstream) = (&mut self.client.wire, &mut self.upstream);
+        let passed = {
+            let ends = (&mut client.from, &mut upstream.to);
+            let mut unwatched = Unwatched;
+            let up = upward(ends, framing, &mut unwatched, &progress, patience);
+            let ends = (&mut client.to, &mut upstream.from);
+            let down = down(self.head, ends, &progress, &mut told, patience);
+            tokio::select! {
+                biased;
+                broken = up => Err(broken),
+                passed = down => passed,
             }
-            Err(Broken::Upstream) => true,
-            Err(broken) => return Err((broken, false)),
         };
-        let answer = self.answer(patience).await.map_err(unanswered)?;
-        let framing = answer_framing(&answer, &self.head.method).map_err(unanswered)?;
-        ended.more.push(("status", answer.status.into()));
-        let (goes_on, said) = incoming(&answer, framing, !cut && self.head.keeps_alive());
-        let sent = self.client.wire.send(&said, patience).await;
-        sent.map_err(|_| (Broken::Client, true))?;
-        let form = form(&answer.headers);
-        let mut reader = Reader::new(form);
-        let ends = (&mut self.client.wire, &mut self.upstream);
-        let (passed, bytes) = pass_down(ends, framing, &mut reader, patience).await;
-        ended.bytes.1 = bytes;
-        ended.more.push(("streaming", (form == Form::Events).into()));
-        ended.more.extend(reader.into_usage().details());
-        if passed.is_err() {
-            // What was counted so far is less than what will be charged.
-            ended.more.push(("complete", false.into()));
-        }
-        passed.map_err(|broken| (broken, true))?;
-        Ok(goes_on)
-    }
-
-    /// The head of the answer; what only announces it is nobody's.
-    async fn answer(&mut self, patience: std::time::Duration) -> Result<ResponseHead, Broken> {
-        loop {
-            let answer = self.upstream.answer(&mut self.client.wire, patience).await?;
-            match answer.status {
-                101 => return Err(Broken::Upstream),
-                100..200 => {}
-                _ => return Ok(answer),
+        ended.bytes = (progress.up.load(Relaxed), progress.down.load(Relaxed));
+        if let Some(Told { status, form, reader }) = told {
+            ended.more.push(("status", status.into()));
+            ended.more.push(("streaming", (form == Form::Events).into()));
+            ended.more.extend(reader.into_usage().details());
+            if passed.is_err() {
+                // What was counted so far is less than what will be charged.
+                ended.more.push(("complete", false.into()));
             }
         }
+        let goes_on = passed.map_err(|broken| (broken, progress.answered.load(Relaxed)))?;
+        if !progress.sent.load(Relaxed) {
+            // It still sends, and is to hear the answer first.
+            self.client.wire.farewell(&[], EGRESS_ANSWER_TIMEOUT).await;
+        }
+        Ok(goes_on)
     }
 
     /// The request's head as it goes out, with the credential: in memory that is overwritten.
@@ -348,6 +339,42 @@ impl Exchange<'_> {
         let path = format!("{}{}", upstream.prefix, self.path);
         Some(credential.onto(&self.head.to_origin(&path, &headers)))
     }
+}
+
+/// An answer of which the client was told the head.
+struct Told {
+    status: u16,
+    form: Form,
+    reader: Reader,
+}
+
+/// Passes the answer on, which may come before the request has passed; whether both ends can go on.
+async fn down(
+    head: &RequestHead,
+    (client, upstream): (&mut Outbound, &mut Inbound),
+    progress: &Progress,
+    told: &mut Option<Told>,
+    patience: std::time::Duration,
+) -> Result<bool, Broken> {
+    let answer = loop {
+        let answer = upstream.answer(progress, patience).await?;
+        match answer.status {
+            101 => return Err(Broken::Upstream),
+            // What only announces an answer is nobody's.
+            100..200 => {}
+            _ => break answer,
+        }
+    };
+    let framing = answer_framing(&answer, &head.method)?;
+    // What is left of a request that was answered early would be the next one.
+    let may_go_on = progress.sent.load(Relaxed) && head.keeps_alive();
+    let (goes_on, said) = incoming(&answer, framing, may_go_on);
+    let form = form(&answer.headers);
+    let told = told.insert(Told { status: answer.status, form, reader: Reader::new(form) });
+    progress.answered.store(true, Relaxed);
+    client.send(&said, patience).await.map_err(|_| Broken::Client)?;
+    pass_down((client, upstream), framing, &mut told.reader, progress, patience).await?;
+    Ok(goes_on)
 }
 
 /// The answer's head as it goes to the client, and whether the connection goes on after it.

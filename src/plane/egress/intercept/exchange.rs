@@ -8,10 +8,12 @@ use crate::plane::egress::head::{RequestHead, ResponseHead};
 use crate::plane::egress::headers::Headers;
 use crate::plane::egress::server::Egress;
 use crate::plane::egress::wire::{
-    Broken, Unwatched, Wire, answer_framing, pass_down, pass_up, relay_raw,
+    Broken, Inbound, Outbound, Progress, Unwatched, Watch, Wire, answer_framing, pass_down,
+    relay_raw, upward,
 };
 use flate2::read::MultiGzDecoder;
 use std::io::Read;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -103,63 +105,34 @@ impl Exchange<'_> {
         self.upstream.send(&bytes, patience).await.map_err(gone)?;
         drop(bytes);
         let is_encoded = self.head.headers.has("content-encoding");
-        let up = if is_encoded {
-            // All of it was looked through while it was held back.
-            pass_up((self.client, &mut self.upstream), framing, &mut Unwatched, patience).await
-        } else {
-            let mut watch = self.inspector.body();
-            let ends = (&mut *self.client, &mut self.upstream);
-            let up = pass_up(ends, framing, &mut watch, patience).await;
-            *found = watch.found.take();
-            up
-        };
-        let cut = match up {
-            Ok(bytes) => {
-                ended.bytes.0 = bytes;
-                false
+        let (progress, mut watch) = (Progress::default(), self.inspector.body());
+        let mut status = None;
+        let passed = {
+            let mut unwatched = Unwatched;
+            // What is encoded was looked through while it was held back, all of it.
+            let seeing: &mut dyn Watch = if is_encoded { &mut unwatched } else { &mut watch };
+            let (client, upstream) = (&mut *self.client, &mut self.upstream);
+            let ends = (&mut client.from, &mut upstream.to);
+            let up = upward(ends, framing, seeing, &progress, patience);
+            let ends = (&mut client.to, &mut upstream.from);
+            let down = down((self.head, websocket), ends, (&progress, &mut status), patience);
+            tokio::select! {
+                biased;
+                broken = up => Err(broken),
+                passed = down => passed,
             }
-            // An upstream that wants no more of it may have said why.
-            Err(Broken::Upstream) => true,
-            Err(broken) => return Err((broken, false)),
         };
-        let answer = self.answer(websocket, patience).await.map_err(|why| (why, false))?;
-        ended.more.push(("status", answer.status.into()));
-        if answer.status == 101 {
-            return self.change(&answer, ended, patience).await;
-        }
-        let framing = answer_framing(&answer, &self.head.method).map_err(|why| (why, false))?;
-        let may_go_on = !cut && self.head.keeps_alive();
-        let goes_on = may_go_on && answer.keeps_alive() && framing != Framing::UntilClose;
-        let mut headers = answer.headers.forwardable();
-        headers.remove("alt-svc");
-        if !goes_on {
-            let _ = headers.set("connection", b"close");
-        }
-        let sent = self.client.send(&answer.to_client(&headers), patience).await;
-        sent.map_err(|_| (Broken::Client, true))?;
-        let ends = (&mut *self.client, &mut self.upstream);
-        let (passed, bytes) = pass_down(ends, framing, &mut Unwatched, patience).await;
-        ended.bytes.1 = bytes;
-        passed.map_err(|broken| (broken, true))?;
-        if !goes_on {
-            self.client.farewell(&[], EGRESS_ANSWER_TIMEOUT).await;
-        }
-        Ok(goes_on)
-    }
-
-    /// The head of the answer; what only announces one is passed over.
-    async fn answer(
-        &mut self,
-        websocket: bool,
-        patience: Duration,
-    ) -> Result<ResponseHead, Broken> {
-        loop {
-            let answer = self.upstream.answer(self.client, patience).await?;
-            match answer.status {
-                101 if websocket => return Ok(answer),
-                101 => return Err(Broken::Upstream),
-                100..200 => {}
-                _ => return Ok(answer),
+        *found = watch.found.take();
+        ended.bytes = (progress.up.load(Relaxed), progress.down.load(Relaxed));
+        ended.more.extend(status.map(|status: u16| ("status", status.into())));
+        let passed = passed.map_err(|broken| (broken, progress.answered.load(Relaxed)))?;
+        match passed {
+            Down::Changed(answer) => self.change(&answer, ended, patience).await,
+            Down::Passed(goes_on) => {
+                if !goes_on {
+                    self.client.farewell(&[], EGRESS_ANSWER_TIMEOUT).await;
+                }
+                Ok(goes_on)
             }
         }
     }
@@ -181,6 +154,51 @@ impl Exchange<'_> {
         ended.bytes = (up, down);
         Err((broken, true))
     }
+}
+
+/// What an answer came to.
+enum Down {
+    /// The protocol changes after this head.
+    Changed(ResponseHead),
+    /// It has passed; whether both ends can go on.
+    Passed(bool),
+}
+
+/// Passes the answer on, which may come before the request has passed.
+async fn down(
+    (head, websocket): (&RequestHead, bool),
+    (client, upstream): (&mut Outbound, &mut Inbound),
+    (progress, status): (&Progress, &mut Option<u16>),
+    patience: Duration,
+) -> Result<Down, Broken> {
+    let answer = loop {
+        let answer = upstream.answer(progress, patience).await?;
+        match answer.status {
+            101 if websocket => {
+                *status = Some(101);
+                return Ok(Down::Changed(answer));
+            }
+            101 => return Err(Broken::Upstream),
+            // What only announces an answer is passed over.
+            100..200 => {}
+            _ => break answer,
+        }
+    };
+    let framing = answer_framing(&answer, &head.method)?;
+    // What is left of a request that was answered early would be the next one.
+    let may_go_on = progress.sent.load(Relaxed) && head.keeps_alive();
+    let goes_on = may_go_on && answer.keeps_alive() && framing != Framing::UntilClose;
+    let mut headers = answer.headers.forwardable();
+    headers.remove("alt-svc");
+    if !goes_on {
+        let _ = headers.set("connection", b"close");
+    }
+    *status = Some(answer.status);
+    progress.answered.store(true, Relaxed);
+    let sent = client.send(&answer.to_client(&headers), patience).await;
+    sent.map_err(|_| Broken::Client)?;
+    pass_down((client, upstream), framing, &mut Unwatched, progress, patience).await?;
+    Ok(Down::Passed(goes_on))
 }
 
 /// What the client is told of a request that did not come to an answer.

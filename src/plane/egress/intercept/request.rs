@@ -231,10 +231,18 @@ impl Tunnel<'_> {
                 true
             }
         };
+        let to = &self.base.to;
+        let port = to.port.unwrap_or_default();
+        let bindings = &self.inside.bindings;
+        // Its answer is all that was sent, and so the secret (RFC 9110 §9.3.8).
+        if is_echo(head.method.as_str()) && bindings.reach(&to.host, port) {
+            return Err(Reason::MethodNotAllowed);
+        }
+        let limits_paths = bindings.speak_of_paths(&to.host, port);
         match canonical(path) {
             Ok(path) => Ok((path, websocket)),
-            // Where no rule looks at paths, it goes on as it was written.
-            Err(reason) => match self.egress.gate.looks_inside(&self.base.to) {
+            // Where neither a rule nor a credential looks at paths, it goes on as it was written.
+            Err(reason) => match self.egress.gate.looks_inside(to) || limits_paths {
                 true => Err(reason),
                 false => Ok((path.clone(), websocket)),
             },
@@ -331,6 +339,11 @@ impl Tunnel<'_> {
             }
         }
     }
+}
+
+/// Whether its answer is the request itself.
+fn is_echo(method: &str) -> bool {
+    ["TRACE", "TRACK"].iter().any(|echo| echo.eq_ignore_ascii_case(method))
 }
 
 /// The request's head as it goes out, with the secret: in memory that is overwritten.
