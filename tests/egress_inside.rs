@@ -218,6 +218,33 @@ fn each_request_is_judged_by_what_it_is() {
         let code = format!("x-toolgate-reason: {reason}\r\n");
         assert!(answer.contains(&code), "{line} {fields}: {answer}");
     }
+    // A secret stands anywhere: in a field's name, encoded, beside a chunk, behind the last one.
+    let escaped = secret().replace('_', "%5F");
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    for (line, fields, body, reason) in [
+        (format!("GET /v1/x?q={escaped}"), "", String::new(), "dlp"),
+        ("GET /v1/x".to_owned(), &*format!("{}: 1\r\n", secret()), String::new(), "dlp"),
+        (
+            "GET /v1/x".to_owned(),
+            &*format!("{MARKER}: 1\r\n"),
+            String::new(),
+            "secret_marker_misdirected",
+        ),
+        ("POST /v1/x".to_owned(), chunked, format!("1;a={}\r\nx\r\n0\r\n\r\n", secret()), "dlp"),
+        (
+            "POST /v1/x".to_owned(),
+            chunked,
+            format!("1\r\nx\r\n0\r\nnote: {MARKER}\r\n\r\n"),
+            "secret_marker_misdirected",
+        ),
+    ] {
+        let text = format!(
+            "{line} HTTP/1.1\r\nHost: api.example:{port}\r\nConnection: close\r\n{fields}\r\n{body}"
+        );
+        let answer = bench.say("api.example", &text);
+        let code = format!("x-toolgate-reason: {reason}\r\n");
+        assert!(answer.contains(&code), "{line} {fields} {body}: {answer}");
+    }
     for (text, reason) in [
         ("GET /v1/x HTTP/1.1\r\n\r\n", "missing_host"),
         ("GET /v1/x HTTP/1.1\r\nHost: other.example\r\n\r\n", "authority_mismatch"),

@@ -141,6 +141,15 @@ impl Body {
         Ok(taken)
     }
 
+    /// What was said beside its data ([`Chunked::aside`]).
+    #[must_use]
+    pub fn aside(&self) -> &[u8] {
+        match self {
+            Body::Chunked(chunked) => chunked.aside(),
+            Body::Left(_) | Body::UntilClose => &[],
+        }
+    }
+
     /// Whether it has come to its end; one that ends with the connection never has.
     #[must_use]
     pub fn is_done(&self) -> bool {
@@ -160,6 +169,8 @@ pub struct Chunked {
     /// The trailer's line under way, and how much of the trailer has passed.
     line: Vec<u8>,
     trailer: usize,
+    /// Extensions and trailer, each in its line.
+    aside: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,13 +209,20 @@ impl Chunked {
     #[must_use]
     pub fn new() -> Chunked {
         let state = State::Size { digits: 0, value: 0 };
-        Chunked { state, extensions: 0, line: Vec::new(), trailer: 0 }
+        Chunked { state, extensions: 0, line: Vec::new(), trailer: 0, aside: Vec::new() }
     }
 
     /// Whether the last chunk and its trailer have passed.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.state == State::Done
+    }
+
+    /// What was said so far beside the data: extensions of chunks and the trailer. It is not longer
+    /// than those may be.
+    #[must_use]
+    pub fn aside(&self) -> &[u8] {
+        &self.aside
     }
 
     /// How many of these bytes are the body's, and hands out what they say.
@@ -227,7 +245,10 @@ impl Chunked {
             }
             let byte = rest.first().copied().unwrap_or_default();
             match self.step(byte) {
-                Ok(state) => self.state = state,
+                Ok(state) => {
+                    self.set_aside(state, byte);
+                    self.state = state;
+                }
                 Err(reason) => {
                     self.state = State::Broken(reason);
                     return Err(reason);
@@ -290,6 +311,15 @@ impl Chunked {
                 | State::TrailerEnd,
                 _,
             ) => Err(Reason::BadFraming),
+        }
+    }
+
+    fn set_aside(&mut self, next: State, byte: u8) {
+        let was_aside = matches!(self.state, State::Extension { .. } | State::Trailer);
+        if matches!(next, State::Extension { .. }) || (was_aside && next == State::Trailer) {
+            self.aside.push(byte);
+        } else if was_aside {
+            self.aside.push(b'\n');
         }
     }
 

@@ -45,6 +45,14 @@ pub trait Watch: Send {
     /// # Errors
     /// Why they may not pass.
     fn see(&mut self, data: &[u8]) -> Result<(), Reason>;
+
+    /// What was said so far beside the data, each time that it is more: extensions and trailer.
+    ///
+    /// # Errors
+    /// As [`Watch::see`].
+    fn see_aside(&mut self, _: &[u8]) -> Result<(), Reason> {
+        Ok(())
+    }
 }
 
 /// Lets everything pass.
@@ -118,8 +126,8 @@ impl Wire {
         }
     }
 
-    /// Holds a body back as far as there is room, and hands its data to `look`, with whether that
-    /// is all of it; what `look` says, if it says something.
+    /// Holds a body back as far as there is room, and hands its data to `look`, with what stands
+    /// beside it and whether that is all; what `look` says, if it says something.
     ///
     /// # Errors
     /// If the body is not framed strictly.
@@ -127,19 +135,19 @@ impl Wire {
         &mut self,
         framing: Framing,
         patience: Duration,
-        look: impl FnOnce(&[u8], bool) -> Option<T> + Send,
+        look: impl FnOnce(&[u8], &[u8], bool) -> Option<T> + Send,
     ) -> Result<Option<T>, Reason> {
         loop {
             let (mut body, mut data) = (Body::new(framing), Vec::new());
             body.take_data(&self.from.read, &mut |more| data.extend_from_slice(more))?;
             let is_whole = body.is_done();
             if is_whole || self.from.read.len() >= EGRESS_HELD_BYTES_MAX {
-                return Ok(look(&data, is_whole));
+                return Ok(look(&data, body.aside(), is_whole));
             }
             match timeout(patience, self.from.more()).await {
                 Ok(Ok(true)) => {}
                 // Nothing of it has gone out; whoever passes it on finds that it ended.
-                Ok(Ok(false) | Err(_)) | Err(_) => return Ok(look(&data, false)),
+                Ok(Ok(false) | Err(_)) | Err(_) => return Ok(look(&data, body.aside(), false)),
             }
         }
     }
@@ -380,11 +388,15 @@ pub async fn relay_raw(
 /// How many of these bytes are the body's, once the watch has seen what they say.
 fn seen(body: &mut Body, bytes: &[u8], watch: &mut dyn Watch) -> Result<usize, Reason> {
     let mut refused = Ok(());
+    let before = body.aside().len();
     let taken = body.take_data(bytes, &mut |data| {
         if refused.is_ok() {
             refused = watch.see(data);
         }
     });
+    if refused.is_ok() && body.aside().len() > before {
+        refused = watch.see_aside(body.aside());
+    }
     refused.and(taken)
 }
 

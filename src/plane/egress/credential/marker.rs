@@ -96,7 +96,7 @@ fn forms(text: &str) -> Vec<Vec<u8>> {
 }
 
 /// The bytes with each whole `%xx` read once.
-fn unescaped(text: &[u8]) -> Vec<u8> {
+pub(in crate::plane::egress) fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((byte, after)) = rest.split_first() {

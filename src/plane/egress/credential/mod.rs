@@ -10,6 +10,7 @@ mod marker;
 mod secret;
 mod source;
 
+pub(super) use marker::unescaped;
 pub use marker::{Markers, Passing};
 pub use secret::{BadSecret, Secret};
 pub use source::{Source, SourceError};

@@ -6,7 +6,7 @@
 
 use crate::limits::EGRESS_DLP_OVERLAP_BYTES;
 use crate::model::reason::Reason;
-use crate::plane::egress::credential::{Bindings, Passing, is_proof};
+use crate::plane::egress::credential::{Bindings, Passing, is_proof, unescaped};
 use crate::plane::egress::headers::Headers;
 use crate::plane::egress::wire::Watch;
 use crate::redact::Redactor;
@@ -107,11 +107,15 @@ impl<'a> Inspector<'a> {
             let place = self.bindings.markers().find(value)?;
             Some(Found::Marker(self.bindings.name(place).to_owned()))
         };
-        let all = || std::iter::once(path.as_bytes()).chain(fields().map(|(_, value)| value));
-        all().find_map(marker).or_else(|| {
+        let names = || fields().map(|(name, _)| name.as_bytes());
+        let values = fields().map(|(_, value)| value);
+        let mut all = std::iter::once(path.as_bytes()).chain(names()).chain(values);
+        let unescaped = unescaped(path.as_bytes());
+        all.find_map(marker).or_else(|| {
             let own = |name: &str| is_proof(name) || name.eq_ignore_ascii_case("cookie");
             let plain = fields().filter(|(name, _)| !own(name)).map(|(_, value)| value);
-            std::iter::once(path.as_bytes()).chain(plain).find_map(|text| self.text(text))
+            let target = [path.as_bytes(), &unescaped];
+            target.into_iter().chain(names()).chain(plain).find_map(|text| self.text(text))
         })
     }
 
@@ -134,6 +138,17 @@ impl Watch for Inspected<'_> {
             let done = self.tail.len().saturating_sub(EGRESS_DLP_OVERLAP_BYTES);
             self.tail.drain(..done);
         }
+        self.said()
+    }
+
+    fn see_aside(&mut self, aside: &[u8]) -> Result<(), Reason> {
+        self.found = self.inspector.text(aside);
+        self.said()
+    }
+}
+
+impl Inspected<'_> {
+    fn said(&self) -> Result<(), Reason> {
         match &self.found {
             Some(found) => Err(found.reason()),
             None => Ok(()),
@@ -173,7 +188,13 @@ mod tests {
         };
         assert_eq!(head("authorization"), None);
         assert!(matches!(head("x-note"), Some(Found::Secret(_))));
-        assert!(inspector.head(&format!("/?q={}", token()), &Headers::new()).is_some());
+        let escaped = token().replace('_', "%5f");
+        for path in [format!("/?q={}", token()), format!("/?q={escaped}")] {
+            assert!(inspector.head(&path, &Headers::new()).is_some(), "{path}");
+        }
+        let mut headers = Headers::new();
+        headers.push(Field::new(&token(), b"1").unwrap());
+        assert!(matches!(inspector.head("/", &headers), Some(Found::Secret(_))));
     }
 
     #[test]

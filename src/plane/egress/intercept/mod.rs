@@ -87,7 +87,8 @@ impl Inside {
             return Err((reason, "a credential is bound there, and would go in the clear".into()));
         }
         let values = head.headers.iter().map(Field::value);
-        let mut all = std::iter::once(path.as_bytes()).chain(values);
+        let names = head.headers.iter().map(|field| field.name().as_bytes());
+        let mut all = std::iter::once(path.as_bytes()).chain(names).chain(values);
         let Some(place) = all.find_map(|text| self.bindings.markers().find(text)) else {
             return Ok(());
         };

@@ -285,8 +285,10 @@ impl Tunnel<'_> {
             None => {
                 let patience = self.egress.settings.bounds.idle;
                 self.client
-                    .look_ahead(*framing, patience, |data, is_whole| {
-                        super::exchange::in_body(inspector, headers, data, is_whole)
+                    .look_ahead(*framing, patience, |data, aside, is_whole| {
+                        inspector.text(aside).or_else(|| {
+                            super::exchange::in_body(inspector, headers, data, is_whole)
+                        })
                     })
                     .await
             }
