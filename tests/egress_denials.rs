@@ -148,6 +148,10 @@ fn requests_that_are_refused() {
         let answer = String::from_utf8(proxy.ask(request.as_bytes())).unwrap();
         assert_eq!(code(&answer), *expected, "{request}\n{answer}");
         assert_eq!(proxy.last_reason("net.open"), *expected, "{request}");
+        if *expected == "scheme_not_allowed" {
+            let opened = proxy.records("net.open");
+            assert_eq!(opened[opened.len() - 1]["details"]["port"], 443, "the scheme's own");
+        }
         assert!(answer.contains(&format!("toolgate: {expected}: ")), "{answer}");
     }
     let opened = proxy.records("net.open");

@@ -13,7 +13,7 @@ use super::vet::vet;
 use super::{answer, path};
 use crate::gate::network::{Connection, Denial, Ended, Named, Ticket};
 use crate::model::host::{Authority, Host};
-use crate::model::url::Network;
+use crate::model::url::{Network, default_port};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub(super) async fn exchange(
     let to = Network {
         scheme: Some(scheme.clone()),
         host: authority.host.clone(),
-        port: authority.port.or(Some(80)),
+        port: authority.port.or_else(|| default_port(scheme)),
         method: Some(head.method.as_str().to_owned()),
         path: Some(path.clone()),
         addresses: Vec::new(),
