@@ -148,6 +148,10 @@ fn requests_that_are_refused() {
         let answer = String::from_utf8(proxy.ask(request.as_bytes())).unwrap();
         assert_eq!(code(&answer), *expected, "{request}\n{answer}");
         assert_eq!(proxy.last_reason("net.open"), *expected, "{request}");
+        if *expected == "scheme_not_allowed" {
+            let opened = proxy.records("net.open");
+            assert_eq!(opened[opened.len() - 1]["details"]["port"], 443, "the scheme's own");
+        }
         assert!(answer.contains(&format!("toolgate: {expected}: ")), "{answer}");
     }
     let opened = proxy.records("net.open");
@@ -275,6 +279,31 @@ fn what_a_tunnel_carries_is_looked_at() {
         assert_eq!(open["call"], close["call"], "one id joins both");
         assert_eq!(close["details"]["address"], "127.9.0.1:443");
     }
+}
+
+#[test]
+fn what_a_tunnel_carries_that_could_be_http() {
+    let (proxy, origin) = start();
+    let to = format!("web.example:{}", origin.port());
+    for (bytes, reason) in [
+        ("SSH-2.0-x\r\n\r\n", "not_tls"),
+        ("EHLO client.example\r\nMAIL FROM:<a@b.example>\r\n\r\n", "not_tls"),
+        ("GET  / HTTP/1.1\r\n\r\n", "bad_request_line"),
+        ("GET / HTTP/1.1\r\nx : y\r\n\r\n", "bad_header"),
+    ] {
+        let mut stream = proxy.tunnel(&to).unwrap();
+        stream.write_all(bytes.as_bytes()).unwrap();
+        let rest = to_the_end(&mut stream);
+        assert_eq!(proxy.last_reason("net.open"), reason, "{bytes}");
+        assert_eq!(rest.first() == Some(&21), reason == "not_tls", "{bytes}: {rest:?}");
+        let opened = proxy.records("net.open");
+        let details = &opened[opened.len() - 1]["details"];
+        assert_eq!(
+            (&details["host"], &details["port"]),
+            (&"web.example".into(), &origin.port().into())
+        );
+    }
+    assert_eq!(origin.came(), 0);
 }
 
 #[test]

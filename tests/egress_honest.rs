@@ -536,6 +536,23 @@ when = { not_seen = "proof" }
     assert!(asked.load(Ordering::SeqCst) > 0);
 }
 
+#[test]
+fn the_stub_tells_of_a_mixed_answer_what_the_proxy_would_dial() {
+    let policy = "[connect]\nallow = [\"https://mixed.example\", \"https://all.example\"]\n";
+    for (mixed, count) in [("reject", 0), ("filter", 1)] {
+        let egress = format!(
+            "resolver = \"none\"\ndns_listen = \"127.0.0.1:0\"\ndns_mixed = \"{mixed}\"\n\
+             [egress.static]\n\"mixed.example\" = [\"1.1.1.1\", \"10.0.0.1\"]\n\
+             \"all.example\" = [\"1.1.1.1\", \"1.0.0.1\"]\n"
+        );
+        let proxy = Proxy::start(policy, &egress);
+        let stub: std::net::SocketAddr =
+            until("the stub says where", || proxy::said(&proxy.sidecar, "stub listens at "));
+        assert_eq!(question(stub, "mixed.example", 1), (0, count), "{mixed}");
+        assert_eq!(question(stub, "all.example", 1), (0, 2), "{mixed}");
+    }
+}
+
 /// The code of a DNS answer, and how many records it has.
 fn question(at: std::net::SocketAddr, name: &str, kind: u16) -> (u8, u8) {
     let mut bytes = vec![1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];

@@ -1,7 +1,7 @@
 //! Requests over plain HTTP: in absolute form to the proxy, or as they are inside a tunnel. Each is
 //! judged with its method and path, and nothing behind one message goes on before it is judged too.
 
-use super::entry::{Client, read_one, unread, words};
+use super::entry::{Client, read_one, words};
 use super::exchange::{Exchange, Failed, Sent};
 use super::head::{RequestHead, RequestTarget};
 use super::headers::Field;
@@ -13,7 +13,7 @@ use super::vet::vet;
 use super::{answer, path};
 use crate::gate::network::{Connection, Denial, Ended, Named, Ticket};
 use crate::model::host::{Authority, Host};
-use crate::model::url::Network;
+use crate::model::url::{Network, default_port};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub(super) async fn exchange(
     let to = Network {
         scheme: Some(scheme.clone()),
         host: authority.host.clone(),
-        port: authority.port.or(Some(80)),
+        port: authority.port.or_else(|| default_port(scheme)),
         method: Some(head.method.as_str().to_owned()),
         path: Some(path.clone()),
         addresses: Vec::new(),
@@ -67,18 +67,21 @@ pub(super) async fn exchange(
 
 /// Serves the requests inside a tunnel that carries HTTP; each is for the tunnel's host.
 pub(super) async fn inside(egress: &Arc<Egress>, mut client: Client, tunnel: Connection) {
-    let mut kept = None;
+    let (mut kept, mut is_first) = (None, true);
     let mut until = Instant::now() + egress.settings.bounds.header;
     loop {
         let head = match read_one(egress, &mut client, until).await {
             Ok(Some(head)) => head,
             Ok(None) => return,
-            Err(reason) => {
-                let denial = unread(egress, &client, "inside", reason, words(reason)).await;
-                farewell(&mut client.socket, &answer::http(&denial, "", true)).await;
+            Err(_) if is_first && !is_http(&client.read) => {
+                let (reason, why) = (Reason::NotTls, "the tunnel carries neither TLS nor HTTP");
+                drop(egress.gate.refuse(&tunnel, reason, why).await);
+                farewell(&mut client.socket, answer::alert(reason)).await;
                 return;
             }
+            Err(reason) => return refuse(egress, &mut client, &tunnel, reason).await,
         };
+        is_first = false;
         let path = match of_tunnel(&head, &tunnel.to) {
             Ok(path) => path,
             Err(reason) => return refuse(egress, &mut client, &tunnel, reason).await,
@@ -91,6 +94,15 @@ pub(super) async fn inside(egress: &Arc<Egress>, mut client: Client, tunnel: Con
             return;
         }
         until = Instant::now() + egress.settings.bounds.idle;
+    }
+}
+
+/// Whether what came could be a request's first line, or the beginning of one.
+fn is_http(read: &[u8]) -> bool {
+    let mut lines = read.split(|byte| *byte == b'\n');
+    match (lines.next(), lines.next()) {
+        (Some(line), Some(_)) => line.windows(6).any(|part| part == b" HTTP/"),
+        (Some(_), None) | (None, _) => true,
     }
 }
 

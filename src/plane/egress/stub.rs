@@ -4,6 +4,7 @@
 use super::dns::{Answer, Asked, Malformed, Query, read_query};
 use super::reason::Reason;
 use super::server::{Egress, Peer};
+use super::settings::Mixed;
 use crate::gate::network::Connection;
 use crate::limits::{
     EGRESS_DNS_CLIENTS_MAX, EGRESS_DNS_RECORDED_EVERY, EGRESS_DNS_RECORDED_MAX,
@@ -175,6 +176,7 @@ impl Told {
 /// What the name leads to and could be dialled: nothing else is told.
 async fn vetted(egress: &Egress, connection: &Connection, name: &Name) -> Vec<IpAddr> {
     let mut found = egress.names.lookup(name).await;
+    let came = found.len();
     found.retain(|ip| match classify(*ip) {
         AddressClass::Public => true,
         AddressClass::Metadata => egress.gate.opens_to(connection, *ip, true),
@@ -183,5 +185,9 @@ async fn vetted(egress: &Egress, connection: &Connection, name: &Name) -> Vec<Ip
                 || egress.gate.opens_to(connection, *ip, false)
         }
     });
+    if found.len() < came && egress.settings.mixed == Mixed::Reject {
+        // As the proxy would refuse it.
+        found.clear();
+    }
     found
 }
