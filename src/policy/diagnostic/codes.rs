@@ -57,8 +57,8 @@ pub const CODES: &[Code] = &[
     error(
         "P004",
         "a key of the operator's",
-        "Where the proxy listens and which secrets it sets stands in `toolgate.toml`. A policy says \
-         which hosts may be reached, below `[connect]`.",
+        "Where the proxy listens and which secrets it sets stands in `toolgate.toml`. A policy \
+         says which hosts may be reached, below `[connect]`.",
     ),
     error(
         "P005",
