@@ -512,7 +512,7 @@ when = { seen = "proof" }
 id = "clean"
 allow = "connect"
 match = ["GET http://clean.example/docs/**"]
-when = { not_seen = "proof" }
+when = { not_seen = "secret" }
 "#;
     let egress = format!("resolver = [\"{at}\"]\ndns_listen = \"127.0.0.1:0\"\n");
     let proxy = Proxy::start(policy, &egress);

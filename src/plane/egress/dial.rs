@@ -19,8 +19,13 @@ pub enum DialError {
     #[error("no answer in time")]
     Timeout,
     /// The system says so.
-    #[error("{}", .0.kind())]
+    #[error("{}", said(.0))]
     Io(#[from] io::Error),
+}
+
+/// The words of an error of our own; of the system's, its kind.
+fn said(error: &io::Error) -> String {
+    error.get_ref().map_or_else(|| error.kind().to_string(), ToString::to_string)
 }
 
 /// Dials what was opened.
